@@ -1,0 +1,1 @@
+//! Screens, widgets, alarms and the surfaces they are drawn on.

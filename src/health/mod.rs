@@ -1,0 +1,1 @@
+//! Readiness, watchdog, disk, clock trust, metrics.

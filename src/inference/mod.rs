@@ -1,0 +1,1 @@
+//! Model packages, engines and the analysis of one slice.

@@ -1,0 +1,1 @@
+//! The share: scan, settle, claim. Knows nothing of DICOM.

@@ -1,0 +1,1 @@
+//! Synthetic cervical CT with ground truth.

@@ -1,0 +1,1 @@
+//! Slices in, input tensors out, as the model package says. Pure.

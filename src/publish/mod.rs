@@ -1,0 +1,1 @@
+//! Topics, payload and the MQTT client.

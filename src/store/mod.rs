@@ -1,0 +1,1 @@
+//! SQLite: ledger, evidence, verdicts, outbox.
