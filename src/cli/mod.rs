@@ -2,6 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
+mod models;
 mod phantom;
 
 /// Scanner-side triage of suspected cervical spine fractures. Notifies; never diagnoses, never clears.
@@ -14,6 +15,8 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    /// Sign, verify and list model packages.
+    Models(models::ModelsArgs),
     /// Make synthetic cervical CT with ground truth.
     Phantom(phantom::PhantomArgs),
 }
@@ -25,6 +28,7 @@ impl Cli {
     /// Whatever stopped the verb, as a chain of causes for a person to read.
     pub fn run(self) -> anyhow::Result<()> {
         match self.verb {
+            Verb::Models(args) => models::run(args),
             Verb::Phantom(args) => phantom::run(args),
         }
     }
