@@ -8,6 +8,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::config::ConfigError;
 
+mod models;
 mod phantom;
 
 /// EX_CONFIG of sysexits.h.
@@ -31,6 +32,8 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    /// Sign, verify and list model packages.
+    Models(models::ModelsArgs),
     /// Make synthetic cervical CT with ground truth.
     Phantom(phantom::PhantomArgs),
     /// Print a completion script for a shell.
@@ -58,6 +61,7 @@ impl Cli {
     /// Whatever stopped the verb, as a chain of causes for a person to read.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         match self.verb {
+            Verb::Models(args) => models::run(args).map(|()| ExitCode::SUCCESS),
             Verb::Phantom(args) => phantom::run(args).map(|()| ExitCode::SUCCESS),
             Verb::Completions { shell } => {
                 clap_complete::generate(shell, &mut Self::command(), "spinewatch", &mut std::io::stdout());
