@@ -237,7 +237,6 @@ pub enum Priority {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Assessment {
     /// One of the four.
-    #[serde(flatten)]
     pub verdict: Verdict,
     /// True while slices still arrive: the final assessment confirms or revises it.
     pub provisional: bool,
