@@ -137,7 +137,7 @@ pub struct Coverage {
     pub slices_analysed: u32,
     /// Slices known to be missing: gaps, and the shortfall against the expected count.
     pub slices_missing: u32,
-    /// Files of this series that could not be read.
+    /// Slices of this series that could not be read or not be analysed.
     pub slices_unreadable: u32,
     /// Stretches without slices.
     pub gaps: Vec<Gap>,
@@ -166,11 +166,13 @@ pub enum Missing {
         /// Arrived.
         arrived: u32,
     },
-    /// Files that could not be read.
+    /// Slices that could not be read or not be analysed.
     Unreadable {
         /// How many.
         slices: u32,
     },
+    /// More slices are still expected. Only in a provisional assessment.
+    Receiving,
     /// The series was still arriving when `series_limit_secs` had passed.
     TimeLimit,
     /// The fracture detector could not run.
@@ -237,7 +239,6 @@ pub enum Priority {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Assessment {
     /// One of the four.
-    #[serde(flatten)]
     pub verdict: Verdict,
     /// True while slices still arrive: the final assessment confirms or revises it.
     pub provisional: bool,
