@@ -22,6 +22,16 @@ mod revision;
 #[cfg(test)]
 mod synthetic;
 
+#[cfg(test)]
+#[allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::float_cmp
+)]
+mod tests;
+
 pub use assess::{assess, assess_with};
 pub use context::{OperatingPoint, SeriesContext};
 pub use domain::{

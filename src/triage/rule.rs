@@ -41,9 +41,10 @@ pub struct Rule {
     pub smoothing_mm: f64,
     /// Dips below the threshold up to this length do not end a vertebra, mm.
     pub dip_mm: f64,
-    /// Least and greatest distance between the centres of two neighbouring vertebrae, mm: an infant's and a tall
-    /// adult's, widened for stretches that are cut off.
+    /// Least and greatest distance between the centres of two neighbouring vertebrae, mm: an infant's, a tall adult's.
     pub pitch_mm: [f64; 2],
+    /// Least distance where either is cut off by an end of the series, mm.
+    pub cut_pitch_mm: f64,
     /// A vertebra is seen from this length on, mm.
     pub seen_mm: f64,
     /// Share of its typical extent from which a vertebra at an end of the series is seen, 0 to 1.
@@ -79,13 +80,14 @@ impl Rule {
         smoothing_mm: 1.6,
         dip_mm: 5.0,
         pitch_mm: [6.0, 45.0],
+        cut_pitch_mm: 2.5,
         seen_mm: 8.0,
         seen_at_the_edge: 0.6,
         glimpse_mm: 3.0,
         link_mm: 3.0,
         link_iou: 0.1,
         link_distance: 0.5,
-        slice_weight_mm: 1.25,
+        slice_weight_mm: 1.0,
         mass_scale_mm: 1.5,
         edge_discount: 0.5,
         remainder_mm: 5.0,
@@ -93,10 +95,12 @@ impl Rule {
         provisional_margin: 0.2,
     };
 
-    /// True if a vertebra may lie `descent_mm` below another that is `levels` (at least 1) above it.
-    pub(super) fn is_plausible_descent(&self, levels: usize, descent_mm: f64) -> bool {
+    /// True if a vertebra may lie `descent_mm` below another that is `levels` (at least 1) above it; `cut` when an end
+    /// of the series cuts one of them off.
+    pub(super) fn is_plausible_descent(&self, levels: usize, descent_mm: f64, cut: bool) -> bool {
+        let least = if cut { self.cut_pitch_mm } else { self.pitch_mm[0] };
         let levels = levels as f64;
-        (levels * self.pitch_mm[0]..=levels * self.pitch_mm[1]).contains(&descent_mm)
+        (levels * least..=levels * self.pitch_mm[1]).contains(&descent_mm)
     }
 
     /// How much of `level` must be seen, mm; `at_the_edge` when its stretch touches an end of the series.
