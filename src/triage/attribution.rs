@@ -111,6 +111,7 @@ fn leads(spine: &Spine, level: Level, open: &[Level], piece: &[Mark], rule: &Rul
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may stop")]
 mod tests {
     use super::super::Evidence;
     use super::super::synthetic::{Fracture, OPERATING_POINT, Scan};

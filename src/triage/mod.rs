@@ -20,16 +20,11 @@ mod assess;
 mod revision;
 
 #[cfg(test)]
+#[allow(clippy::cast_possible_truncation, reason = "a probability fits")]
 mod synthetic;
 
 #[cfg(test)]
-#[allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    clippy::float_cmp
-)]
+#[allow(clippy::unwrap_used, reason = "a test may stop")]
 mod tests;
 
 pub use assess::{assess, assess_with};

@@ -67,6 +67,7 @@ impl Assessment {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may stop")]
 mod tests {
     use super::super::{BestSlice, Completeness, Coverage, Finding, FractureBox, Missing};
     use super::*;

@@ -209,6 +209,7 @@ fn heaviest_chain(candidates: &[Vec<Extent>; 7], planes: usize, rule: &Rule) -> 
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may stop")]
 mod tests {
     use super::super::synthetic::{self, Scan};
     use super::*;
