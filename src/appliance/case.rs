@@ -20,7 +20,7 @@ use super::stages::StageTimes;
 use crate::inference::{Analysis, PreparedSlice, SliceInput};
 use crate::store::{ClearIdentifiers, Fate, FileRecord, KeyedHeader, SliceRecord};
 use crate::study::{Neighbours, Series, SliceKey};
-use crate::triage::{Completeness, Evidence, SeriesContext};
+use crate::triage::{Completeness, Evidence, Level, SeriesContext};
 
 /// A slice as the reader hands it on.
 #[derive(Clone, Debug)]
@@ -87,9 +87,10 @@ pub struct Case {
     pub unreadable: BTreeMap<String, u32>,
     /// Files of it that are no CT plane, with the words of the last.
     pub foreign: Option<String>,
+    /// StudyInstanceUID, where the site switched clear identifiers on.
+    pub study_instance_uid: Option<String>,
     /// It was assessed for good and nothing has changed since.
     pub concluded: bool,
-    latest: [f32; 7],
     prepared: BTreeMap<SliceKey, Arc<PreparedSlice>>,
     evidence: BTreeMap<SliceKey, Evidence>,
     in_flight: BTreeSet<SliceKey>,
@@ -105,6 +106,9 @@ impl Case {
     /// Takes a file whose slices were offered to the series.
     pub fn add(&mut self, file: FileOfSlices, slices: impl IntoIterator<Item = ReadSlice>) {
         for slice in slices {
+            if let Some(clear) = slice.clear {
+                self.study_instance_uid = Some(clear.study_instance_uid);
+            }
             if let Some(prepared) = slice.prepared {
                 self.prepared.insert(SliceKey::from(&slice.header.header), prepared);
             }
@@ -145,7 +149,6 @@ impl Case {
         if let Some(time) = analysis.timings.detector {
             self.stages.detector.add(time);
         }
-        self.latest = analysis.evidence.vertebrae;
         self.evidence.insert(slice.clone(), analysis.evidence);
     }
 
@@ -230,14 +233,19 @@ impl Case {
     }
 
     /// How far it has come; `None` before the first slice was admitted.
-    pub fn progress(&self, series: &Series) -> Option<Progress> {
+    pub fn progress(&self, series: &Series, thresholds: &[f32; 7]) -> Option<Progress> {
         let geometry = series.geometry();
+        let seen = |level: &Level| {
+            let index = *level as usize;
+            self.evidence.values().any(|evidence| evidence.vertebrae[index] >= thresholds[index])
+        };
         (geometry.slices > 0).then(|| Progress {
             study_key: self.study_key.clone(),
             received: geometry.slices,
             expected: geometry.expected_slices,
             analysed: u32::try_from(self.evidence.len()).unwrap_or(u32::MAX),
-            latest: self.latest,
+            levels_seen: Level::ALL.into_iter().filter(seen).collect(),
+            unreadable: self.unreadable.values().sum(),
         })
     }
 

@@ -13,7 +13,7 @@ use super::stages::StageTimes;
 use crate::inference::{Analysis, SliceInput};
 use crate::store::{Fate, FileRecord, OpenSeries};
 use crate::study::{Admission, Limits, PixelDigest, Rules, SliceKey, Studies};
-use crate::triage::{Assessment, Completeness, OperatingPoint, assess};
+use crate::triage::{Assessment, Completeness, Level, OperatingPoint, assess};
 
 /// Monotonic time for decisions, wall clock for records.
 #[derive(Clone, Copy, Debug)]
@@ -123,8 +123,10 @@ pub struct Progress {
     pub expected: Option<u32>,
     /// Slices with evidence.
     pub analysed: u32,
-    /// Probability of C1 to C7 in the slice analysed last.
-    pub latest: [f32; 7],
+    /// Vertebrae seen so far, from head to foot.
+    pub levels_seen: Vec<Level>,
+    /// Files of the series that could not be read.
+    pub unreadable: u32,
 }
 
 /// The desk.
@@ -257,12 +259,23 @@ impl Desk {
 
     /// How far the series that receive have come.
     pub fn progress(&self) -> Vec<Progress> {
-        self.studies.open().filter_map(|(key, series)| self.cases.get(key)?.progress(series)).collect()
+        let thresholds = &self.rules.operating_point.thresholds;
+        self.studies.open().filter_map(|(key, series)| self.cases.get(key)?.progress(series, thresholds)).collect()
     }
 
     /// The prepared picture of a slice, as long as its series is on the desk.
     pub fn picture(&self, series_key: &str, slice_key: &str) -> Option<&std::sync::Arc<crate::inference::PreparedSlice>> {
         self.cases.get(series_key)?.picture(slice_key)
+    }
+
+    /// Files of a series that could not be read, by code.
+    pub fn unreadable(&self, series_key: &str) -> BTreeMap<String, u32> {
+        self.cases.get(series_key).map(|case| case.unreadable.clone()).unwrap_or_default()
+    }
+
+    /// StudyInstanceUID of a series, where the site switched clear identifiers on.
+    pub fn study_instance_uid(&self, series_key: &str) -> Option<String> {
+        self.cases.get(series_key)?.study_instance_uid.clone()
     }
 
     fn case(&mut self, study_key: &str, series_key: &str, now: Now) -> &mut Case {
