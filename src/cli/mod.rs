@@ -3,6 +3,7 @@
 use clap::{Parser, Subcommand};
 
 mod phantom;
+mod screens;
 
 /// Scanner-side triage of suspected cervical spine fractures. Notifies; never diagnoses, never clears.
 #[derive(Debug, Parser)]
@@ -16,6 +17,8 @@ pub struct Cli {
 enum Verb {
     /// Make synthetic cervical CT with ground truth.
     Phantom(phantom::PhantomArgs),
+    /// Draw every screen in every size as PNG.
+    Screens(screens::ScreensArgs),
 }
 
 impl Cli {
@@ -26,6 +29,7 @@ impl Cli {
     pub fn run(self) -> anyhow::Result<()> {
         match self.verb {
             Verb::Phantom(args) => phantom::run(args),
+            Verb::Screens(args) => screens::run(&args),
         }
     }
 }
