@@ -10,6 +10,7 @@ use crate::config::ConfigError;
 
 mod models;
 mod phantom;
+mod screens;
 
 /// EX_CONFIG of sysexits.h.
 const EX_CONFIG: u8 = 78;
@@ -36,6 +37,8 @@ enum Verb {
     Models(models::ModelsArgs),
     /// Make synthetic cervical CT with ground truth.
     Phantom(phantom::PhantomArgs),
+    /// Draw every screen in every size as PNG.
+    Screens(screens::ScreensArgs),
     /// Print a completion script for a shell.
     Completions {
         /// Which shell.
@@ -63,6 +66,7 @@ impl Cli {
         match self.verb {
             Verb::Models(args) => models::run(args).map(|()| ExitCode::SUCCESS),
             Verb::Phantom(args) => phantom::run(args).map(|()| ExitCode::SUCCESS),
+            Verb::Screens(args) => screens::run(args).map(|()| ExitCode::SUCCESS),
             Verb::Completions { shell } => {
                 clap_complete::generate(shell, &mut Self::command(), "spinewatch", &mut std::io::stdout());
                 Ok(ExitCode::SUCCESS)
