@@ -3,5 +3,6 @@
 mod domain;
 
 pub use domain::{
-    Assessment, BestSlice, Completeness, Coverage, Evidence, Finding, FractureBox, Gap, Level, Missing, Priority, Verdict,
+    Assessment, BestSlice, Completeness, Coverage, Evidence, Finding, FractureBox, Gap, Level, Missing, Priority,
+    Verdict,
 };
