@@ -66,7 +66,7 @@ impl Cli {
         match self.verb {
             Verb::Models(args) => models::run(args).map(|()| ExitCode::SUCCESS),
             Verb::Phantom(args) => phantom::run(args).map(|()| ExitCode::SUCCESS),
-            Verb::Screens(args) => screens::run(args).map(|()| ExitCode::SUCCESS),
+            Verb::Screens(args) => screens::run(&args).map(|()| ExitCode::SUCCESS),
             Verb::Completions { shell } => {
                 clap_complete::generate(shell, &mut Self::command(), "spinewatch", &mut std::io::stdout());
                 Ok(ExitCode::SUCCESS)
