@@ -12,6 +12,8 @@
 //!
 //! Named threads for work, tokio for the network. Every channel is bounded: what does not fit waits on the share.
 
+mod attendant;
+
 mod case;
 
 mod coordinator;
@@ -35,7 +37,7 @@ mod threads;
 mod vitals;
 
 pub use case::{Case, FileOfSlices, ReadSlice};
-pub use launch::{Appliance, Launch, surface};
+pub use launch::{Appliance, Launch, desk_rules, model_tags, surface};
 pub use reader::Reader;
 pub use signals::Signals;
 pub use stages::{StageTime, StageTimes};

@@ -5,43 +5,32 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, never, select};
 use jiff::Timestamp;
 
-use super::desk::{Act, Desk, Job, JobTag, Now, Reading, Statement};
+use super::desk::{Act, Content, Desk, Job, JobTag, Now, Reading, Statement};
+use super::launch::lock;
 use super::screen;
 use super::signals::Signals;
 use super::telling::{Moment, Teller};
 use crate::display::DeviceState;
+use crate::health::{Beat, Health};
 use crate::inference::{Done, Pool, SubmitError};
+use crate::ingest::Event;
 use crate::store::{FileRecord, StoreError};
 
+/// Slices that may wait for the networks in memory, some 80 KiB each.
+const MOST_WAITING: usize = 64;
 /// Records are written together at least this often.
 const FLUSH: Duration = Duration::from_millis(250);
 /// The loop looks at the clock at least this often.
 const TICK: Duration = Duration::from_millis(50);
 
-/// What reaches the coordinator besides results of the networks.
-#[derive(Debug)]
-pub enum Input {
-    /// A file was read.
-    Read(Reading),
-    /// A clinic has acknowledged a study.
-    Acknowledged {
-        /// Keyed hash of the study.
-        study_key: String,
-        /// Revision, the latest when absent.
-        revision: Option<u32>,
-        /// Who.
-        by: String,
-    },
-}
-
-/// See the module.
-pub struct Coordinator {
+/// What the coordinator works with.
+pub struct Parts {
     /// Decisions.
     pub desk: Desk,
     /// Networks; `None` on a device that does not analyse.
@@ -50,8 +39,19 @@ pub struct Coordinator {
     pub teller: Teller,
     /// What the screen shows.
     pub screen: Arc<Mutex<DeviceState>>,
-    /// Counters and flags shared with the other threads.
+    /// Clock and flags shared with the other threads.
     pub signals: Arc<Signals>,
+    /// What goes through is counted there.
+    pub health: Arc<Mutex<Health>>,
+    /// Files that ingest has handed over and no reader has taken yet; only ever counted.
+    pub arrivals: Receiver<Event>,
+    /// A slice that the networks are busy with for longer is a fault.
+    pub slice_deadline: Duration,
+}
+
+/// See the module.
+pub struct Coordinator {
+    parts: Parts,
     waiting: VecDeque<Job>,
     records: Vec<FileRecord>,
     last_slice: BTreeMap<String, Duration>,
@@ -61,19 +61,9 @@ pub struct Coordinator {
 
 impl Coordinator {
     /// Nothing taken in yet.
-    pub fn new(
-        desk: Desk,
-        pool: Option<Pool<JobTag>>,
-        teller: Teller,
-        screen: Arc<Mutex<DeviceState>>,
-        signals: Arc<Signals>,
-    ) -> Self {
+    pub fn new(parts: Parts) -> Self {
         Self {
-            desk,
-            pool,
-            teller,
-            screen,
-            signals,
+            parts,
             waiting: VecDeque::new(),
             records: Vec::new(),
             last_slice: BTreeMap::new(),
@@ -86,25 +76,24 @@ impl Coordinator {
     ///
     /// # Errors
     /// When the ledger cannot be written, or the networks' threads have ended: the process must end and start again.
-    pub fn run(mut self, inputs: &Receiver<Input>) -> anyhow::Result<()> {
-        while !self.signals.is_stopping() {
+    pub fn run(mut self, readings: &Receiver<Reading>, beat: &Beat) -> anyhow::Result<()> {
+        while !self.parts.signals.is_stopping() {
             let now = self.now();
-            self.step(inputs, now)?;
-            self.signals.beat("triage");
+            self.step(readings, now)?;
+            self.watch_networks(now, beat);
         }
         self.flush()?;
         Ok(())
     }
 
-    fn step(&mut self, inputs: &Receiver<Input>, now: Now) -> anyhow::Result<()> {
-        let results = self.pool.as_ref().map_or_else(never, |pool| pool.results().clone());
+    fn step(&mut self, readings: &Receiver<Reading>, now: Now) -> anyhow::Result<()> {
+        let results = self.parts.pool.as_ref().map_or_else(never, |pool| pool.results().clone());
         // With enough work in hand nothing more is taken in: files wait on the share, not in memory.
-        let inputs = if self.waiting.len() < self.signals.capacity { inputs.clone() } else { never() };
+        let inputs = if self.waiting.len() < MOST_WAITING { readings.clone() } else { never() };
         let mut busy = true;
         select! {
-            recv(inputs) -> input => match input {
-                Ok(Input::Read(reading)) => self.read(reading, now)?,
-                Ok(Input::Acknowledged { study_key, revision, by }) => self.acknowledge(&study_key, revision, &by, now)?,
+            recv(inputs) -> reading => match reading {
+                Ok(reading) => self.read(reading, now)?,
                 Err(_) => anyhow::bail!("the readers have ended"),
             },
             recv(results) -> done => match done {
@@ -119,30 +108,30 @@ impl Coordinator {
             self.flushed = now.monotonic;
             self.show_progress();
         }
-        self.idle_ticks = if busy || self.signals.backlog() > 0 { 0 } else { self.idle_ticks + 1 };
+        let backlog = self.parts.signals.backlog(&self.parts.arrivals, readings);
+        self.idle_ticks = if busy || backlog > 0 { 0 } else { self.idle_ticks + 1 };
         // Twice, because a file is in nobody's count for an instant while it changes hands.
         if self.idle_ticks >= 2 {
-            let acts = self.desk.tick(now);
+            let acts = self.parts.desk.tick(now);
             self.execute(acts, now)?;
         }
         Ok(())
     }
 
     fn read(&mut self, reading: Reading, now: Now) -> anyhow::Result<()> {
-        self.signals.files_taken_in.fetch_add(1, Ordering::Relaxed);
-        if let super::desk::Content::Slices(slices) = &reading.content
+        if let Content::Slices(slices) = &reading.content
             && let Some(slice) = slices.first()
         {
             self.last_slice.insert(slice.header.series_key.clone(), now.monotonic);
         }
-        let acts = self.desk.read(reading, now);
+        let acts = self.parts.desk.read(reading, now);
         self.execute(acts, now)
     }
 
     fn analysed(&mut self, done: Done<JobTag>, now: Now) -> anyhow::Result<()> {
-        self.signals.slices_analysed.fetch_add(1, Ordering::Relaxed);
+        lock(&self.parts.health).slice_analysed(now.monotonic);
         let analysis = done.outcome.map_err(|error| tracing::error!(slice = done.slice_key, "{error}")).ok();
-        let acts = self.desk.analysed(&done.tag, done.waited, analysis);
+        let acts = self.parts.desk.analysed(&done.tag, done.waited, analysis);
         self.execute(acts, now)
     }
 
@@ -164,35 +153,40 @@ impl Coordinator {
         let since = self.last_slice.get(&statement.series_key).map_or(Duration::ZERO, |at| now.monotonic - *at);
         let moment = Moment {
             at: now.wall,
-            clock_trusted: self.signals.clock_trusted.load(Ordering::Relaxed),
+            clock_trusted: self.parts.signals.clock_trusted.load(Ordering::Relaxed),
             since_last_slice: since,
-            unreadable: self.desk.unreadable(&statement.series_key),
-            study_instance_uid: self.desk.study_instance_uid(&statement.series_key),
+            unreadable: self.parts.desk.unreadable(&statement.series_key),
+            study_instance_uid: self.parts.desk.study_instance_uid(&statement.series_key),
         };
-        let committed = self.teller.tell(statement, moment)?;
+        let committed = self.parts.teller.tell(statement, moment)?;
         if let Some(committed) = committed {
             let picture = committed.assessment.findings.first().and_then(|finding| {
-                self.desk.picture(&statement.series_key, &finding.best_slice.slice_key).cloned()
+                self.parts.desk.picture(&statement.series_key, &finding.best_slice.slice_key).cloned()
             });
-            let report = screen::report(statement, &committed, picture.as_deref(), now);
+            let trusted = self.parts.signals.clock_trusted.load(Ordering::Relaxed);
+            let report = screen::report(&statement.study_key, &committed, picture.as_deref(), now, trusted);
             self.lock_screen().report(report, now.monotonic);
+            if !committed.assessment.provisional {
+                lock(&self.parts.health).verdict(&committed.assessment.verdict);
+            }
         }
         if !statement.assessment.provisional {
             self.last_slice.remove(&statement.series_key);
-            self.desk.clear_away(&statement.series_key);
+            self.parts.desk.clear_away(&statement.series_key);
         }
         Ok(())
     }
 
-    fn acknowledge(&mut self, study_key: &str, revision: Option<u32>, by: &str, now: Now) -> anyhow::Result<()> {
-        if let Some(taken) = self.teller.store.acknowledge(study_key, revision, by, now.wall)? {
-            self.lock_screen().acknowledge(&taken.study_key, &taken.by, now.monotonic);
+    /// An engine that hangs is not told from one that works by ticks of this thread alone.
+    fn watch_networks(&self, now: Now, beat: &Beat) {
+        let overdue = self.parts.pool.as_ref().map(|pool| pool.overdue(now.monotonic, self.parts.slice_deadline));
+        if overdue.is_none_or(|overdue| overdue.is_empty()) {
+            beat.tick();
         }
-        Ok(())
     }
 
     fn submit(&mut self) -> anyhow::Result<()> {
-        let Some(pool) = &self.pool else {
+        let Some(pool) = &self.parts.pool else {
             self.waiting.clear();
             return Ok(());
         };
@@ -211,22 +205,26 @@ impl Coordinator {
 
     fn flush(&mut self) -> Result<(), StoreError> {
         if !self.records.is_empty() {
-            self.teller.store.record(&self.records)?;
+            self.parts.teller.store.record(&self.records)?;
             self.records.clear();
         }
         Ok(())
     }
 
     fn show_progress(&self) {
-        let progress = self.desk.progress();
-        self.lock_screen().set_arriving(progress.iter().map(screen::progress));
+        let progress = self.parts.desk.progress();
+        let open = u32::try_from(progress.len()).unwrap_or(u32::MAX);
+        self.parts.signals.open_series.store(open, Ordering::Relaxed);
+        let mut shown = self.lock_screen();
+        shown.set_arriving(progress.iter().map(screen::progress));
+        shown.beat(self.parts.signals.clock());
     }
 
     fn lock_screen(&self) -> MutexGuard<'_, DeviceState> {
-        self.screen.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.parts.screen)
     }
 
     fn now(&self) -> Now {
-        Now { monotonic: self.signals.clock(), wall: Timestamp::now() }
+        Now { monotonic: self.parts.signals.clock(), wall: Timestamp::now() }
     }
 }

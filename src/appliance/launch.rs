@@ -12,7 +12,7 @@ use embedded_graphics::geometry::Size;
 use jiff::Timestamp;
 
 use super::attendant::Attendant;
-use super::coordinator::Coordinator;
+use super::coordinator::{Coordinator, Parts};
 use super::desk::{Content, Desk, DeskRules, Now, Reading};
 use super::reader::Reader;
 use super::signals::Signals;
@@ -24,7 +24,7 @@ use crate::dicom;
 use crate::display::{DeviceState, Display, Fault, FrameBuffer, Panel, Phase, PngFiles, Surface, Terminal, Words};
 use crate::health::{self, Beat, Health, Heartbeats, Notifier, Sensors, ShareHealth};
 use crate::inference::{Analyser, AnalyserError, Choice, ModelSummary, Pool, Refusal, TractEngine, TrustedKeys};
-use crate::ingest::{self, Event, Folder, PathSecret, Scanner, ShareState, Silence};
+use crate::ingest::{self, Event, Folder, PathSecret, Scanner, ShareState, Silence, Structure};
 use crate::publish::{self, ModelTag, Publisher};
 use crate::store::{Fate, Keys, Store};
 use crate::study::{self, Rules};
@@ -173,15 +173,16 @@ impl Appliance {
                 screen.set_fault(Fault::IdentifiersInClear, now.monotonic);
             }
         }
-        let coordinator = Coordinator::new(
+        let coordinator = Coordinator::new(Parts {
             desk,
             pool,
-            Teller { store: store.clone(), topics: topics.clone(), limits, models: models.clone() },
-            Arc::clone(screen),
-            Arc::clone(signals),
-            Arc::clone(&health),
-            (events, settings.models.slice_deadline_secs),
-        );
+            teller: Teller { store: store.clone(), topics: topics.clone(), limits, models: models.clone() },
+            screen: Arc::clone(screen),
+            signals: Arc::clone(signals),
+            health: Arc::clone(&health),
+            arrivals: events,
+            slice_deadline: Duration::from_secs(settings.models.slice_deadline_secs),
+        });
         let beat = heartbeats.stage("triage", SILENT);
         threads.start("triage", move || coordinator.run(&readings, &beat))?;
         let attendant = Attendant {
@@ -297,7 +298,16 @@ fn scanner(settings: &Settings, keys: &Keys, store: &Store, events: Sender<Event
         ..ingest::Settings::new(PathSecret(keys.path_secret()))
     };
     let folder = Folder::new(&share.path, share.require_mount);
-    Ok(Scanner::new(folder, scan, move |file| known.contains(&file.to_string()), dicom::structure, events))
+    Ok(Scanner::new(folder, scan, move |file| known.contains(&file.to_string()), structure, events))
+}
+
+/// What the structure of a DICOM file says of its being finished.
+fn structure(bytes: &[u8]) -> Structure {
+    match dicom::structure(bytes, &dicom::Limits::default()) {
+        dicom::Structure::Complete | dicom::Structure::CompleteWithFlatTail => Structure::Complete,
+        dicom::Structure::Incomplete => Structure::Incomplete,
+        dicom::Structure::Settled => Structure::Unknown,
+    }
 }
 
 fn open_models(settings: &Settings) -> Result<Arc<Analyser>, AnalyserError> {

@@ -11,7 +11,7 @@ use super::desk::{Content, Reading};
 use super::stages::{StageTime, StageTimes};
 use crate::dicom::{self, Limits, Rejection, RejectionKind, Slice};
 use crate::inference::Analyser;
-use crate::ingest::Arrival;
+use crate::ingest::{Arrival, Unreadable};
 use crate::store::{ClearIdentifiers, Fate, Keys, Store};
 use crate::study::PixelDigest;
 
@@ -32,9 +32,20 @@ pub struct Reader {
 impl Reader {
     /// Reads one file as ingest handed it over.
     pub fn read_arrival(&self, arrival: &Arrival) -> Reading {
-        let mut reading = self.read(&arrival.bytes, arrival.fingerprint.to_string(), arrival.content.0);
-        reading.stages.settle = one(arrival.settled);
+        let mut reading = self.read(&arrival.bytes, arrival.fingerprint.to_string(), arrival.content_digest.0);
+        reading.stages.settle = one(arrival.read_at.saturating_sub(arrival.first_seen));
         reading
+    }
+
+    /// A file that ingest could not read.
+    pub fn unreadable(file: &Unreadable) -> Reading {
+        let fate = Fate::Quarantined { code: file.why.code().to_owned(), words: file.why.to_string() };
+        Reading {
+            fingerprint: file.fingerprint.to_string(),
+            content_digest: [0; 32],
+            stages: StageTimes::default(),
+            content: Content::Rejected { fate, belongs_to: None },
+        }
     }
 
     /// Reads the bytes of one file.
@@ -77,7 +88,8 @@ impl Reader {
             RejectionKind::NotAnImageOfThisKind => Fate::Excluded { code, words },
             RejectionKind::Incomplete | RejectionKind::Broken | RejectionKind::Hostile => Fate::Quarantined { code, words },
         };
-        let belongs_to = dicom::series_of(bytes, &self.limits)
+        let belongs_to = dicom::identity(bytes, &self.limits)
+            .and_then(|whose| Some((whose.study_instance_uid?, whose.series_instance_uid?)))
             .map(|(study, series)| (self.keys.study(&study), self.keys.series(&series)));
         Content::Rejected { fate, belongs_to }
     }

@@ -1,6 +1,6 @@
 //! What the threads of the appliance share besides their channels: a clock, a stop flag, counts of files in hand.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
@@ -12,6 +12,8 @@ pub struct Signals {
     stopping: AtomicBool,
     /// The wall clock is to be trusted.
     pub clock_trusted: AtomicBool,
+    /// Series that receive.
+    pub open_series: AtomicU32,
     /// Files that a reader has in hand.
     reading: AtomicUsize,
 }
@@ -22,6 +24,7 @@ impl Default for Signals {
             started: Instant::now(),
             stopping: AtomicBool::new(false),
             clock_trusted: AtomicBool::new(false),
+            open_series: AtomicU32::new(0),
             reading: AtomicUsize::new(0),
         }
     }
