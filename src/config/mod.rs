@@ -9,8 +9,8 @@ mod range;
 mod settings;
 
 pub use settings::{
-    DeviceSettings, DisplaySettings, HealthSettings, Identifiers, ModelSettings, MqttSettings, PrivacySettings, Settings,
-    ShareSettings, StateSettings, StudySettings, SurfaceKind,
+    DeviceSettings, DisplaySettings, HealthSettings, Identifiers, ModelSettings, MqttSettings, PrivacySettings,
+    Settings, ShareSettings, StateSettings, StudySettings, SurfaceKind,
 };
 
 /// Where the daemon looks when `--config` is not given.
@@ -64,10 +64,16 @@ impl Settings {
     /// # Errors
     /// [`ConfigError::Malformed`] or [`ConfigError::OutOfRange`].
     pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
-        let settings: Self = toml::from_str(text)
-            .map_err(|e| ConfigError::Malformed { path: path.to_owned(), problem: e.to_string().trim_end().to_owned() })?;
+        let settings: Self = toml::from_str(text).map_err(|e| ConfigError::Malformed {
+            path: path.to_owned(),
+            problem: e.to_string().trim_end().to_owned(),
+        })?;
         let problems = range::problems(&settings);
-        if problems.is_empty() { Ok(settings) } else { Err(ConfigError::OutOfRange { path: path.to_owned(), problems }) }
+        if problems.is_empty() {
+            Ok(settings)
+        } else {
+            Err(ConfigError::OutOfRange { path: path.to_owned(), problems })
+        }
     }
 }
 

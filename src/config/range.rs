@@ -58,7 +58,9 @@ impl Found {
             && value.len() <= 64
             && value.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
         self.require(fits, || {
-            format!("{key} is {value:?}: allowed are 1 to 64 letters, digits, '-', '_' and '.', as it is part of a topic")
+            format!(
+                "{key} is {value:?}: allowed are 1 to 64 letters, digits, '-', '_' and '.', as it is part of a topic"
+            )
         });
     }
 
@@ -72,7 +74,8 @@ impl Found {
             "mqtt.certificate_file and mqtt.key_file go together: give both or neither".into()
         });
         self.require(!mqtt.url.starts_with("mqtts://") || mqtt.ca_file.is_some(), || {
-            "mqtt.ca_file is needed for mqtts://: the PEM file of the authority that signed the broker's certificate".into()
+            "mqtt.ca_file is needed for mqtts://: the PEM file of the authority that signed the broker's certificate"
+                .into()
         });
     }
 }
