@@ -44,7 +44,10 @@ pub(super) fn open(path: &Path, now: Timestamp) -> Result<(Connection, OpenRepor
             let (connection, report) = open_checked(path, MIGRATIONS)?;
             let epoch = format!("{:x}", now.as_second());
             connection.execute("INSERT INTO meta (name, value) VALUES ('epoch', ?)", [epoch])?;
-            Ok((connection, OpenReport { set_aside: Some(SetAside { path: aside, reason: error.to_string() }), ..report }))
+            Ok((
+                connection,
+                OpenReport { set_aside: Some(SetAside { path: aside, reason: error.to_string() }), ..report },
+            ))
         }
         opened => opened,
     }
@@ -121,9 +124,9 @@ fn remove_oldest(path: &Path) {
     let prefix = format!("{}.damaged-", name.to_string_lossy());
     let names = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
     let is_copy = |p: &PathBuf| {
-        p.file_name().and_then(|n| n.to_str()).is_some_and(|n| {
-            n.starts_with(&prefix) && !n.ends_with("-wal") && !n.ends_with("-shm")
-        })
+        p.file_name()
+            .and_then(|n| n.to_str())
+            .is_some_and(|n| n.starts_with(&prefix) && !n.ends_with("-wal") && !n.ends_with("-shm"))
     };
     let mut copies: Vec<_> = names.filter(is_copy).collect();
     copies.sort();
@@ -162,7 +165,10 @@ mod tests {
         let path = dir.path().join("s.db");
         open_checked(&path, &["CREATE TABLE a (x)"]).unwrap();
         assert!(open_checked(&path, &["CREATE TABLE a (x)", "CREATE TABLE b (x); CREATE TABLE a (x)"]).is_err());
-        assert_eq!(open_checked(&path, &["CREATE TABLE a (x)", "CREATE TABLE b (x)"]).unwrap().1.migrated_from, Some(1));
+        assert_eq!(
+            open_checked(&path, &["CREATE TABLE a (x)", "CREATE TABLE b (x)"]).unwrap().1.migrated_from,
+            Some(1)
+        );
     }
 
     #[test]
@@ -182,7 +188,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("s.db");
         for hour in 0..6 {
-            fs::write(&path, b"this is not a database, and it is longer than a header of SQLite would be ........").unwrap();
+            fs::write(&path, b"this is not a database, and it is longer than a header of SQLite would be ........")
+                .unwrap();
             open(&path, at(&format!("2026-01-01T0{hour}:00:00Z"))).unwrap();
         }
         let mut copies: Vec<_> = fs::read_dir(dir.path())

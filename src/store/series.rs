@@ -113,7 +113,9 @@ impl Store {
     /// # Errors
     /// When the database cannot be written.
     pub fn close_series(&self, series_key: &str) -> Result<(), StoreError> {
-        self.write(|tx| Ok(tx.execute("UPDATE series SET state = 'final' WHERE series_key = ?", [series_key]).map(drop)?))
+        self.write(|tx| {
+            Ok(tx.execute("UPDATE series SET state = 'final' WHERE series_key = ?", [series_key]).map(drop)?)
+        })
     }
 }
 
@@ -156,9 +158,8 @@ pub(super) fn record_slice(tx: &Transaction<'_>, slice: &SliceRecord, at: Timest
 fn load(connection: &Connection, series_key: &str) -> Result<Option<OpenSeries>, StoreError> {
     let mut query = connection
         .prepare_cached("SELECT study_key, first_seen, last_slice, assessment FROM series WHERE series_key = ?")?;
-    let row: Option<(String, i64, i64, Option<String>)> = query
-        .query_row([series_key], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
-        .optional()?;
+    let row: Option<(String, i64, i64, Option<String>)> =
+        query.query_row([series_key], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))).optional()?;
     let Some((study_key, first_seen, last_slice, assessment)) = row else { return Ok(None) };
     Ok(Some(OpenSeries {
         series_key: series_key.to_owned(),
