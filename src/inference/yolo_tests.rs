@@ -54,7 +54,9 @@ fn of_several_classes_the_best_score_counts() {
 #[test]
 fn an_output_full_of_boxes_gives_the_best_sixteen() {
     let many: Vec<[f32; 5]> = (0..64_u8)
-        .map(|n| [f32::from(n % 8) * 30.0 + 15.0, f32::from(n / 8) * 30.0 + 15.0, 20.0, 20.0, 0.3 + f32::from(n) / 100.0])
+        .map(|n| {
+            [f32::from(n % 8) * 30.0 + 15.0, f32::from(n / 8) * 30.0 + 15.0, 20.0, 20.0, 0.3 + f32::from(n) / 100.0]
+        })
         .collect();
     let found = decoded(&many, [256, 256]);
     assert_eq!(found.len(), MAX_BOXES);
