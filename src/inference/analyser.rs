@@ -271,6 +271,10 @@ impl Net {
         let [Some(above), Some(middle), Some(below)] = neighbours.map(|slice| select(slice)) else {
             return Err(EngineError::Run("slice was prepared for other models".to_owned()));
         };
+        if !this.z_mm.is_finite() || !input.slice_ratio.is_none_or(f32::is_finite) {
+            // a sigmoid in the engine may turn a NaN into a probability, so it must not get so far
+            return Err(EngineError::Run("position of the slice is not a number".to_owned()));
+        }
         let position = SlicePosition { z_mm: this.z_mm, slice_ratio: input.slice_ratio };
         let tensor = image_tensor([above, middle, below], preprocessing, image.channels());
         let numbers = beside.as_ref().map(|input| metadata(&input.fields, position));

@@ -27,7 +27,7 @@ pub struct PlaneError {
     pub values: usize,
 }
 
-/// Windows and resizes one slice to `size` x `size`. Building the weights costs about a hundredth of using them.
+/// Windows and resizes one slice to `size` x `size`. The weights are built anew: a twentieth of the work.
 ///
 /// # Errors
 /// When the slice is empty or holds more or fewer values than its header says.
