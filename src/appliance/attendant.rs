@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::sync::mpsc::Receiver;
 
 use super::launch::lock;
 use super::signals::Signals;
@@ -18,7 +19,7 @@ use crate::display::{Delivery, DeviceState, Fault};
 use crate::health::{self, Decision, Health, HealthReport, Notifier, Queues, Sensors, ShareHealth, Watchdog};
 use crate::ingest::{Pulse, Silence};
 use crate::publish::{ModelTag, Publisher, Topics};
-use crate::store::{Retention, Store, StoreError};
+use crate::store::{Acknowledgement, Retention, Store, StoreError};
 
 /// Time between two looks.
 const LOOK: Duration = Duration::from_secs(1);
@@ -60,7 +61,7 @@ impl Attendant {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn attend(mut self, mut publisher: Publisher) -> anyhow::Result<()> {
+    pub async fn attend(mut self, publisher: Publisher, mut acks: Receiver<Acknowledgement>) -> anyhow::Result<()> {
         let metrics = self.settings.health.metrics_address;
         if let Some(address) = metrics {
             let listener = health::metrics::bind(address).await?;
@@ -73,7 +74,7 @@ impl Attendant {
         self.notifier.ready("starting");
         while !self.signals.is_stopping() {
             tokio::select! {
-                ack = publisher.next_ack() => {
+                ack = acks.recv() => {
                     let ack = ack.ok_or_else(|| anyhow::anyhow!("the publisher has ended"))?;
                     lock(&self.screen).acknowledge(&ack.study_key, &ack.by, self.signals.clock());
                 }
@@ -163,9 +164,10 @@ impl Attendant {
     fn purge(&self) -> Result<(), StoreError> {
         let days = u64::from(self.settings.state.retention_days);
         let retention = Retention { records: Duration::from_secs(days * 86_400), ..Retention::default() };
+        // Rows of the ledger stay up to their number: whether an old file is still on the share is not asked here.
         let trusted = self.signals.clock_trusted.load(Ordering::Relaxed);
         if trusted {
-            let purged = self.store.purge(&retention, Timestamp::now())?;
+            let purged = self.store.purge(&retention, Timestamp::now(), &|_| true)?;
             tracing::info!(?purged, "old records removed");
         }
         Ok(())

@@ -128,7 +128,7 @@ impl Appliance {
         let publish_settings = publish::Settings::from_config(&settings.mqtt, &settings.device)?;
         let limits = publish_settings.limits;
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).thread_name("network").enable_all().build()?;
-        let publisher = {
+        let (publisher, acks) = {
             let _inside = runtime.enter();
             let birth = vitals::status(&lock(&health).report(signals.clock()), &topics, &models, None);
             Publisher::start(publish_settings, store.clone(), birth)?
@@ -147,7 +147,7 @@ impl Appliance {
             keys,
             store: Some(store.clone()),
             clear_identifiers: settings.privacy.identifiers == Identifiers::Clear,
-            limits: crate::dicom::Limits::default(),
+            limits: dicom::Limits::default(),
         });
         for _ in 0..workers.get().min(2) {
             let (reader, events, readings_in) = (Arc::clone(&reader), events.clone(), readings_in.clone());
@@ -199,7 +199,7 @@ impl Appliance {
             started: wall,
             notifier: Notifier::from_environment(),
         };
-        threads.start("vitals", move || runtime.block_on(attendant.attend(publisher)))?;
+        threads.start("vitals", move || runtime.block_on(attendant.attend(publisher, acks)))?;
         Ok(Self { signals: Arc::clone(signals), screen: Arc::clone(screen), threads, ingest })
     }
 

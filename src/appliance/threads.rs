@@ -38,8 +38,11 @@ impl Threads {
         name: &'static str,
         work: impl FnOnce() -> anyhow::Result<()> + Send + 'static,
     ) -> std::io::Result<()> {
-        let mut guard = Guard { name, sender: self.sender.clone(), outcome: None };
-        let thread = thread::Builder::new().name(name.to_owned()).spawn(move || guard.outcome = Some(work()))?;
+        let guard = Guard { name, sender: self.sender.clone(), outcome: None };
+        let thread = thread::Builder::new().name(name.to_owned()).spawn(move || {
+            let mut guard = guard;
+            guard.outcome = Some(work());
+        })?;
         self.running.push((name, thread));
         Ok(())
     }

@@ -11,7 +11,7 @@ use crate::inference::{
     TrustedKeys, yolo,
 };
 use crate::preprocess::{Plane, PlaneError, SlicePosition, image_tensor, metadata, plane};
-use crate::triage::{Evidence, FractureBox};
+use crate::triage::{Evidence, FractureBox, OperatingPoint};
 
 /// Which packages to use, where a folder holds several of one kind; by the name in the manifest.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -45,6 +45,16 @@ pub struct PreparedSlice {
     pub matrix: [u16; 2],
     classifier: Plane,
     detector: Option<Plane>,
+}
+
+impl PreparedSlice {
+    /// The slice as a grey picture in the networks' window, for screen and key image: the larger of the two inputs.
+    pub const fn picture(&self) -> &Plane {
+        match &self.detector {
+            Some(plane) if plane.size > self.classifier.size => plane,
+            _ => &self.classifier,
+        }
+    }
 }
 
 /// A slice to analyse, with the slices beside it.
@@ -183,6 +193,18 @@ impl Analyser {
     /// Where the detector's scores are cut; `None` without a detector.
     pub fn detector_point(&self) -> Option<DetectorPoint> {
         self.detector.as_ref().map(|(_, point)| *point)
+    }
+
+    /// Thresholds of both networks, for triage. Without a detector its thresholds cannot be reached.
+    pub fn operating_point(&self) -> OperatingPoint {
+        let classifier = self.classifier_point();
+        let detector = self.detector_point();
+        OperatingPoint {
+            thresholds: classifier.thresholds,
+            gate: classifier.gate,
+            score: detector.map_or(1.0, |point| point.score),
+            finding_score: detector.map_or(1.0, |point| point.finding_score),
+        }
     }
 
     /// Why there is no detector: no study may then be reported as free of suspicion. `None` when there is one.

@@ -34,6 +34,8 @@ pub struct ModelSummary {
     pub digest: String,
     /// What it is.
     pub kind: Kind,
+    /// Trained on synthetic phantoms: never saw a patient.
+    pub phantom_trained: bool,
 }
 
 /// A package that is not used, and why.
@@ -135,6 +137,7 @@ impl Package {
             version: self.manifest.version.clone(),
             digest: self.digest.clone(),
             kind: self.manifest.head.kind(),
+            phantom_trained: self.manifest.trained_on.to_lowercase().contains("phantom"),
         }
     }
 

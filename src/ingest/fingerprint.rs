@@ -64,6 +64,13 @@ impl Fingerprint {
     }
 }
 
+/// `<path key>-<bytes>-<modification time>`, for the ledger.
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}-{}", self.path, self.size, self.mtime_ns)
+    }
+}
+
 /// SHA-256 of a file's bytes: the same file under another name has the same.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ContentDigest(pub [u8; 32]);
