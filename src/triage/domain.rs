@@ -86,7 +86,7 @@ pub struct BestSlice {
 pub struct Finding {
     /// The vertebra.
     pub level: Level,
-    /// Calibrated on held-out phantoms, 0 to 1; see `triage::rule`.
+    /// Strength of the evidence, 0 to 1; not a probability. See `triage::rule`.
     pub score: f32,
     /// The slice to look at first.
     pub best_slice: BestSlice,
