@@ -154,7 +154,7 @@ pub enum Missing {
         /// Which.
         levels: Vec<Level>,
     },
-    /// A stretch without slices.
+    /// A stretch without slices, or one inside the neck where no vertebra was recognised and no fracture sought.
     Slices {
         /// Where.
         gap: Gap,

@@ -26,7 +26,8 @@
 //! neighbours in one run give two findings, the overlap of one does not.
 //!
 //! **Verdict.** `suspected` if a finding reaches the operating point's `finding_score`. Otherwise `not_analysed` without
-//! evidence or without [`Rule::glimpse_mm`] of any vertebra; `partly_analysed` if anything at all is missing; only then `none_suspected`.
+//! evidence or without [`Rule::glimpse_mm`] of any vertebra; `partly_analysed` if anything at all is missing, a stretch of
+//! the neck longer than [`Rule::dip_mm`] where the classifier stays below its gate included; only then `none_suspected`.
 //!
 //! **While slices arrive** the same rule runs on what is there. A finding stands from [`Rule::provisional_mm`] on and when
 //! its level is settled: the vertebra has been passed, or the level explains
