@@ -34,6 +34,10 @@
 //! [`Rule::provisional_margin`] more of the mass than the next. Until one stands the
 //! provisional verdict is `partly_analysed` for the reason that slices are still expected, and it is not published
 //! (see [`super::Revision`]): `none_suspected` needs the end of the series.
+//!
+//! **Calibration.** `tests/triage_rule.rs` measures the rule, and each number against its neighbours, on what the packages
+//! say of studies that they were not trained on; its first lines give the commands. A change of a number here stands
+//! beside what that test printed before and after.
 
 use super::Level;
 
