@@ -100,10 +100,7 @@ impl Sensors {
         Self {
             state_dir,
             thermal_root: "/sys/class/thermal".into(),
-            clock_markers: vec![
-                "/run/systemd/timesync/synchronized".into(),
-                "/run/spinewatch/clock-synchronized".into(),
-            ],
+            clock_markers: vec!["/run/systemd/timesync/synchronized".into(), "/run/clock-synchronized".into()],
         }
     }
 

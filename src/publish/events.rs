@@ -205,3 +205,133 @@ pub(super) fn json(payload: &impl serde::Serialize) -> Vec<u8> {
     #[expect(clippy::expect_used, reason = "the payload structs have string keys only and no serialiser of their own")]
     serde_json::to_vec(payload).expect("a payload is always JSON")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::payload::DeviceState;
+    use super::super::samples::{at, context, none_suspected, suspected, topics};
+    use super::*;
+    use crate::store::{SeriesAssessment, ToldVerdict};
+
+    /// What a run of assessments of one series tells: change, event id and supersedes of each triage and alert event.
+    fn story(assessments: &[Assessment]) -> Vec<Vec<(String, Revision, Option<String>)>> {
+        let mut previous: Option<ToldVerdict> = None;
+        let mut events = vec![];
+        for assessment in assessments {
+            let revision = previous.as_ref().map_or(1, |told| told.revision + 1);
+            let next = NextRevision {
+                study_key: "k".into(),
+                revision,
+                event_id: format!("k-{revision}"),
+                previous: previous.clone(),
+                series: vec![SeriesAssessment { series_key: "s".into(), assessment: assessment.clone() }],
+            };
+            let told = tell(&next, &topics(), &Limits::default(), &context());
+            events.push(told.iter().flat_map(|told| &told.messages).map(shown).collect());
+            if let Some(told) = told {
+                previous = Some(ToldVerdict {
+                    study_key: "k".into(),
+                    revision,
+                    event_id: next.event_id,
+                    supersedes: None,
+                    assessment: told.assessment,
+                    committed_at: at(),
+                    acknowledged: None,
+                });
+            }
+        }
+        events
+    }
+
+    fn shown(message: &OutboxMessage) -> (String, Revision, Option<String>) {
+        let payload: TriagePayload = serde_json::from_slice(&message.payload).unwrap();
+        assert_eq!(payload.event_id, message.event_id);
+        (payload.event_id, payload.change, payload.supersedes)
+    }
+
+    fn event(id: &str, change: Revision, supersedes: Option<&str>) -> (String, Revision, Option<String>) {
+        (id.into(), change, supersedes.map(Into::into))
+    }
+
+    use Revision::{Confirms, First, Retracts, Revises};
+
+    #[test]
+    fn only_a_suspicion_is_an_alert() {
+        assert_eq!(story(&[none_suspected()]), [vec![event("k-1", First, None)]]);
+        assert_eq!(
+            story(&[suspected(&[Level::C2])]),
+            [vec![event("k-1", First, None), event("k-1-alert", First, None)]]
+        );
+    }
+
+    #[test]
+    fn an_alert_is_confirmed_revised_and_retracted_by_event_id() {
+        let early = Assessment { provisional: true, ..suspected(&[Level::C2]) };
+        assert_eq!(
+            story(&[early.clone(), early, suspected(&[Level::C2]), suspected(&[Level::C2, Level::C5]), none_suspected()]),
+            [
+                vec![event("k-1", First, None), event("k-1-alert", First, None)],
+                vec![],
+                vec![event("k-2", Confirms, Some("k-1")), event("k-2-alert", Confirms, Some("k-1-alert"))],
+                vec![event("k-3", Revises, Some("k-2")), event("k-3-alert", Revises, Some("k-2-alert"))],
+                vec![event("k-4", Retracts, Some("k-3")), event("k-4-alert", Retracts, Some("k-3-alert"))],
+            ]
+        );
+    }
+
+    #[test]
+    fn a_suspicion_that_returns_is_a_new_alert() {
+        let told = story(&[suspected(&[Level::C2]), none_suspected(), suspected(&[Level::C2])]);
+        assert_eq!(told[2], [event("k-3", Revises, Some("k-2")), event("k-3-alert", First, None)]);
+    }
+
+    #[test]
+    fn an_alert_says_where_the_answer_goes_and_leaves_before_the_verdict() {
+        let next = NextRevision {
+            study_key: "k".into(),
+            revision: 1,
+            event_id: "k-1".into(),
+            previous: None,
+            series: vec![SeriesAssessment { series_key: "s".into(), assessment: suspected(&[Level::C2]) }],
+        };
+        let told = tell(&next, &topics(), &Limits::default(), &context()).unwrap();
+        let [triage, alert] = &told.messages[..] else { panic!("two messages") };
+        assert!(triage.retain && !alert.retain);
+        assert!(alert.priority > triage.priority);
+        assert_eq!(alert.topic, "spinewatch/v1/north/ct-2/alert/k");
+        assert_eq!(alert.properties.response_topic.as_deref(), Some("spinewatch/v1/north/ct-2/ack/k"));
+        assert_eq!(alert.properties.correlation_data.as_deref(), Some("k-1-alert"));
+        assert_eq!((triage.expiry_secs, alert.expiry_secs), (Some(72 * 3600), Some(24 * 3600)));
+        assert_eq!(revision_of(&alert.event_id), Some(1));
+    }
+
+    #[test]
+    fn times_are_left_out_of_the_envelope_while_the_clock_is_not_trusted() {
+        let status = StatusPayload {
+            state: DeviceState::Online,
+            reasons: vec![],
+            site: "north".into(),
+            device: "ct-2".into(),
+            version: "0".into(),
+            models: vec![],
+            started_at: None,
+            not_for_diagnosis: NOTICE.into(),
+        };
+        let has_time = |at| {
+            let properties = super::status(&status, "x".into(), at, &topics()).properties;
+            properties.user.iter().any(|(key, _)| key == "time")
+        };
+        assert!(has_time(Some(at())) && !has_time(None));
+    }
+
+    #[test]
+    fn what_is_not_a_number_never_reaches_json() {
+        let mut odd = suspected(&[Level::C2]);
+        odd.findings[0].score = f32::NAN;
+        odd.findings[0].best_slice.z_mm = f64::INFINITY;
+        odd.vertebrae[3] = f32::NAN;
+        let payload = FindingPayload::of(&odd.findings[0]);
+        assert!(payload.score.abs() < f32::EPSILON && payload.best_slice.z_mm.abs() < f64::EPSILON);
+        story(&[odd]);
+    }
+}

@@ -35,6 +35,12 @@ pub mod embedded_broker;
 #[cfg(test)]
 mod samples;
 
+#[cfg(test)]
+mod schema_tests;
+
+#[cfg(test)]
+mod outflow_tests;
+
 pub use ack::{Ack, NotAnAck};
 pub use cloud_event::{CloudEvent, EventKind, NotAnEvent};
 pub use events::{VerdictContext, tell};

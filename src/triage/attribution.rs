@@ -27,6 +27,10 @@ pub(super) fn attribute(spine: &Spine, runs: Vec<Run>, finding_score: f32, rule:
         let mut strongest: Option<Candidate> = None;
         let mut rest = Vec::new();
         for piece in pieces {
+            if is_rather_anothers(spine, level, &open, &piece, finding_score, rule) {
+                rest.push(piece);
+                continue;
+            }
             let (run, remainder): (Run, Run) =
                 piece.iter().partition(|mark| claim(spine, level, mark.plane, rule) > 0.0);
             let score = runs::score(spine, &run, rule);
@@ -103,6 +107,20 @@ fn is_over(spine: &Spine, level: Level, piece: &[Mark], rule: &Rule) -> bool {
     beyond_mm(0, first) > margin_mm && beyond_mm(last, spine.planes.len() - 1) > margin_mm
 }
 
+/// True if a piece that would be a finding alone is explained clearly better by a level that is still open.
+fn is_rather_anothers(
+    spine: &Spine,
+    level: Level,
+    open: &[Level],
+    piece: &[Mark],
+    finding_score: f32,
+    rule: &Rule,
+) -> bool {
+    let own = explained(spine, level, piece.iter(), rule);
+    let others = open.iter().map(|&other| explained(spine, other, piece.iter(), rule)).fold(0.0, f64::max);
+    others > rule.another_margin * own && runs::score(spine, piece, rule) >= finding_score
+}
+
 /// True if `level` explains clearly more of `piece` than any other that is still open.
 fn leads(spine: &Spine, level: Level, open: &[Level], piece: &[Mark], rule: &Rule) -> bool {
     let own = explained(spine, level, piece.iter(), rule);
@@ -147,6 +165,35 @@ mod tests {
         for pair in Level::ALL.windows(2) {
             let fractures = pair.iter().map(|&level| Fracture { level, range: [0.05, 0.95], score: 0.8 }).collect();
             assert_eq!(findings(&Scan { fractures, ..Scan::default() }), pair);
+        }
+    }
+
+    #[test]
+    fn neighbours_fractured_in_different_places_of_the_same_slices_are_two_findings() {
+        let [front, back] = [[0.25, 0.75], [0.35, 0.85]];
+        for pair in Level::ALL.windows(2) {
+            let one = |level, range| Scan { fractures: vec![Fracture { level, range, score: 0.8 }], ..Scan::default() };
+            let mut evidence = one(pair[0], front).evidence();
+            for (e, other) in evidence.iter_mut().zip(one(pair[1], back).evidence()) {
+                e.boxes.extend(other.boxes.into_iter().map(|b| super::super::FractureBox { x: b.x + 130.0, ..b }));
+            }
+            let mut found: Vec<Level> =
+                candidates(&evidence).iter().filter(|c| c.score >= 0.5).map(|c| c.level).collect();
+            found.sort();
+            assert_eq!(found, pair);
+        }
+    }
+
+    #[test]
+    fn two_broken_places_of_one_vertebra_are_one_finding() {
+        for level in Level::ALL {
+            let mut evidence = Scan::fractured(level).evidence();
+            for e in &mut evidence {
+                let twin = e.boxes.first().map(|b| super::super::FractureBox { x: b.x + 130.0, ..*b });
+                e.boxes.extend(twin);
+            }
+            let found = candidates(&evidence);
+            assert_eq!(found.iter().map(|c| c.level).collect::<Vec<_>>(), [level]);
         }
     }
 

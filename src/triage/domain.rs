@@ -86,7 +86,7 @@ pub struct BestSlice {
 pub struct Finding {
     /// The vertebra.
     pub level: Level,
-    /// Calibrated on held-out phantoms, 0 to 1; see `triage::rule`.
+    /// Strength of the evidence, 0 to 1; not a probability. See `triage::rule`.
     pub score: f32,
     /// The slice to look at first.
     pub best_slice: BestSlice,
@@ -154,7 +154,7 @@ pub enum Missing {
         /// Which.
         levels: Vec<Level>,
     },
-    /// A stretch without slices.
+    /// A stretch without slices, or one inside the neck where no vertebra was recognised and no fracture sought.
     Slices {
         /// Where.
         gap: Gap,
