@@ -8,9 +8,11 @@ use std::path::Path;
 use anyhow::Context;
 use rayon::prelude::*;
 
-use super::dicom_writer::{Habits, encode, study_instance_uid};
+use super::dicom_writer::{encode, study_instance_uid};
+use super::habits::Habits;
 use super::noise::hash;
-use super::study::{SliceTruth, Study, StudySpec};
+use super::spec::StudySpec;
+use super::study::{SliceTruth, Study};
 use crate::triage::Level;
 
 /// What to write.
@@ -77,7 +79,7 @@ fn flags(levels: [bool; 7]) -> String {
 fn write_study(study: &Study, out: &Path, progress: &(impl Fn(usize) + Sync)) -> anyhow::Result<Vec<SliceTruth>> {
     let folder = out.join("train_images").join(study_instance_uid(study.seed()));
     fs::create_dir_all(&folder).with_context(|| format!("could not create {}", folder.display()))?;
-    let habits = Habits::research(study);
+    let habits = Habits::research(study.seed());
     (0..study.len())
         .into_par_iter()
         .map(|index| {
@@ -89,4 +91,37 @@ fn write_study(study: &Study, out: &Path, progress: &(impl Fn(usize) + Sync)) ->
             Ok(slice.truth)
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn the_tables_name_every_file_and_every_box_lies_in_a_fractured_study() {
+        let out = tempfile::tempdir().unwrap();
+        let spec = DatasetSpec { studies: 4, seed: 6, spacing_mm: 6.0..=6.0, difficulty: 0.0..=0.4, matrix: 64 };
+        write(&spec, out.path(), &|_, _| ()).unwrap();
+        let rows = |name: &str| -> Vec<Vec<String>> {
+            let text = fs::read_to_string(out.path().join(name)).unwrap();
+            text.lines().skip(1).map(|line| line.split(',').map(str::to_owned).collect()).collect()
+        };
+        let studies = rows("train.csv");
+        assert_eq!(studies.len(), 4);
+        for row in &studies {
+            assert_eq!(row[1] == "1", row[2..].contains(&"1".to_owned()), "{row:?}");
+        }
+        for row in rows("slices.csv") {
+            let path = out.path().join("train_images").join(&row[0]).join(format!("{}.dcm", row[1]));
+            assert!(path.is_file(), "{}", path.display());
+        }
+        let boxes = rows("train_bounding_boxes.csv");
+        assert!(!boxes.is_empty());
+        for row in boxes {
+            let study = studies.iter().find(|s| s[0] == row[0]).unwrap();
+            assert_eq!(study[1], "1");
+        }
+    }
 }
