@@ -111,13 +111,13 @@ mod tests {
     use dicom_object::from_reader;
 
     use super::*;
-    use crate::phantom::StudySpec;
+    use crate::phantom::{Opening, StudySpec};
 
     #[test]
     fn companions_belong_to_the_study_and_say_what_they_are() {
         let study = Study::generate(&StudySpec { matrix: 64, slices: Some(40), ..StudySpec::new(8) });
         for (_, habits) in Habits::NAMED {
-            let habits = Habits { preamble: true, ..habits };
+            let habits = Habits { opening: Opening::Full, ..habits };
             let scout = from_reader(&scout(&study, &habits).unwrap()[128..]).unwrap();
             let report = from_reader(&dose_report(&study, &habits).unwrap()[128..]).unwrap();
             assert!(scout.element(tags::IMAGE_TYPE).unwrap().to_str().unwrap().contains("LOCALIZER"));

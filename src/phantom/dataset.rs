@@ -36,7 +36,8 @@ pub const fn study_seed(dataset_seed: u64, number: u64) -> u64 {
 }
 
 /// Writes `train_images/<StudyInstanceUID>/<n>.dcm`, `train.csv`, `train_bounding_boxes.csv` and `slices.csv`
-/// (which vertebrae each slice shows) under `out`; `done` is told after each slice: studies done, slices done.
+/// (which vertebrae each slice shows) under `out`.
+/// `progress` is told after each slice: number of the study, and how many slices it has.
 ///
 /// # Errors
 /// When the folder cannot be written.
@@ -58,8 +59,10 @@ pub fn write(spec: &DatasetSpec, out: &Path, progress: &(impl Fn(u64, usize) + S
         study.difficulty = spec.difficulty.clone();
         study.matrix = spec.matrix;
         let study = Study::generate(&study);
-        let truths = write_study(&study, out, &|slices| progress(number, slices))?;
         let uid = study_instance_uid(study.seed());
+        let folder = out.join("train_images").join(&uid);
+        let habits = Habits::research(study.seed());
+        let truths = write_series(&study, &habits, &folder, &|| progress(number, study.len()))?;
         let broken = study.truth();
         writeln!(studies, "{uid},{},{}", u8::from(broken.contains(&true)), flags(broken))?;
         for (n, truth) in (1..).zip(&truths) {
@@ -76,18 +79,26 @@ fn flags(levels: [bool; 7]) -> String {
     levels.map(|shown| if shown { "1" } else { "0" }).join(",")
 }
 
-fn write_study(study: &Study, out: &Path, progress: &(impl Fn(usize) + Sync)) -> anyhow::Result<Vec<SliceTruth>> {
-    let folder = out.join("train_images").join(study_instance_uid(study.seed()));
-    fs::create_dir_all(&folder).with_context(|| format!("could not create {}", folder.display()))?;
-    let habits = Habits::research(study.seed());
+/// Writes every slice of a study as `<n>.dcm` into `folder`, on all threads; `progress` is told after each slice.
+/// Gives what the slices show, in their order.
+///
+/// # Errors
+/// When the folder cannot be written.
+pub fn write_series(
+    study: &Study,
+    habits: &Habits,
+    folder: &Path,
+    progress: &(impl Fn() + Sync),
+) -> anyhow::Result<Vec<SliceTruth>> {
+    fs::create_dir_all(folder).with_context(|| format!("could not create {}", folder.display()))?;
     (0..study.len())
         .into_par_iter()
         .map(|index| {
             let slice = study.render(index);
             let path = folder.join(format!("{}.dcm", index + 1));
-            let bytes = encode(study, index, &slice.hounsfield, &habits)?;
+            let bytes = encode(study, index, &slice.hounsfield, habits)?;
             fs::write(&path, bytes).with_context(|| format!("could not write {}", path.display()))?;
-            progress(study.len());
+            progress();
             Ok(slice.truth)
         })
         .collect()

@@ -8,7 +8,7 @@ use dicom_dictionary_std::{tags, uids};
 use dicom_object::mem::InMemElement;
 use dicom_object::{FileMetaTableBuilder, InMemDicomObject};
 
-use super::habits::{CANARY, Habits, PaddingTag, Syntax};
+use super::habits::{CANARY, Habits, Opening, PaddingTag, Syntax};
 use super::jpeg_lossless::{self, Predictor};
 use super::noise::hash;
 use super::rle;
@@ -160,8 +160,13 @@ impl Header {
             .build()
             .map_err(|e| EncodeError::Meta(e.into()))?;
         let mut bytes = Vec::with_capacity(size_hint + 4096);
-        self.object.with_exact_meta(meta).write_all(&mut bytes).map_err(|e| EncodeError::DataSet(e.into()))?;
-        if !self.habits.preamble {
+        let file = self.object.with_exact_meta(meta);
+        match self.habits.opening {
+            Opening::DataSet => file.write_dataset(&mut bytes),
+            Opening::Full | Opening::NoPreamble => file.write_all(&mut bytes),
+        }
+        .map_err(|e| EncodeError::DataSet(e.into()))?;
+        if self.habits.opening == Opening::NoPreamble {
             bytes.drain(..128);
         }
         Ok(bytes)
@@ -302,7 +307,19 @@ mod tests {
     }
 
     fn read(bytes: &[u8], habits: &Habits) -> FileDicomObject<InMemDicomObject> {
-        let preamble = if habits.preamble { ReadPreamble::Always } else { ReadPreamble::Never };
+        let preamble = match habits.opening {
+            Opening::Full => ReadPreamble::Always,
+            Opening::NoPreamble => ReadPreamble::Never,
+            Opening::DataSet => {
+                let meta = FileMetaTableBuilder::new()
+                    .transfer_syntax(uids::IMPLICIT_VR_LITTLE_ENDIAN)
+                    .media_storage_sop_class_uid(uids::CT_IMAGE_STORAGE)
+                    .media_storage_sop_instance_uid("2.25.1");
+                let syntax = dicom_transfer_syntax_registry::entries::IMPLICIT_VR_LITTLE_ENDIAN.erased();
+                let data_set = InMemDicomObject::read_dataset_with_ts(bytes, &syntax).unwrap();
+                return data_set.with_exact_meta(meta.build().unwrap());
+            }
+        };
         OpenFileOptions::new().read_preamble(preamble).from_reader(bytes).unwrap()
     }
 

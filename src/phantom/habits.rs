@@ -61,6 +61,17 @@ pub enum PaddingTag {
     Unsigned,
 }
 
+/// How a file begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opening {
+    /// 128 bytes of preamble, `DICM`, file meta information.
+    Full,
+    /// `DICM` and file meta information without the preamble.
+    NoPreamble,
+    /// The data set alone, as old archives hold it: for implicit VR little endian.
+    DataSet,
+}
+
 /// How a scanner writes its files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Habits {
@@ -76,8 +87,8 @@ pub struct Habits {
     pub padding: PaddingTag,
     /// No Modality, SOPClassUID, ImageType, BodyPartExamined, as de-identified research data has it.
     pub stripped: bool,
-    /// The 128 bytes before `DICM`.
-    pub preamble: bool,
+    /// How a file begins.
+    pub opening: Opening,
     /// Invented names and numbers in the identifying elements, all holding [`CANARY`]. Where one turns up, identity leaks.
     pub identity: bool,
     /// `ImagesInAcquisition` says how many slices will come.
@@ -100,7 +111,7 @@ impl Habits {
             intercept,
             padding: PaddingTag::Absent,
             stripped: true,
-            preamble: true,
+            opening: Opening::Full,
             identity: false,
             announced: false,
             odd_decimals: false,
@@ -116,7 +127,7 @@ impl Habits {
             intercept: -1024,
             padding: PaddingTag::Matching,
             stripped: false,
-            preamble: true,
+            opening: Opening::Full,
             identity: true,
             announced: false,
             odd_decimals: false,
@@ -124,7 +135,7 @@ impl Habits {
     }
 
     /// Sets of habits as they are met, each with its name.
-    pub const NAMED: [(&'static str, Self); 12] = {
+    pub const NAMED: [(&'static str, Self); 13] = {
         let c = Self::console();
         [
             ("console", c),
@@ -133,7 +144,8 @@ impl Habits {
             ("signed-12", Self { bits_stored: 12, intercept: 0, ..c }),
             ("padding-63536", Self { intercept: 0, padding: PaddingTag::Unsigned, odd_decimals: true, ..c }),
             ("intercept-1000", Self { signed: false, bits_stored: 14, intercept: -1000, ..c }),
-            ("implicit", Self { syntax: Syntax::ImplicitLittle, preamble: false, stripped: true, ..c }),
+            ("implicit", Self { syntax: Syntax::ImplicitLittle, opening: Opening::NoPreamble, stripped: true, ..c }),
+            ("bare", Self { syntax: Syntax::ImplicitLittle, opening: Opening::DataSet, ..c }),
             ("big-endian", Self { syntax: Syntax::ExplicitBig, signed: false, ..c }),
             ("deflated", Self { syntax: Syntax::Deflated, ..c }),
             ("rle", Self { syntax: Syntax::Rle, intercept: 0, ..c }),

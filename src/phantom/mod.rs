@@ -48,7 +48,7 @@ pub mod dataset;
 mod tests;
 
 pub use fracture::{Fracture, FractureKind};
-pub use habits::{CANARY, Habits, PaddingTag, Syntax};
+pub use habits::{CANARY, Habits, Opening, PaddingTag, Syntax};
 pub use scan::Geometry;
 pub use spec::{Direction, Fractures, Padding, Region, StudySpec};
 pub use study::{FRACTURE_MM2, RenderedSlice, SHOWN_MM2, SliceTruth, Study, TruthBox};
