@@ -256,3 +256,6 @@ impl FolderMemory {
         now < self.lively_until || self.unread > 0
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,6 +18,8 @@ mod names;
 mod outlet;
 mod pulse;
 mod scanner;
+#[cfg(test)]
+mod scripted;
 mod settings;
 mod share;
 mod thread;

@@ -57,6 +57,7 @@ pub struct Scanner<S> {
     outlet: Outlet,
     pulse: Arc<Pulse>,
     max_file_bytes: u64,
+    lost_pause: Duration,
     state: Option<ShareState>,
     /// Errors of this scan that were put down to single files.
     doubts: u32,
@@ -80,6 +81,7 @@ impl<S: Share> Scanner<S> {
         Self {
             share,
             max_file_bytes: settings.max_file_bytes,
+            lost_pause: settings.scan,
             watch: Watch::new(settings, Box::new(known) as Known),
             structure: Box::new(structure),
             outlet: Outlet::new(events),
@@ -117,7 +119,13 @@ impl<S: Share> Scanner<S> {
         self.pulse.set_waiting(self.watch.waiting());
         self.count_losses();
         self.report.held_back = self.outlet.is_full();
-        self.report.pause = if self.report.held_back { HELD_BACK } else { self.watch.pause(clock()) };
+        self.report.pause = if self.state != Some(ShareState::Available) {
+            self.lost_pause
+        } else if self.report.held_back {
+            HELD_BACK
+        } else {
+            self.watch.pause(clock())
+        };
         Ok(self.report)
     }
 
@@ -251,12 +259,20 @@ impl<S: Share> Scanner<S> {
     }
 
     fn trouble(&mut self, id: FileId, error: ShareError, now: Duration) -> Result<(), ShareState> {
-        match self.blame(error)? {
-            None => self.watch.gone(id),
-            Some(why) => {
+        let blamed = match error {
+            ShareError::Lost(reason) if self.watch.was_refused(id) => Ok(Some(reason)),
+            error => self.blame(error),
+        };
+        match blamed {
+            Ok(None) => self.watch.gone(id),
+            Ok(Some(why)) => {
                 if let Some(handover) = self.watch.refused(id, now) {
                     self.unreadable(handover, Why::Refused(why));
                 }
+            }
+            Err(lost) => {
+                self.watch.suspect(id);
+                return Err(lost);
             }
         }
         Ok(())
@@ -295,3 +311,6 @@ fn has_flat_tail(bytes: &[u8]) -> bool {
     let tail = &bytes[bytes.len().saturating_sub(TAIL)..];
     tail.first().is_some_and(|first| tail.iter().all(|byte| byte == first))
 }
+
+#[cfg(test)]
+mod tests;

@@ -157,6 +157,18 @@ impl Watch {
         file.refused(now, &self.settings).then(|| self.hand_on(id, Finish::Incomplete, now)).flatten()
     }
 
+    /// The share was lost over this file.
+    pub fn suspect(&mut self, id: FileId) {
+        if let Some(file) = self.files.get_mut(&id) {
+            file.refusals = file.refusals.saturating_add(1);
+        }
+    }
+
+    /// The file made trouble before: once more says nothing about the share.
+    pub fn was_refused(&self, id: FileId) -> bool {
+        self.files.get(&id).is_some_and(|file| file.refusals > 0)
+    }
+
     /// The next file to read, and its size.
     pub fn next_to_read(&self) -> Option<(FileId, Arc<Path>, u64)> {
         let (id, file) = self.files.iter().find(|(_, file)| file.is_ready())?;
