@@ -35,6 +35,8 @@ pub use frame::Frame;
 pub use panel::Panel;
 pub use report::{Acknowledged, Delivery, Picture, Since, StudyName, StudyReport};
 pub use scene::{Element, Scene, Text};
+pub use shape::{Form, Shape};
+pub use text::{Face, Fitted, Line};
 pub use screens::compose;
 pub use show::{Display, draw, render};
 pub use state::{ALERTS, ARRIVING, DeviceState, EVENTS, Event, Outcome, Phase, Progress, RECENT, SelfTest};
