@@ -66,6 +66,11 @@ impl Fault {
         matches!(self, Self::ModelRefused { .. } | Self::DiskFull { .. } | Self::ShareLost { .. })
     }
 
+    /// False for what the site chose itself: a chip says so, the screen stays free.
+    pub const fn takes_screen(&self) -> bool {
+        !matches!(self, Self::IdentifiersInClear)
+    }
+
     /// The main word of the screen.
     pub const fn headline(&self) -> &'static str {
         match self {
@@ -98,7 +103,7 @@ impl Fault {
     pub fn meaning(&self) -> String {
         match self {
             Self::ModelRefused { reason } => {
-                format!("The model was refused: {}.", reason.as_str().trim_end_matches('.'))
+                format!("The model was refused: {}. Slices are kept.", reason.as_str().trim_end_matches('.'))
             }
             Self::DiskFull { free_mib } => format!("{free_mib} MiB are left. New slices are not taken."),
             Self::ShareLost { reason, .. } => format!("No slices arrive: {}.", reason.as_str().trim_end_matches('.')),
@@ -118,10 +123,10 @@ impl Fault {
     /// What a person should do.
     pub const fn action(&self) -> &'static str {
         match self {
-            Self::ModelRefused { .. } => "Read every study as usual. Call service. Slices are kept until then.",
+            Self::ModelRefused { .. } => "Read every study as usual. Call service.",
             Self::DiskFull { .. } => "Read every study as usual. Call service.",
             Self::ShareLost { .. } => "Read every study as usual. Check network and scanner share.",
-            Self::BrokerOffline { .. } => "Clinics see no alert: tell them by telephone.",
+            Self::BrokerOffline { .. } => "Clinics see no alert. Tell them by telephone.",
             Self::RecordsReset => "Look up earlier results in the clinic's system.",
             Self::FilesRefused { .. } => "Read that study as usual. Send it again.",
             Self::ClockUntrusted => "Connect the network so that the clock can be set.",

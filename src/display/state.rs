@@ -21,6 +21,9 @@ pub const ARRIVING: usize = 4;
 /// Events that are remembered.
 pub const EVENTS: usize = 32;
 
+/// The longest name of whoever acknowledged that the screens show in full.
+const NAME_LIMIT: usize = 40;
+
 /// What the device is doing as a whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Phase {
@@ -175,7 +178,7 @@ impl DeviceState {
 
     /// A clinic has taken note.
     pub fn acknowledge(&mut self, study_key: &str, by: &str, now: Duration) {
-        let by = Words::new(by);
+        let by = Words::within(by, NAME_LIMIT);
         let entry = Acknowledged { by: by.clone(), at: Since::new(now) };
         let mut name = None;
         for report in self.of_study(study_key) {
@@ -245,9 +248,23 @@ impl DeviceState {
         &self.recent
     }
 
+    /// How many studies were not or only partly analysed, and nobody has taken note for less than `limit`.
+    pub fn left_unread(&self, now: Duration, limit: Duration) -> usize {
+        self.recent.iter().filter(|r| r.is_left_unread(now, limit)).count()
+    }
+
     /// The last events, oldest first.
     pub fn events(&self) -> impl Iterator<Item = &Event> {
         self.events.oldest_ordered()
+    }
+
+    /// An event with its time of day where that is known: `14:02 SHARE LOST`.
+    pub fn event_words(&self, event: &Event, now: Duration) -> String {
+        let ago = SignedDuration::try_from(now.saturating_sub(event.at)).unwrap_or_default();
+        match self.clock(now).map(|time| time.wrapping_sub(ago)) {
+            Some(t) => format!("{:02}:{:02} {}", t.hour(), t.minute(), event.what.as_str()),
+            None => event.what.as_str().to_owned(),
+        }
     }
 
     /// How many events were overwritten by newer ones.
