@@ -14,6 +14,10 @@ mod limits;
 mod pixels;
 mod rejection;
 mod slice;
+#[cfg(test)]
+mod test_file;
+#[cfg(test)]
+mod tests;
 
 pub use attribute::{Attribute, Keyword};
 pub use limits::Limits;
@@ -35,10 +39,11 @@ pub fn read(bytes: &[u8], limits: &Limits) -> Result<Vec<Slice>, Rejection> {
         let scan = guard::scan(&dataset, limits);
         let header = Header::parse(&scan)?;
         ct::refuse_foreign(&header, scan.float_pixel_data)?;
+        let is_rle = dataset.coding.clone()? == Coding::Rle;
         let pixels = complete(&scan)?;
         let image = Image::read(&header.top(), ct::absent(&header.top()), limits)?;
         let planes = ct::planes(&header, &image)?;
-        let frames = Frames::new(&image, pixels, scan.encoding.big_endian, dataset.coding == Coding::Rle)?;
+        let frames = Frames::new(&image, pixels, scan.encoding.big_endian, is_rle)?;
         let slice = |(frame, plane): (usize, ct::Plane)| {
             let hounsfield = |stored| hounsfield(stored, plane.slope, plane.intercept);
             Ok(Slice { hounsfield: frames.stored(frame)?.map(hounsfield).collect(), header: plane.header })
@@ -70,9 +75,10 @@ pub fn stored(bytes: &[u8], limits: &Limits) -> Result<StoredValues, Rejection> 
             return Err(Rejection::FloatPixelData);
         }
         let header = Header::parse(&scan)?;
+        let is_rle = dataset.coding.clone()? == Coding::Rle;
         let pixels = complete(&scan)?;
         let image = Image::read(&header.top(), RejectionKind::Broken, limits)?;
-        let frames = Frames::new(&image, pixels, scan.encoding.big_endian, dataset.coding == Coding::Rle)?;
+        let frames = Frames::new(&image, pixels, scan.encoding.big_endian, is_rle)?;
         let mut values = Vec::new();
         for frame in 0..usize::try_from(image.frames).unwrap_or(usize::MAX) {
             values.extend(frames.stored(frame)?);

@@ -53,7 +53,8 @@ pub struct Dataset<'a> {
     pub start: usize,
     /// As found at the first element, which is not always what the header promises.
     pub encoding: Encoding,
-    pub coding: Coding,
+    /// The refusal of a transfer syntax is kept until the header is read: what is no CT plane anyway is refused as that.
+    pub coding: Result<Coding, Rejection>,
 }
 
 impl Dataset<'_> {
@@ -73,16 +74,16 @@ pub fn open<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Dataset<'a>, Rejecti
     let has_preamble = bytes.get(128..132) == Some(b"DICM");
     let Meta { end, transfer_syntax } = meta_group(bytes, if has_preamble { 132 } else { 0 })?;
     let coding = match transfer_syntax {
-        Some(uid) => allowed(uid)?,
-        None => Coding::Native(first_encoding(bytes, end, has_preamble)?),
+        Some(uid) => allowed(uid),
+        None => Ok(Coding::Native(first_encoding(bytes, end, has_preamble)?)),
     };
-    if coding == Coding::Deflated && Encoding::of_first_element(&bytes[end..]) != Some(Encoding::EXPLICIT_LITTLE) {
+    if coding == Ok(Coding::Deflated) && Encoding::of_first_element(&bytes[end..]) != Some(Encoding::EXPLICIT_LITTLE) {
         let inflated = inflate(&bytes[end..], limits.max_inflated_bytes)?;
         let encoding = Encoding::of_first_element(&inflated).unwrap_or(Encoding::EXPLICIT_LITTLE);
         return Ok(Dataset { bytes: Cow::Owned(inflated), start: 0, encoding, coding });
     }
     let declared = match coding {
-        Coding::Native(encoding) => encoding,
+        Ok(Coding::Native(encoding)) => encoding,
         _ => Encoding::EXPLICIT_LITTLE,
     };
     let encoding = Encoding::of_first_element(&bytes[end..]).unwrap_or(declared);
