@@ -134,10 +134,9 @@ impl File {
 
     /// One element as this file writes it.
     pub fn element(&self, tag: Tag, vr: &str, value: &Value) -> Vec<u8> {
-        let (u16s, u32s): (fn(u16) -> [u8; 2], fn(u32) -> [u8; 4]) = match self.big_endian {
-            true => (u16::to_be_bytes, u32::to_be_bytes),
-            false => (u16::to_le_bytes, u32::to_le_bytes),
-        };
+        let big = self.big_endian;
+        let u16s = |n: u16| if big { n.to_be_bytes() } else { n.to_le_bytes() };
+        let u32s = |n: u32| if big { n.to_be_bytes() } else { n.to_le_bytes() };
         let bytes = match value {
             Value::Text(text) => even(text.clone().into_bytes(), if vr == "UI" { 0 } else { b' ' }),
             Value::Short(short) => u16s(*short).to_vec(),

@@ -45,6 +45,9 @@ const ALLOWED: [(&str, Coding); 13] = [
     (uids::JPEG2000, Coding::CodeStream),
 ];
 
+/// Preamble and prefix: of a shorter file nobody can say what it will be.
+const SHORTEST: usize = 132;
+
 /// A data set ready to be walked.
 #[derive(Debug)]
 pub struct Dataset<'a> {
@@ -125,6 +128,9 @@ fn allowed(uid: &[u8]) -> Result<Coding, Rejection> {
 
 /// The encoding of a data set that nothing announces.
 fn first_encoding(bytes: &[u8], at: usize, has_preamble: bool) -> Result<Encoding, Rejection> {
+    if bytes.len() < SHORTEST {
+        return Err(Rejection::EndsInHeader { offset: at });
+    }
     if let Some(encoding) = Encoding::of_first_element(&bytes[at..]) {
         let element = Element::read(bytes, at, encoding)?;
         let fits = element.length.is_none_or(|length| length <= bytes.len() - element.value);
@@ -133,7 +139,7 @@ fn first_encoding(bytes: &[u8], at: usize, has_preamble: bool) -> Result<Encodin
         }
         return Err(Rejection::NotDicom);
     }
-    // too short to tell, or allocated and not yet written
+    // allocated and not yet written
     let element = Element::read(bytes, at, Encoding::IMPLICIT_LITTLE)?;
     match zeros_or_malformed(bytes, &element) {
         Rejection::Malformed { .. } => Err(Rejection::NotDicom),

@@ -140,9 +140,11 @@ fn the_transfer_syntax_is_read_off_the_data_set_where_the_header_is_wrong_or_mis
 
 #[test]
 fn other_files_are_no_dicom_files() {
-    for bytes in [&b"PK\x03\x04 a zip archive, whatever it says of its size"[..], b"\x1F\x8B\x08\x00 gzip", b"Thumbs.db"] {
-        assert_eq!(outcome(bytes), Err(Rejection::NotDicom));
+    for start in [&b"PK\x03\x04"[..], b"\x1F\x8B\x08\x00", b"\x89PNG\r\n\x1A\n", b"{\"verdict\":", b"\xFF\xD8\xFF\xE0"]
+    {
+        assert_eq!(outcome(&[start, &[b'x'; 200]].concat()), Err(Rejection::NotDicom));
     }
+    assert_eq!(outcome(b"too short to tell"), Err(Rejection::EndsInHeader { offset: 0 }));
 }
 
 #[test]
