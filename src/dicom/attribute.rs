@@ -82,11 +82,6 @@ impl Attribute {
     pub(super) fn with_tag(tag: Tag) -> Option<Self> {
         Self::ALL.iter().copied().find(|a| a.tag() == tag)
     }
-
-    /// A sequence whose items the reader looks into.
-    pub(super) const fn is_group_sequence(self) -> bool {
-        matches!(self, Self::SharedFunctionalGroupsSequence | Self::PerFrameFunctionalGroupsSequence)
-    }
 }
 
 impl fmt::Display for Attribute {

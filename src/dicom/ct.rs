@@ -7,7 +7,7 @@ use super::attribute::Attribute;
 use super::header::{Attributes, Header};
 use super::image::{Image, foreign, monochrome};
 use super::rejection::{Rejection, RejectionKind};
-use super::slice::SliceHeader;
+use super::slice::{SliceHeader, Uid};
 
 /// CT, Enhanced CT and Legacy Converted Enhanced CT Image Storage.
 const CT_CLASSES: [&str; 3] =
@@ -74,58 +74,87 @@ fn is_slice(attributes: &Attributes, attribute: Attribute) -> Result<(), Rejecti
 
 /// Geometry and rescale of every frame.
 pub fn planes(header: &Header, image: &Image) -> Result<Vec<Plane>, Rejection> {
-    let groups = header.frame_groups();
-    let attribute = Attribute::PerFrameFunctionalGroupsSequence;
-    match groups {
-        Some(groups) if u32::try_from(groups) != Ok(image.frames) => {
-            Err(Rejection::Unusable { attribute, why: "has another number of items than NumberOfFrames" })
-        }
-        None if image.frames > 1 => Err(Rejection::Missing { attribute, kind: absent(&header.top()) }),
-        _ => (0..image.frames).map(|frame| plane(header, image, frame)).collect(),
-    }
-}
-
-fn plane(header: &Header, image: &Image, frame: u32) -> Result<Plane, Rejection> {
     let top = header.top();
-    let here = header.frame(usize::try_from(frame).unwrap_or(usize::MAX));
-    is_slice(&here, Attribute::FrameType)?;
     let kind = absent(&top);
-    let required = |attribute| Rejection::Missing { attribute, kind };
-    let [slope] = here.numbers(Attribute::RescaleSlope)?.ok_or(required(Attribute::RescaleSlope))?;
-    let [intercept] = here.numbers(Attribute::RescaleIntercept)?.ok_or(required(Attribute::RescaleIntercept))?;
-    if slope == 0.0 {
-        return Err(Rejection::Unusable { attribute: Attribute::RescaleSlope, why: "is 0" });
-    }
-    // US is "unspecified", which enhanced CT of some vendors says of Hounsfield units
-    match here.word(Attribute::RescaleType) {
-        Some(unit) if !["HU", "HU_MOD", "US"].contains(&unit.as_str()) => {
-            return Err(foreign(Attribute::RescaleType, &unit));
+    let attribute = Attribute::PerFrameFunctionalGroupsSequence;
+    match header.frame_groups() {
+        Some(groups) if u32::try_from(groups) != Ok(image.frames) => {
+            return Err(Rejection::Unusable { attribute, why: "has another number of items than NumberOfFrames" });
         }
+        None if image.frames > 1 => return Err(Rejection::Missing { attribute, kind }),
         _ => {}
     }
-    let position = here.numbers(Attribute::ImagePositionPatient)?;
-    let orientation = here.numbers(Attribute::ImageOrientationPatient)?;
-    let spacing: Option<[f64; 2]> = here.numbers(Attribute::PixelSpacing)?;
-    let slice = SliceHeader {
+    let series = Series {
         study_instance_uid: top.uid(Attribute::StudyInstanceUID, kind)?,
         series_instance_uid: top.uid(Attribute::SeriesInstanceUID, kind)?,
         sop_instance_uid: top.uid(Attribute::SOPInstanceUID, kind)?,
+        instance_number: instance_number(&top),
+        expected_slices: expected_slices(&top, image),
+        kind,
+    };
+    (0..image.frames)
+        .map(|frame| {
+            header.frame(usize::try_from(frame).unwrap_or(usize::MAX), |here| plane(&series, here, image, frame))
+        })
+        .collect()
+}
+
+/// What all frames of an instance have in common.
+struct Series {
+    study_instance_uid: Uid,
+    series_instance_uid: Uid,
+    sop_instance_uid: Uid,
+    instance_number: Option<i32>,
+    expected_slices: Option<u32>,
+    /// What a missing attribute means.
+    kind: RejectionKind,
+}
+
+fn plane(series: &Series, here: &Attributes, image: &Image, frame: u32) -> Result<Plane, Rejection> {
+    is_slice(here, Attribute::FrameType)?;
+    let (slope, intercept) = rescale(here, series.kind)?;
+    let slice = SliceHeader {
+        study_instance_uid: series.study_instance_uid.clone(),
+        series_instance_uid: series.series_instance_uid.clone(),
+        sop_instance_uid: series.sop_instance_uid.clone(),
         frame,
         rows: image.rows,
         columns: image.columns,
-        pixel_spacing: spacing.ok_or(required(Attribute::PixelSpacing))?,
-        image_position_patient: position.ok_or(required(Attribute::ImagePositionPatient))?,
-        image_orientation_patient: orientation.ok_or(required(Attribute::ImageOrientationPatient))?,
-        slice_thickness: slice_thickness(&here),
-        instance_number: instance_number(&top),
-        expected_slices: expected_slices(&top, image),
-        image_type: image_type(&here),
+        pixel_spacing: required(here, Attribute::PixelSpacing, series.kind)?,
+        image_position_patient: required(here, Attribute::ImagePositionPatient, series.kind)?,
+        image_orientation_patient: required(here, Attribute::ImageOrientationPatient, series.kind)?,
+        slice_thickness: slice_thickness(here),
+        instance_number: series.instance_number,
+        expected_slices: series.expected_slices,
+        image_type: image_type(here),
     };
     axial(&slice)?;
     if slice.pixel_spacing.iter().any(|&mm| !(0.01..=10.0).contains(&mm)) {
         return Err(Rejection::Unusable { attribute: Attribute::PixelSpacing, why: "is not 0.01 to 10 mm" });
     }
     Ok(Plane { header: slice, slope, intercept })
+}
+
+fn required<const N: usize>(
+    here: &Attributes,
+    attribute: Attribute,
+    kind: RejectionKind,
+) -> Result<[f64; N], Rejection> {
+    here.numbers(attribute)?.ok_or(Rejection::Missing { attribute, kind })
+}
+
+/// RescaleSlope and RescaleIntercept, where they give Hounsfield units.
+fn rescale(here: &Attributes, kind: RejectionKind) -> Result<(f64, f64), Rejection> {
+    let [slope] = required(here, Attribute::RescaleSlope, kind)?;
+    let [intercept] = required(here, Attribute::RescaleIntercept, kind)?;
+    if slope == 0.0 {
+        return Err(Rejection::Unusable { attribute: Attribute::RescaleSlope, why: "is 0" });
+    }
+    // US is "unspecified", which enhanced CT of some vendors says of Hounsfield units
+    match here.word(Attribute::RescaleType) {
+        Some(unit) if !["HU", "HU_MOD", "US"].contains(&unit.as_str()) => Err(foreign(Attribute::RescaleType, &unit)),
+        _ => Ok((slope, intercept)),
+    }
 }
 
 /// Two orthogonal unit vectors whose normal is within 45 degrees of the body axis. A tilted gantry (30 degrees at most)

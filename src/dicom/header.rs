@@ -9,50 +9,61 @@ use dicom_encoding::TransferSyntaxIndex;
 use dicom_object::InMemDicomObject;
 use dicom_transfer_syntax_registry::{TransferSyntaxRegistry, entries};
 
-use super::attribute::{Attribute, Keyword};
+use super::attribute::Attribute;
 use super::guard::{Encoding, Scan};
 use super::rejection::{Rejection, RejectionKind};
 use super::slice::Uid;
 
 /// The parsed attributes of one file.
-pub struct Header(InMemDicomObject);
+pub struct Header<'a> {
+    top: InMemDicomObject,
+    shared: Option<InMemDicomObject>,
+    /// Parsed one at a time, so that no number of frames takes more memory than one.
+    frames: Option<&'a [&'a [u8]]>,
+    encoding: Encoding,
+}
 
-impl Header {
+impl<'a> Header<'a> {
     /// Parses what the guard has kept.
-    pub fn parse(scan: &Scan) -> Result<Self, Rejection> {
-        let uid = match scan.encoding {
-            Encoding { explicit: false, .. } => entries::IMPLICIT_VR_LITTLE_ENDIAN.uid(),
-            Encoding { big_endian: false, .. } => entries::EXPLICIT_VR_LITTLE_ENDIAN.uid(),
-            _ => entries::EXPLICIT_VR_BIG_ENDIAN.uid(),
-        };
-        let broken = Rejection::Malformed { element: Keyword(Tag(0x0008, 0x0000)), offset: 0 };
-        let syntax = TransferSyntaxRegistry.get(uid).ok_or_else(|| broken.clone())?;
-        InMemDicomObject::read_dataset_with_ts(&scan.header[..], syntax).map(Self).map_err(|_| broken)
+    pub fn parse(scan: &'a Scan) -> Result<Self, Rejection> {
+        let shared = scan.shared_groups.first().map(|item| parse(item, scan.encoding)).transpose()?;
+        let frames = scan.frame_groups.as_deref();
+        Ok(Self { top: parse(&scan.header, scan.encoding)?, shared, frames, encoding: scan.encoding })
     }
 
     /// The attributes outside functional groups.
     pub fn top(&self) -> Attributes<'_> {
-        Attributes(vec![&self.0])
+        Attributes(vec![&self.top])
     }
 
     /// Number of items in PerFrameFunctionalGroupsSequence; `None` for a classic single-frame image.
     pub fn frame_groups(&self) -> Option<usize> {
-        self.items(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE).map(<[_]>::len)
+        self.frames.map(<[_]>::len)
     }
 
-    /// The attributes of one frame, looked for in its own functional groups, then in the shared ones, then outside.
-    pub fn frame(&self, frame: usize) -> Attributes<'_> {
-        let own = self.items(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE).and_then(|items| items.get(frame));
-        let shared = self.items(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE).and_then(<[_]>::first);
-        let macros = own.into_iter().chain(shared).flat_map(|groups| {
-            MACROS.iter().filter_map(|&tag| groups.element_opt(tag).ok()??.items()?.first())
-        });
-        Attributes(macros.chain([&self.0]).collect())
+    /// Hands on the attributes of one frame, looked for in its own functional groups, then in the shared ones, then
+    /// outside.
+    pub fn frame<T>(
+        &self,
+        frame: usize,
+        work: impl FnOnce(&Attributes) -> Result<T, Rejection>,
+    ) -> Result<T, Rejection> {
+        let own = self.frames.and_then(|items| items.get(frame)).map(|item| parse(item, self.encoding)).transpose()?;
+        let groups = own.iter().chain(&self.shared);
+        let macros =
+            groups.flat_map(|groups| MACROS.iter().filter_map(|&tag| groups.element_opt(tag).ok()??.items()?.first()));
+        work(&Attributes(macros.chain([&self.top]).collect()))
     }
+}
 
-    fn items(&self, tag: Tag) -> Option<&[InMemDicomObject]> {
-        self.0.element_opt(tag).ok()??.items()
-    }
+fn parse(dataset: &[u8], encoding: Encoding) -> Result<InMemDicomObject, Rejection> {
+    let uid = match encoding {
+        Encoding { explicit: false, .. } => entries::IMPLICIT_VR_LITTLE_ENDIAN.uid(),
+        Encoding { big_endian: false, .. } => entries::EXPLICIT_VR_LITTLE_ENDIAN.uid(),
+        _ => entries::EXPLICIT_VR_BIG_ENDIAN.uid(),
+    };
+    let syntax = TransferSyntaxRegistry.get(uid).ok_or(Rejection::Header)?;
+    InMemDicomObject::read_dataset_with_ts(dataset, syntax).map_err(|_| Rejection::Header)
 }
 
 /// The functional group macros (PS3.3 section C.7.6.16) that describe a CT plane.

@@ -25,8 +25,7 @@ impl Image {
     /// Reads and checks the description. `absent` is what a missing attribute means.
     pub fn read(top: &Attributes, absent: RejectionKind, limits: &Limits) -> Result<Self, Rejection> {
         monochrome(top)?;
-        let required =
-            |attribute| top.count(attribute)?.ok_or(Rejection::Missing { attribute, kind: absent });
+        let required = |attribute| top.count(attribute)?.ok_or(Rejection::Missing { attribute, kind: absent });
         let size = |attribute| match u16::try_from(required(attribute)?) {
             Ok(0) | Err(_) => Err(Rejection::Unusable { attribute, why: "is not 1 to 65535" }),
             Ok(size) => Ok(size),
@@ -38,7 +37,8 @@ impl Image {
         }
         let plane = usize::from(rows) * usize::from(columns);
         let total = usize::try_from(frames).ok().and_then(|frames| plane.checked_mul(frames));
-        if plane > limits.max_plane_pixels || total.is_none_or(|total| total > limits.max_total_pixels) {
+        let too_many = frames > limits.max_frames || total.is_none_or(|total| total > limits.max_total_pixels);
+        if plane > limits.max_plane_pixels || too_many {
             return Err(Rejection::ImageTooLarge { rows: rows.into(), columns: columns.into(), frames });
         }
         let bits_allocated = match required(Attribute::BitsAllocated)? {
@@ -48,10 +48,9 @@ impl Image {
         };
         let bits = |attribute, default: u8, range: std::ops::RangeInclusive<u8>| {
             let bits = top.count(attribute)?.map_or(Ok(default), u8::try_from);
-            bits.ok().filter(|bits| range.contains(bits)).ok_or(Rejection::Unusable {
-                attribute,
-                why: "does not fit BitsAllocated",
-            })
+            bits.ok()
+                .filter(|bits| range.contains(bits))
+                .ok_or(Rejection::Unusable { attribute, why: "does not fit BitsAllocated" })
         };
         let bits_stored = bits(Attribute::BitsStored, bits_allocated, 1..=bits_allocated)?;
         let high_bit = bits(Attribute::HighBit, bits_stored - 1, bits_stored - 1..=bits_allocated - 1)?;

@@ -14,6 +14,10 @@ mod limits;
 mod pixels;
 mod rejection;
 mod slice;
+#[cfg(test)]
+mod test_file;
+#[cfg(test)]
+mod tests;
 
 pub use attribute::{Attribute, Keyword};
 pub use limits::Limits;
@@ -35,10 +39,11 @@ pub fn read(bytes: &[u8], limits: &Limits) -> Result<Vec<Slice>, Rejection> {
         let scan = guard::scan(&dataset, limits);
         let header = Header::parse(&scan)?;
         ct::refuse_foreign(&header, scan.float_pixel_data)?;
+        let is_rle = dataset.coding.clone()? == Coding::Rle;
         let pixels = complete(&scan)?;
         let image = Image::read(&header.top(), ct::absent(&header.top()), limits)?;
         let planes = ct::planes(&header, &image)?;
-        let frames = Frames::new(&image, pixels, scan.encoding.big_endian, dataset.coding == Coding::Rle)?;
+        let frames = Frames::new(&image, pixels, scan.encoding.big_endian, is_rle)?;
         let slice = |(frame, plane): (usize, ct::Plane)| {
             let hounsfield = |stored| hounsfield(stored, plane.slope, plane.intercept);
             Ok(Slice { hounsfield: frames.stored(frame)?.map(hounsfield).collect(), header: plane.header })
@@ -70,9 +75,10 @@ pub fn stored(bytes: &[u8], limits: &Limits) -> Result<StoredValues, Rejection> 
             return Err(Rejection::FloatPixelData);
         }
         let header = Header::parse(&scan)?;
+        let is_rle = dataset.coding.clone()? == Coding::Rle;
         let pixels = complete(&scan)?;
         let image = Image::read(&header.top(), RejectionKind::Broken, limits)?;
-        let frames = Frames::new(&image, pixels, scan.encoding.big_endian, dataset.coding == Coding::Rle)?;
+        let frames = Frames::new(&image, pixels, scan.encoding.big_endian, is_rle)?;
         let mut values = Vec::new();
         for frame in 0..usize::try_from(image.frames).unwrap_or(usize::MAX) {
             values.extend(frames.stored(frame)?);
@@ -86,34 +92,22 @@ pub fn stored(bytes: &[u8], limits: &Limits) -> Result<StoredValues, Rejection> 
 pub enum Structure {
     /// PixelData ends where it should.
     Complete,
-    /// PixelData ends where it should, but its last row is all one value: an image may end so, and so does a file that
-    /// was given its size first and is filled later.
-    CompleteWithFlatTail,
     /// The file ends too early, or in zeros where elements should be: it may still grow or be filled.
     Incomplete,
-    /// Waiting changes nothing: no DICOM file, or a broken one.
-    Settled,
+    /// No DICOM file, or a broken one: whether it is finished cannot be told.
+    Unknown,
 }
 
-/// Says whether a file looks finished, without decoding it. Reads the element headers only, and the last row of native
-/// PixelData.
+/// Says whether a file looks finished, without decoding it: walks the element headers and reads no value.
 pub fn structure(bytes: &[u8], limits: &Limits) -> Structure {
-    let checked = caught(|| {
-        let dataset = guard::open(bytes, limits)?;
+    let walked = guard::open(bytes, limits).and_then(|dataset| {
         let scan = guard::scan(&dataset, limits);
-        let columns = Header::parse(&scan)?.top().count(Attribute::Columns).ok().flatten().unwrap_or(1);
-        if scan.float_pixel_data {
-            return Ok(Structure::Complete);
-        }
-        Ok(match complete(&scan)? {
-            PixelData::Native(pixels) if has_flat_tail(pixels, columns) => Structure::CompleteWithFlatTail,
-            _ => Structure::Complete,
-        })
+        if scan.float_pixel_data { Ok(()) } else { complete(&scan).map(|_| ()) }
     });
-    match checked {
-        Ok(structure) => structure,
+    match walked {
+        Ok(()) => Structure::Complete,
         Err(rejection) if rejection.kind() == RejectionKind::Incomplete => Structure::Incomplete,
-        Err(_) => Structure::Settled,
+        Err(_) => Structure::Unknown,
     }
 }
 
@@ -130,13 +124,18 @@ pub struct Identity {
 
 /// Whom a file belongs to, also when [`read`] refuses it: what of a damaged file is sound is used.
 pub fn identity(bytes: &[u8], limits: &Limits) -> Option<Identity> {
-    let header = caught(|| Header::parse(&guard::scan(&guard::open(bytes, limits)?, limits))).ok()?;
-    let uid = |attribute| header.top().uid(attribute, RejectionKind::Broken).ok();
-    Some(Identity {
-        study_instance_uid: uid(Attribute::StudyInstanceUID),
-        series_instance_uid: uid(Attribute::SeriesInstanceUID),
-        sop_instance_uid: uid(Attribute::SOPInstanceUID),
-    })
+    let identity = caught(|| {
+        let dataset = guard::open(bytes, limits)?;
+        let scan = guard::scan(&dataset, limits);
+        let header = Header::parse(&scan)?;
+        let uid = |attribute| header.top().uid(attribute, RejectionKind::Broken).ok();
+        Ok(Identity {
+            study_instance_uid: uid(Attribute::StudyInstanceUID),
+            series_instance_uid: uid(Attribute::SeriesInstanceUID),
+            sop_instance_uid: uid(Attribute::SOPInstanceUID),
+        })
+    });
+    identity.ok()
 }
 
 fn complete<'s>(scan: &'s Scan) -> Result<&'s PixelData<'s>, Rejection> {
@@ -149,13 +148,6 @@ fn hounsfield(stored: i32, slope: f64, intercept: f64) -> i16 {
     #[expect(clippy::cast_possible_truncation, reason = "the cast saturates")]
     let hounsfield = (f64::from(stored) * slope + intercept).round() as i16;
     hounsfield
-}
-
-/// Whether the last row, in words of 16 bits, is all one value.
-fn has_flat_tail(pixels: &[u8], columns: u32) -> bool {
-    let row = usize::try_from(columns).unwrap_or(usize::MAX).saturating_mul(2);
-    let words = pixels[pixels.len().saturating_sub(row)..].as_chunks::<2>().0;
-    words.windows(2).all(|pair| pair[0] == pair[1])
 }
 
 /// The last net under decoders that were not written here: a panic costs the file, not the appliance.

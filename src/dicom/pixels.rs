@@ -79,29 +79,64 @@ fn native(plane: &[u8], image: &Image, big_endian: bool) -> Words {
     Words { words, bits: image.bits_stored }
 }
 
-/// Assigns fragments to frames (PS3.5 section A.4): by the offset table, by their number, or by the signatures of the
-/// code streams, since a frame may be cut into any number of fragments without an offset table.
+/// Assigns fragments to frames (PS3.5 section A.4): by the offset table where it is right, by their number, or by the
+/// signatures of the code streams, since a frame may be cut into any number of fragments without an offset table.
 fn divide<'a>(offset_table: &[u8], fragments: &'a [Fragment<'a>], frames: usize) -> Option<Vec<&'a [Fragment<'a>]>> {
-    if fragments.is_empty() || frames == 0 {
-        return None;
-    }
-    if frames == 1 {
+    if frames == 1 && !fragments.is_empty() {
         return Some(vec![fragments]);
     }
-    let offsets = offset_table.as_chunks().0.iter().map(|&offset| usize::try_from(u32::from_le_bytes(offset)));
-    let by_table: Option<Vec<usize>> =
-        offsets.map(|offset| fragments.binary_search_by_key(&offset.ok()?, |f| f.offset).ok()).collect();
-    let begins = |f: &Fragment| f.bytes.starts_with(&[0xFF, 0xD8, 0xFF]) || f.bytes.starts_with(&[0xFF, 0x4F, 0xFF, 0x51]);
-    let by_signature = || (0..fragments.len()).filter(|&i| begins(&fragments[i])).collect::<Vec<_>>();
-    let starts = match by_table {
-        Some(starts) if starts.len() == frames => starts,
-        _ if fragments.len() == frames => (0..frames).collect(),
-        _ => by_signature(),
+    let fragment_at = |offset: &[u8; 4]| {
+        let offset = usize::try_from(u32::from_le_bytes(*offset)).ok()?;
+        fragments.binary_search_by_key(&offset, |fragment| fragment.offset).ok()
     };
-    let rising = starts.first() == Some(&0) && starts.is_sorted_by(|a, b| a < b);
-    if starts.len() != frames || !rising {
-        return None;
-    }
+    let begins = |fragment: &Fragment| fragment.bytes.starts_with(&JPEG) || fragment.bytes.starts_with(&JPEG_2000);
+    let by_table = offset_table.as_chunks().0.iter().map_while(fragment_at).collect();
+    let by_number = (0..fragments.len()).collect();
+    let by_signature = (0..fragments.len()).filter(|&i| begins(&fragments[i])).collect();
+    let starts: Vec<usize> = [by_table, by_number, by_signature].into_iter().find(|starts: &Vec<usize>| {
+        starts.len() == frames && starts.first() == Some(&0) && starts.is_sorted_by(|a, b| a < b)
+    })?;
     let ends = starts.iter().skip(1).copied().chain([fragments.len()]);
     Some(starts.iter().zip(ends).map(|(&start, end)| &fragments[start..end]).collect())
+}
+
+/// SOI and the marker behind it.
+const JPEG: [u8; 3] = [0xFF, 0xD8, 0xFF];
+/// SOC and SIZ.
+const JPEG_2000: [u8; 4] = [0xFF, 0x4F, 0xFF, 0x51];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Lengths of the frames in fragments, for fragments of eight bytes that begin with a signature or do not.
+    fn lengths(offset_table: &[u32], begins: &[bool], frames: usize) -> Option<Vec<usize>> {
+        let bytes = |begins| if begins { &[0xFF, 0xD8, 0xFF, 0xF7, 0, 0, 0, 0] } else { &[0u8; 8] };
+        let fragments: Vec<Fragment> =
+            begins.iter().enumerate().map(|(i, &b)| Fragment { offset: 16 * i, bytes: bytes(b) }).collect();
+        let table: Vec<u8> = offset_table.iter().flat_map(|offset| offset.to_le_bytes()).collect();
+        divide(&table, &fragments, frames).map(|frames| frames.iter().map(|frame| frame.len()).collect())
+    }
+
+    #[test]
+    fn frames_begin_where_a_right_offset_table_says() {
+        assert_eq!(lengths(&[0, 32], &[false; 4], 2), Some(vec![2, 2]));
+        assert_eq!(lengths(&[0, 48], &[true; 4], 2), Some(vec![3, 1]));
+    }
+
+    #[test]
+    fn a_wrong_offset_table_is_not_believed() {
+        for table in [&[0, 33][..], &[0, 0], &[32, 0], &[16, 32], &[0, 0xFFFF_FFF0], &[0]] {
+            assert_eq!(lengths(table, &[true, false, false, true], 2), Some(vec![3, 1]), "{table:?}");
+            assert_eq!(lengths(table, &[false; 2], 2), Some(vec![1, 1]), "{table:?}");
+            assert_eq!(lengths(table, &[false; 4], 2), None, "{table:?}");
+        }
+    }
+
+    #[test]
+    fn one_frame_takes_all_fragments_and_none_takes_nothing() {
+        assert_eq!(lengths(&[], &[true, true, false], 1), Some(vec![3]));
+        assert_eq!(lengths(&[], &[], 1), None);
+        assert_eq!(lengths(&[], &[], 2), None);
+    }
 }

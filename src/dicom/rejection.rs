@@ -132,6 +132,9 @@ pub enum Rejection {
         /// Where it begins, in bytes.
         offset: usize,
     },
+    /// The parser cannot read what the walk has found sound.
+    #[error("the attributes of the image cannot be parsed")]
+    Header,
     /// The deflated data set is no deflate stream.
     #[error("the deflated data set cannot be inflated")]
     Deflate,
@@ -218,6 +221,7 @@ impl Rejection {
             Self::DecoderFailed => "decoder_failed",
             Self::TransferSyntax { .. } => "unsupported_transfer_syntax_uid",
             Self::Malformed { .. } => "malformed",
+            Self::Header => "malformed_header",
             Self::Deflate => "malformed_deflate",
             Self::Missing { attribute, .. } => attribute.missing_code(),
             Self::Unusable { attribute, .. } => attribute.unusable_code(),
@@ -251,6 +255,7 @@ impl Rejection {
             | Self::DecoderFailed => RejectionKind::Hostile,
             Self::TransferSyntax { .. }
             | Self::Malformed { .. }
+            | Self::Header
             | Self::Deflate
             | Self::Unusable { .. }
             | Self::PixelDataTooShort { .. }

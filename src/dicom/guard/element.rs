@@ -73,8 +73,7 @@ impl Element {
         let head: [u8; 8] = bytes.get(start..).and_then(|b| b.first_chunk()).copied().ok_or_else(ends)?;
         let [g0, g1, e0, e1, a, b, c, d] = head;
         let tag = Tag(encoding.u16([g0, g1]), encoding.u16([e0, e1]));
-        let has_vr =
-            encoding.explicit && tag.0 != 0xFFFE && a.is_ascii_uppercase() && b.is_ascii_uppercase();
+        let has_vr = encoding.explicit && tag.0 != 0xFFFE && a.is_ascii_uppercase() && b.is_ascii_uppercase();
         let vr = if has_vr { VR::from_binary([a, b]) } else { None };
         let (value, length) = if !has_vr {
             (start + 8, encoding.u32([a, b, c, d]))

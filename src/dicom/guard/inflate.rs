@@ -20,8 +20,7 @@ pub fn inflate(compressed: &[u8], limit: usize) -> Result<Vec<u8>, Rejection> {
         }
         let (read, written) = (stream.total_in(), out.len());
         let rest = usize::try_from(read).ok().and_then(|read| compressed.get(read..)).unwrap_or_default();
-        let status =
-            stream.decompress_vec(rest, &mut out, FlushDecompress::None).map_err(|_| Rejection::Deflate)?;
+        let status = stream.decompress_vec(rest, &mut out, FlushDecompress::None).map_err(|_| Rejection::Deflate)?;
         match status {
             Status::StreamEnd => return Ok(out),
             _ if out.len() == out.capacity() => {}

@@ -8,6 +8,7 @@
 mod element;
 mod inflate;
 mod open;
+mod sequence;
 #[cfg(test)]
 mod tests;
 
@@ -20,7 +21,7 @@ use super::attribute::{Attribute, Keyword};
 use super::limits::Limits;
 use super::rejection::Rejection;
 pub use element::Encoding;
-use element::{Element, ITEM, ITEM_END, SEQUENCE_END, dictionary_vr};
+use element::{Element, ITEM, SEQUENCE_END, dictionary_vr};
 pub use open::{Coding, Dataset, open};
 
 /// One fragment of encapsulated PixelData.
@@ -47,6 +48,10 @@ pub enum PixelData<'a> {
 pub struct Scan<'a> {
     /// The attributes found, as a data set in `encoding`: what the parser gets to see.
     pub header: Vec<u8>,
+    /// The items of SharedFunctionalGroupsSequence, each a data set in `encoding`.
+    pub shared_groups: Vec<&'a [u8]>,
+    /// The items of PerFrameFunctionalGroupsSequence.
+    pub frame_groups: Option<Vec<&'a [u8]>>,
     pub encoding: Encoding,
     pub pixel_data: Option<PixelData<'a>>,
     /// FloatPixelData or DoubleFloatPixelData stands in the place of PixelData.
@@ -64,6 +69,8 @@ pub fn scan<'a>(dataset: &'a Dataset<'_>, limits: &Limits) -> Scan<'a> {
         elements: 0,
         scan: Scan {
             header: Vec::new(),
+            shared_groups: Vec::new(),
+            frame_groups: None,
             encoding: dataset.encoding,
             pixel_data: None,
             float_pixel_data: false,
@@ -81,16 +88,6 @@ struct Walk<'a, 'l> {
     scan: Scan<'a>,
 }
 
-/// An open sequence or item.
-struct Level {
-    is_item: bool,
-    encoding: Encoding,
-    /// Where it ends; `None` when a delimiter ends it.
-    end: Option<usize>,
-    /// What lies within ends here at the latest.
-    limit: usize,
-}
-
 impl<'a> Walk<'a, '_> {
     fn dataset(&mut self, start: usize) -> Result<(), Rejection> {
         let mut at = start;
@@ -104,11 +101,16 @@ impl<'a> Walk<'a, '_> {
                     self.scan.float_pixel_data = true;
                     return Ok(());
                 }
+                tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE => {
+                    (at, self.scan.shared_groups) = self.groups(&element)?;
+                }
+                tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE => {
+                    let (end, groups) = self.groups(&element)?;
+                    (at, self.scan.frame_groups) = (end, Some(groups));
+                }
                 tag => {
-                    let attribute = Attribute::with_tag(tag);
-                    let look_inside = attribute.is_some_and(Attribute::is_group_sequence);
-                    at = self.end_of_value(&element, look_inside)?;
-                    if let Some(attribute) = attribute {
+                    at = self.end_of_value(&element)?;
+                    if let Some(attribute) = Attribute::with_tag(tag) {
                         self.keep(attribute, &element, at)?;
                     }
                 }
@@ -139,70 +141,22 @@ impl<'a> Walk<'a, '_> {
         }
     }
 
-    /// Where the value ends. A value of defined length is skipped unread, so that a malformed private sequence harms
-    /// nobody, unless the parser will be shown what is inside.
-    fn end_of_value(&mut self, element: &Element, look_inside: bool) -> Result<usize, Rejection> {
-        if let (Some(length), false) = (element.length, look_inside) {
-            return Ok(self.within(element, length, self.bytes.len())?.end);
+    /// Where the value ends. One of defined length is skipped unread, so that a malformed private sequence harms nobody.
+    fn end_of_value(&mut self, element: &Element) -> Result<usize, Rejection> {
+        match element.length {
+            Some(length) => Ok(self.within(element, length, self.bytes.len())?.end),
+            None => self.sequence(element, false, |_| ()),
         }
-        let mut levels = vec![self.level(element, false, self.scan.encoding, self.bytes.len(), look_inside)?];
-        let mut at = element.value;
-        while let Some(&Level { is_item, encoding, end, limit }) = levels.last() {
-            if end == Some(at) {
-                levels.pop();
-                continue;
-            }
-            let child = self.element(at, encoding)?;
-            at = child.value;
-            let opens = child.length.is_none() || look_inside;
-            match child.tag {
-                ITEM if !is_item && opens => levels.push(self.level(&child, true, encoding, limit, look_inside)?),
-                ITEM_END if is_item && end.is_none() => drop(levels.pop()),
-                SEQUENCE_END if !is_item && end.is_none() => drop(levels.pop()),
-                Tag(group, _) if is_item && group != 0xFFFE => {
-                    if child.length.is_none() || (look_inside && child.is_sequence(encoding)) {
-                        levels.push(self.level(&child, false, encoding, limit, look_inside)?);
-                    } else {
-                        at = self.within(&child, child.length.unwrap_or(0), limit)?.end;
-                    }
-                }
-                ITEM if !is_item => at = self.within(&child, child.length.unwrap_or(0), limit)?.end,
-                _ => return Err(malformed(&child)),
-            }
-            if levels.len() > self.limits.max_depth {
-                return Err(Rejection::NestedTooDeep { limit: self.limits.max_depth });
-            }
-        }
-        Ok(at)
-    }
-
-    fn level(
-        &self,
-        element: &Element,
-        is_item: bool,
-        encoding: Encoding,
-        limit: usize,
-        look_inside: bool,
-    ) -> Result<Level, Rejection> {
-        // what the parser is shown must mean the same to it: no unknown value representation holds a sequence there
-        if look_inside && !is_item && !element.is_sequence(encoding) {
-            return Err(malformed(element));
-        }
-        let end = element.length.map(|length| self.within(element, length, limit)).transpose()?.map(|value| value.end);
-        // PS3.5 section 6.2.2: UN of undefined length holds an implicit little endian sequence
-        let unknown = element.vr == Some(VR::UN) || (encoding.explicit && !is_item && element.vr.is_none());
-        let encoding = if unknown { Encoding::IMPLICIT_LITTLE } else { encoding };
-        Ok(Level { is_item, encoding, end, limit: end.unwrap_or(limit) })
     }
 
     /// Adds an attribute to what the parser gets to see.
     fn keep(&mut self, attribute: Attribute, element: &Element, end: usize) -> Result<(), Rejection> {
+        // a single value cannot be a sequence: what that would claim inside has not been walked
+        if element.length.is_none() || element.vr == Some(VR::SQ) {
+            return Err(malformed(element));
+        }
         let value = &self.bytes[element.value..end];
-        let (length, limit) = if attribute.is_group_sequence() {
-            (self.scan.header.len() + value.len(), self.limits.max_groups_bytes)
-        } else {
-            (value.len(), self.limits.max_value_bytes)
-        };
+        let (length, limit) = (value.len(), self.limits.max_value_bytes);
         if length > limit {
             return Err(Rejection::ValueTooLong { attribute, length, limit });
         }

@@ -45,6 +45,9 @@ const ALLOWED: [(&str, Coding); 13] = [
     (uids::JPEG2000, Coding::CodeStream),
 ];
 
+/// Preamble and prefix: of a shorter file nobody can say what it will be.
+const SHORTEST: usize = 132;
+
 /// A data set ready to be walked.
 #[derive(Debug)]
 pub struct Dataset<'a> {
@@ -53,7 +56,8 @@ pub struct Dataset<'a> {
     pub start: usize,
     /// As found at the first element, which is not always what the header promises.
     pub encoding: Encoding,
-    pub coding: Coding,
+    /// The refusal of a transfer syntax is kept until the header is read: what is no CT plane anyway is refused as that.
+    pub coding: Result<Coding, Rejection>,
 }
 
 impl Dataset<'_> {
@@ -73,16 +77,16 @@ pub fn open<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Dataset<'a>, Rejecti
     let has_preamble = bytes.get(128..132) == Some(b"DICM");
     let Meta { end, transfer_syntax } = meta_group(bytes, if has_preamble { 132 } else { 0 })?;
     let coding = match transfer_syntax {
-        Some(uid) => allowed(uid)?,
-        None => Coding::Native(first_encoding(bytes, end, has_preamble)?),
+        Some(uid) => allowed(uid),
+        None => Ok(Coding::Native(first_encoding(bytes, end, has_preamble)?)),
     };
-    if coding == Coding::Deflated && Encoding::of_first_element(&bytes[end..]) != Some(Encoding::EXPLICIT_LITTLE) {
+    if coding == Ok(Coding::Deflated) && Encoding::of_first_element(&bytes[end..]) != Some(Encoding::EXPLICIT_LITTLE) {
         let inflated = inflate(&bytes[end..], limits.max_inflated_bytes)?;
         let encoding = Encoding::of_first_element(&inflated).unwrap_or(Encoding::EXPLICIT_LITTLE);
         return Ok(Dataset { bytes: Cow::Owned(inflated), start: 0, encoding, coding });
     }
     let declared = match coding {
-        Coding::Native(encoding) => encoding,
+        Ok(Coding::Native(encoding)) => encoding,
         _ => Encoding::EXPLICIT_LITTLE,
     };
     let encoding = Encoding::of_first_element(&bytes[end..]).unwrap_or(declared);
@@ -124,6 +128,9 @@ fn allowed(uid: &[u8]) -> Result<Coding, Rejection> {
 
 /// The encoding of a data set that nothing announces.
 fn first_encoding(bytes: &[u8], at: usize, has_preamble: bool) -> Result<Encoding, Rejection> {
+    if bytes.len() < SHORTEST {
+        return Err(Rejection::EndsInHeader { offset: at });
+    }
     if let Some(encoding) = Encoding::of_first_element(&bytes[at..]) {
         let element = Element::read(bytes, at, encoding)?;
         let fits = element.length.is_none_or(|length| length <= bytes.len() - element.value);
@@ -132,7 +139,7 @@ fn first_encoding(bytes: &[u8], at: usize, has_preamble: bool) -> Result<Encodin
         }
         return Err(Rejection::NotDicom);
     }
-    // too short to tell, or allocated and not yet written
+    // allocated and not yet written
     let element = Element::read(bytes, at, Encoding::IMPLICIT_LITTLE)?;
     match zeros_or_malformed(bytes, &element) {
         Rejection::Malformed { .. } => Err(Rejection::NotDicom),

@@ -93,7 +93,7 @@ impl<'a> Bits<'a> {
         self.refill();
         self.count -= u32::from(size);
         let low = (self.buffer >> self.count) & ((1 << size) - 1);
-        #[expect(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "16 bits at most")]
+        #[expect(clippy::cast_possible_truncation, reason = "16 bits at most")]
         let value = low as i32;
         if value < 1 << (size - 1) { value - (1 << size) + 1 } else { value }
     }

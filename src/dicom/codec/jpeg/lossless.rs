@@ -19,12 +19,12 @@ pub fn decode(header: &Header, image: &Image) -> Result<Words> {
     let mut bits = Bits::new(header.entropy);
     let mut words = vec![0; image.plane_pixels()];
     let interval = header.restart_interval;
-    if interval % columns != 0 {
+    if !interval.is_multiple_of(columns) {
         return Err(Fault::Broken("restarts within a row"));
     }
     let rows_between = interval / columns;
     for row in 0..usize::from(image.rows) {
-        let restarts = rows_between > 0 && row % rows_between == 0;
+        let restarts = rows_between > 0 && row.is_multiple_of(rows_between);
         if restarts && row > 0 {
             bits.restart()?;
         }

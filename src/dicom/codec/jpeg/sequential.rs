@@ -35,7 +35,7 @@ pub fn decode(header: &Header, image: &Image) -> Result<Words> {
     let middle = f32::from(1u16 << (header.precision - 1));
     let mut words = vec![0; image.plane_pixels()];
     for index in 0..down * across {
-        if header.restart_interval > 0 && index > 0 && index % header.restart_interval == 0 {
+        if header.restart_interval > 0 && index > 0 && index.is_multiple_of(header.restart_interval) {
             blocks.restart()?;
         }
         let samples = inverse_dct(&blocks.next()?, &basis);

@@ -155,9 +155,8 @@ impl Decoder<'_> {
     /// A.7: repeats the sample to the left, then decodes the one that interrupts the run. Returns the next position.
     fn run(&mut self, above: &[i32], line: &mut [i32], start: usize) -> Result<usize> {
         /// J of table A.7.1.1.
-        const ORDER: [u32; 32] = [
-            0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 9, 10, 11, 12, 13, 14, 15,
-        ];
+        const ORDER: [u32; 32] =
+            [0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 9, 10, 11, 12, 13, 14, 15];
         let a = line[start - 1];
         let mut x = start;
         while self.bits.bit()? {
