@@ -304,9 +304,9 @@ fn scanner(settings: &Settings, keys: &Keys, store: &Store, events: Sender<Event
 /// What the structure of a DICOM file says of its being finished.
 fn structure(bytes: &[u8]) -> Structure {
     match dicom::structure(bytes, &dicom::Limits::default()) {
-        dicom::Structure::Complete | dicom::Structure::CompleteWithFlatTail => Structure::Complete,
+        dicom::Structure::Complete => Structure::Complete,
         dicom::Structure::Incomplete => Structure::Incomplete,
-        dicom::Structure::Settled => Structure::Unknown,
+        dicom::Structure::Unknown => Structure::Unknown,
     }
 }
 
