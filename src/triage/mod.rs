@@ -21,7 +21,7 @@ mod revision;
 
 #[cfg(test)]
 #[allow(clippy::cast_possible_truncation, reason = "a probability fits")]
-mod synthetic;
+pub(crate) mod synthetic;
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test may stop")]
