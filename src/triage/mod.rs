@@ -3,6 +3,5 @@
 mod domain;
 
 pub use domain::{
-    Assessment, BestSlice, Completeness, Coverage, Evidence, Finding, FractureBox, Gap, Level, Missing, Priority,
-    Verdict,
+    Assessment, BestSlice, Completeness, Coverage, Evidence, Finding, FractureBox, Gap, Level, Missing, Priority, Verdict,
 };
