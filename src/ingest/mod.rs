@@ -23,6 +23,7 @@ mod scripted;
 mod settings;
 mod share;
 mod thread;
+mod turns;
 mod watch;
 
 pub use event::{Arrival, Event, ShareState, Unreadable, Why};

@@ -39,6 +39,8 @@ pub struct ScanReport {
 const READ_PER_SCAN: usize = 32 << 20;
 /// Folders seen for the first time that are listed in one scan.
 const NEW_FOLDERS_PER_SCAN: usize = 200;
+/// Idle folders listed in one scan, should they cost nothing.
+const IDLE_FOLDERS_PER_SCAN: usize = 100;
 /// So many errors of the kind that a lost share gives are put down to single files before the share counts as lost.
 const DOUBTS_PER_SCAN: u32 = 3;
 /// Pause while the channel is full.
@@ -70,7 +72,8 @@ impl<S: Share> Scanner<S> {
     /// A scanner that has not looked yet.
     ///
     /// `known` tells which files were handed on in an earlier life; `structure` whether bytes end where they say they
-    /// should. `events` is to be bounded, and to be sent to by this scanner only.
+    /// should. `events` is to be bounded, with room for one event at least, and to be sent to by this
+    /// scanner only.
     pub fn new(
         share: S,
         settings: Settings,
@@ -132,11 +135,19 @@ impl<S: Share> Scanner<S> {
     fn sweep(&mut self, clock: &dyn Fn() -> Duration) -> Result<(), ShareState> {
         self.probe()?;
         for (id, path) in self.watch.folders_to_check(clock()) {
-            self.visit(id, &path, clock)?;
+            if self.check(id, &path, clock)? {
+                self.list(id, &path, clock)?;
+            }
         }
         for _ in 0..NEW_FOLDERS_PER_SCAN {
             let Some((id, path)) = self.watch.unlisted_folder() else { break };
-            self.visit(id, &path, clock)?;
+            if self.check(id, &path, clock)? {
+                self.list(id, &path, clock)?;
+            }
+        }
+        for _ in 0..IDLE_FOLDERS_PER_SCAN {
+            let Some((id, path)) = self.watch.idle_folder(clock()) else { break };
+            self.list(id, &path, clock)?;
         }
         for (id, path) in self.watch.files_to_look_at(clock()) {
             self.look(id, &path, clock)?;
@@ -184,15 +195,15 @@ impl<S: Share> Scanner<S> {
         stat
     }
 
-    fn visit(&mut self, id: FolderId, path: &Path, clock: &dyn Fn() -> Duration) -> Result<(), ShareState> {
+    /// Whether to list the folder.
+    fn check(&mut self, id: FolderId, path: &Path, clock: &dyn Fn() -> Duration) -> Result<bool, ShareState> {
         match self.stat(path) {
-            Ok(stat) => {
-                if !self.watch.folder_checked(id, stat, clock()) {
-                    return Ok(());
-                }
-            }
-            Err(error) => return self.folder_trouble(id, error, clock()),
+            Ok(stat) => Ok(self.watch.folder_checked(id, stat, clock())),
+            Err(error) => self.folder_trouble(id, error, clock()).map(|()| false),
         }
+    }
+
+    fn list(&mut self, id: FolderId, path: &Path, clock: &dyn Fn() -> Duration) -> Result<(), ShareState> {
         let Some(mut pass) = self.watch.list(id, clock()) else { return Ok(()) };
         let pulse = &self.pulse;
         let listed = self.share.list(path, &mut |name, kind| {

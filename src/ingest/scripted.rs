@@ -84,7 +84,8 @@ impl Share for Scripted {
         script.listings += 1;
         script.check(folder)?;
         let mut took = Duration::ZERO;
-        for (path, (stat, _)) in script.nodes.iter().filter(|(path, _)| path.parent() == Some(folder)) {
+        let below = script.nodes.range(folder.to_owned()..).take_while(|(path, _)| path.starts_with(folder));
+        for (path, (stat, _)) in below.filter(|(path, _)| path.parent() == Some(folder)) {
             each(path.file_name().unwrap(), if script.is_terse { Kind::Unknown } else { stat.kind });
             took += script.per_entry;
         }

@@ -64,7 +64,7 @@ fn a_new_folder_holds_new_files_and_an_old_one_old_files() {
     folders.add(old.id, Arc::from(Path::new("old")), old.is_old);
     let [new] = &list(&mut folders, ROOT, &["old/", "new/"], ms(500))[..] else { unreachable!() };
     folders.add(new.id, Arc::from(Path::new("new")), new.is_old);
-    assert_eq!(&**folders.unlisted().unwrap().1, Path::new("new"), "the latest folder is listed first");
+    assert_eq!(folders.unlisted(), Some(2), "the latest folder is listed first");
     assert!(list(&mut folders, 1, &["a"], ms(500))[0].is_old);
     assert!(!list(&mut folders, 2, &["a"], ms(500))[0].is_old);
 }
@@ -88,6 +88,7 @@ fn files_without_room_get_their_turn_and_keep_the_folder_lively_until_then() {
 fn a_lively_folder_is_listed_for_a_tenth_of_the_time_at_most() {
     let mut folders = Folders::new(8, 1000);
     assert!(folders.checked(ROOT, 1, ms(0)), "never listed");
+    assert!(!folders.any_lively(ms(0)) || folders.unlisted().is_some(), "what lies there is not lively by itself");
     list_with(&mut folders, ROOT, &["a"], ROOMY, Some(ms(100)), ms(0));
     assert!(!folders.checked(ROOT, 2, ms(900)));
     assert!(folders.checked(ROOT, 2, ms(1000)), "changed, and ten times its listing time has passed");
@@ -97,43 +98,34 @@ fn a_lively_folder_is_listed_for_a_tenth_of_the_time_at_most() {
 fn an_idle_folder_is_still_listed_since_its_time_may_lie() {
     let (mut folders, _) = at_rest(3, ms(1));
     let mut listings = Vec::new();
-    for t in (30_000..60_000).step_by(500) {
-        if folders.checked(ROOT, FOLDER.mtime_ns, ms(t)) {
+    for t in (500..30_000).step_by(500) {
+        assert!(!folders.checked(ROOT, FOLDER.mtime_ns, ms(t)));
+        if let Some(ROOT) = folders.idle(ms(t)) {
             list(&mut folders, ROOT, &["0.dcm", "1.dcm", "2.dcm"], ms(t));
             listings.push(t);
         }
     }
-    assert_eq!(listings, [30_000, 35_000, 40_000, 45_000, 50_000, 55_000]);
+    assert_eq!(listings, [5000, 10_000, 15_000, 20_000, 25_000]);
 }
 
 #[test]
-fn all_idle_folders_together_are_listed_for_a_400th_of_the_time() {
+fn all_idle_folders_together_are_listed_for_a_400th_of_the_time_and_each_has_its_turn() {
     let mut folders = Folders::new(8, 1000);
-    for found in list(&mut folders, ROOT, &["a/", "b/", "c/"], ms(0)) {
-        folders.add(found.id, Arc::from(Path::new(&found.name)), true);
+    for i in 1..=20 {
+        folders.insert(Arc::from(Path::new(&i.to_string())), 1, None, true);
     }
-    for id in 0..4 {
-        folders.checked(id, 1, ms(0));
-        list(&mut folders, id, if id == 0 { &["a/", "b/", "c/"] } else { &[] }, ms(0));
+    for id in 0..=20 {
+        list(&mut folders, id, &[], ms(0));
     }
-    let mut spent = ms(0);
-    for t in (40_000..440_000).step_by(500) {
-        for id in folders.due_for_check(ms(t)) {
-            if folders.checked(id, 1, ms(t)) {
-                list_with(
-                    &mut folders,
-                    id,
-                    if id == 0 { &["a/", "b/", "c/"] } else { &[] },
-                    ROOMY,
-                    Some(ms(50)),
-                    ms(t),
-                );
-                spent += ms(50);
-            }
+    let mut listings = BTreeMap::new();
+    for t in (20_000..440_000).step_by(500) {
+        while let Some(id) = folders.idle(ms(t)) {
+            list_with(&mut folders, id, &[], ROOMY, Some(ms(10)), ms(t));
+            *listings.entry(id).or_insert(0) += 1;
         }
     }
-    assert!(spent <= ms(1050), "{spent:?} of 400 s");
-    assert!(spent >= ms(900), "{spent:?}: each still has its turn");
+    assert_eq!(listings.values().sum::<u32>(), 420 / 4 + 1, "10 ms every 4 s");
+    assert_eq!(listings.values().map(|n| n / 5).collect::<Vec<_>>(), [1; 21], "five or six times each: {listings:?}");
 }
 
 #[test]
@@ -213,8 +205,9 @@ fn of_many_folders_the_lively_and_the_root_are_checked_always_and_the_rest_in_tu
     for id in 0..=1000 {
         list(&mut folders, id, &[], ms(0));
     }
+    folders.checked(700, 1, ms(90_000));
     folders.checked(700, 2, ms(100_000));
-    let mut seen = BTreeSet::new();
+    let mut seen = std::collections::BTreeSet::new();
     for t in 0..11 {
         let due = folders.due_for_check(ms(100_000 + t * 500));
         assert!(due.len() <= CHECKS_PER_SCAN + 2, "{}", due.len());
@@ -229,7 +222,6 @@ fn a_folder_that_may_not_be_listed_holds_up_no_other() {
     let mut folders = Folders::new(8, 1000);
     folders.insert(Arc::from(Path::new("locked")), 1, None, true);
     folders.refused(1, ms(0));
-    assert_eq!(folders.unlisted().map(|(id, _)| id), Some(ROOT));
-    folders.checked(1, 1, ms(0));
-    assert!(folders.checked(1, 1, ms(60_000)), "it is tried again in its turn");
+    assert_eq!(folders.unlisted(), Some(ROOT));
+    assert_eq!(folders.idle(ms(60_000)), Some(1), "it is tried again in its turn");
 }

@@ -334,14 +334,13 @@ fn what_arrives_goes_before_a_backlog() {
 }
 
 #[test]
-fn a_hundred_thousand_old_files_cost_next_to_nothing_when_nothing_happens() {
+fn a_large_old_folder_costs_next_to_nothing_when_nothing_happens() {
     let share = Scripted::new();
-    let files = 100_000;
-    (0..files).for_each(|i| share.script().put(&format!("{i}.dcm"), Kind::File, b"slice!", 1));
-    // A listing of 100,000 names takes 60 ms on a slow board.
-    share.script().per_entry = Duration::from_nanos(600);
+    (0..20_000).for_each(|i| share.script().put(&format!("{i}.dcm"), Kind::File, b"slice!", 1));
+    // A listing takes 60 ms, as one of 100,000 names does on a slow board.
+    share.script().per_entry = Duration::from_micros(3);
     let mut bench = Bench::with(share, 8, |_| true);
-    bench.run(400_000);
+    bench.run(200_000);
     let asked = |bench: &Bench| {
         let script = bench.share.script();
         (script.stats, script.listings)
@@ -356,6 +355,23 @@ fn a_hundred_thousand_old_files_cost_next_to_nothing_when_nothing_happens() {
     bench.share.write("new.dcm", b"slice!", 2);
     bench.run(1500);
     assert_eq!(bench.last.pause, ms(200), "and a change is noticed at once");
+}
+
+#[test]
+fn among_a_thousand_old_folders_a_new_study_is_found_at_once_and_a_late_file_soon() {
+    let share = Scripted::new();
+    (0..1000).for_each(|i| share.write(&format!("{i}/1.dcm"), b"slice!", 1));
+    let mut bench = Bench::with(share, 8, |f| f.mtime_ns == 1);
+    bench.run(120_000);
+    bench.share.write("new/study/1.dcm", b"slice!", 2);
+    assert_eq!(paths(&bench.arrivals(1500)), [key("new/study/1.dcm")]);
+    bench.share.write("77/late.dcm", b"slice!", 3);
+    assert_eq!(paths(&bench.arrivals(7000)), [key("77/late.dcm")]);
+    bench.run(120_000);
+    let before = bench.share.script().stats;
+    bench.run(10_000);
+    let stats = bench.share.script().stats - before;
+    assert!(stats <= 21 * 101 + 1100, "{stats} stats in 10 s");
 }
 
 #[test]
