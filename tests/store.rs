@@ -10,8 +10,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use spinewatch::dicom::{SliceHeader, Uid};
 use spinewatch::store::{
-    ClearIdentifiers, Fate, FileRecord, Keys, MessagePriority, MessageProperties, NextRevision, OutboxMessage, Retention,
-    SeriesVerdict, SliceRecord, Store, StoreError, Told,
+    ClearIdentifiers, Fate, FileRecord, Keys, MessagePriority, MessageProperties, NextRevision, OutboxMessage,
+    Retention, SeriesVerdict, SliceRecord, Store, StoreError, Told,
 };
 use spinewatch::triage::{Assessment, Completeness, Coverage, Evidence, Level, Verdict};
 

@@ -101,7 +101,13 @@ mod tests {
     use super::*;
 
     fn entry(detail: String) -> AuditEntry {
-        AuditEntry { at: Timestamp::UNIX_EPOCH, actor: "a".into(), action: "b".into(), subject: None, detail: Some(detail) }
+        AuditEntry {
+            at: Timestamp::UNIX_EPOCH,
+            actor: "a".into(),
+            action: "b".into(),
+            subject: None,
+            detail: Some(detail),
+        }
     }
 
     #[test]
@@ -138,7 +144,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (store, _) = Store::open(&folder.path().join("s.db"), Timestamp::UNIX_EPOCH).unwrap();
         let pragma = |name: &str| -> String {
-            store.lock().query_row(&format!("SELECT CAST({name} AS TEXT) FROM pragma_{name}"), [], |row| row.get(0)).unwrap()
+            store
+                .lock()
+                .query_row(&format!("SELECT CAST({name} AS TEXT) FROM pragma_{name}"), [], |row| row.get(0))
+                .unwrap()
         };
         assert_eq!((pragma("synchronous").as_str(), pragma("journal_mode").as_str()), ("2", "wal"));
     }
