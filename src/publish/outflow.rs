@@ -34,6 +34,8 @@ pub struct Limits {
     pub ack_timeout: Duration,
     /// No connection after so long: the attempt is given up.
     pub connect_timeout: Duration,
+    /// How long the broker waits for a device that vanished before it publishes the last will.
+    pub will_delay: Duration,
     /// Refusals after which a message is given up until the next start.
     pub max_attempts: u32,
     /// Longest packet in bytes that is ever sent, whatever the broker allows.
@@ -52,6 +54,7 @@ impl Default for Limits {
             in_flight: 8,
             ack_timeout: Duration::from_secs(10),
             connect_timeout: Duration::from_secs(10),
+            will_delay: Duration::from_secs(5),
             max_attempts: 8,
             max_packet_bytes: 8192,
             reconnect: (Duration::from_millis(250), Duration::from_secs(15)),

@@ -135,7 +135,10 @@ fn attempts_to_connect_come_less_and_less_often_and_at_once_after_a_link_that_wo
         waits.push(due - now);
         now = due;
     }
-    assert!(waits[0] <= Duration::from_millis(250) && waits[11] > secs(7) && waits.iter().all(|w| *w <= secs(15)), "{waits:?}");
+    assert!(
+        waits[0] <= Duration::from_millis(250) && waits[11] > secs(7) && waits.iter().all(|w| *w <= secs(15)),
+        "{waits:?}"
+    );
     outflow.on(Event::Tick, now);
     outflow.on(CONNECTED, now);
     outflow.on(acknowledged("status-1"), now);
@@ -284,7 +287,8 @@ impl World {
                     Command::Send(row) => self.on_the_wire.push(row.message.event_id),
                     Command::Fetch { .. } | Command::Delete(_) if self.store_fails => events.push(Event::StoreFailed),
                     Command::Fetch { limit, held } => {
-                        let ids: Vec<_> = self.outbox.iter().filter(|id| !held.contains(id)).take(limit).cloned().collect();
+                        let ids: Vec<_> =
+                            self.outbox.iter().filter(|id| !held.contains(id)).take(limit).cloned().collect();
                         events.push(Event::Rows(ids.iter().map(|id| row(id)).collect()));
                     }
                     Command::Delete(id) => {

@@ -17,9 +17,6 @@ use super::payload::{DeviceState, HealthPayload, Reason, StatusPayload};
 use super::{Settings, ack, events};
 use crate::store::{Acknowledgement, OutboxMessage, Store, StoreError};
 
-/// How long the broker waits for a device that vanished before it publishes the last will: a short outage is no alarm.
-const WILL_DELAY: Duration = Duration::from_secs(5);
-
 /// How long a farewell may take.
 const FAREWELL: Duration = Duration::from_secs(2);
 
@@ -215,8 +212,9 @@ impl Driver {
             LinkEvent::Connected { session_present, max_packet_bytes, receive_max } => {
                 tracing::info!(broker = %self.settings.connection.url, session_present, "connected");
                 self.went_online();
+                self.handle(Event::Connected { max_packet_bytes, receive_max }).await;
                 self.send_health();
-                Some(Event::Connected { max_packet_bytes, receive_max })
+                None
             }
             LinkEvent::Published(id, Ok(())) => Some(Event::Acknowledged(id)),
             LinkEvent::Published(id, Err(reason)) => Some(Event::Refused(id, reason)),
@@ -245,7 +243,7 @@ impl Driver {
             ..self.status.borrow().clone()
         };
         let will = events::status(&offline, self.event_id("will"), None, &self.settings.topics);
-        self.link = Some(Link::open(&self.settings.connection, Some((&will, WILL_DELAY))));
+        self.link = Some(Link::open(&self.settings.connection, Some((&will, self.settings.limits.will_delay))));
     }
 
     async fn fetch(&self, limit: usize, held: Vec<String>) -> Option<Event> {
@@ -263,10 +261,19 @@ impl Driver {
 
     fn send_status(&mut self, id: &str) -> Option<Event> {
         let status = self.status.borrow_and_update().clone();
-        let mut message = events::status(&status, self.event_id(id), Some(Timestamp::now()), &self.settings.topics);
+        let mut message = self.status_message(&status, id);
         // Inside, the short id tells a status from a row.
         message.event_id = id.to_owned();
+        if let Err(reason) = self.fits(&message) {
+            return Some(Event::Refused(message.event_id, reason));
+        }
         self.send(&message)
+    }
+
+    /// Rows are checked by the core; what is not a row is checked here.
+    fn fits(&self, message: &OutboxMessage) -> Result<(), String> {
+        let (bytes, most) = (client::packet_bytes(message), self.outflow.max_packet_bytes());
+        if bytes <= most { Ok(()) } else { Err(format!("{} of {bytes} bytes, the limit is {most}", message.topic)) }
     }
 
     /// A link that cannot take a message is of no use.
@@ -283,11 +290,11 @@ impl Driver {
         let Some(health) = self.health.borrow_and_update().clone() else { return };
         self.messages += 1;
         let id = self.event_id(&format!("health-{}", self.messages));
-        let message = events::health(&health, id, Some(Timestamp::now()), &self.settings.topics);
-        if let Some(link) = self.link.as_ref().filter(|_| self.link_state.borrow().online)
-            && let Err(reason) = link.publish_once(&message)
-        {
-            tracing::debug!(reason, "health not sent");
+        let at = health.clock_trusted.then(Timestamp::now);
+        let message = events::health(&health, id, at, &self.settings.topics);
+        let Some(link) = self.link.as_ref().filter(|_| self.outflow.is_online()) else { return };
+        if let Err(reason) = self.fits(&message).and_then(|()| link.publish_once(&message)) {
+            tracing::warn!(reason, "health not sent");
         }
     }
 
@@ -344,6 +351,12 @@ impl Driver {
         }
     }
 
+    /// The envelope has a time where the payload has one: while the clock is trusted.
+    fn status_message(&self, status: &StatusPayload, id: &str) -> OutboxMessage {
+        let at = status.started_at.as_ref().map(|_| Timestamp::now());
+        events::status(status, self.event_id(id), at, &self.settings.topics)
+    }
+
     fn event_id(&self, rest: &str) -> String {
         format!("{}-{}-{rest}", self.settings.topics.device(), self.boot)
     }
@@ -375,8 +388,7 @@ impl Driver {
         let Some(mut link) = self.link.take().filter(|_| self.outflow.is_online()) else { return };
         let offline = StatusPayload { state: DeviceState::Offline, reasons: vec![], ..self.status.borrow().clone() };
         let id = format!("{STATUS_PREFIX}farewell");
-        let mut message =
-            events::status(&offline, self.event_id("farewell"), Some(Timestamp::now()), &self.settings.topics);
+        let mut message = self.status_message(&offline, "farewell");
         message.event_id.clone_from(&id);
         if link.publish(&message).is_ok() {
             let acknowledged = async {
