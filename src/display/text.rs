@@ -84,6 +84,11 @@ impl Face {
         }
     }
 
+    /// Rows of a line of a pixel font; 1 for an outline font.
+    pub(super) fn height(self) -> i32 {
+        self.pixels().map_or(1, |font| to_i32(font.character_size.height))
+    }
+
     pub(super) fn outlines(self) -> &'static FontRef<'static> {
         if matches!(self, Self::Bold) { &BOLD } else { &MEDIUM }
     }
