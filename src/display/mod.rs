@@ -35,7 +35,7 @@ pub use frame::Frame;
 pub use panel::Panel;
 pub use report::{Acknowledged, Delivery, Picture, Since, StudyName, StudyReport};
 pub use scene::{Element, Scene, Text};
-pub use screens::compose;
+pub use screens::{compose, missing_words};
 pub use shape::{Form, Shape};
 pub use show::{Display, draw, render};
 pub use state::{ALERTS, ARRIVING, DeviceState, EVENTS, Event, Outcome, Phase, Progress, RECENT, SelfTest};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use spinewatch::display::{Area, DeviceState, Panel, Scene, compose, decide, samples};
+use spinewatch::display::{Area, DeviceState, Panel, Scene, TURN, compose, decide, samples};
 
 use crate::worst;
 
@@ -12,7 +12,7 @@ pub fn every_scene(mut check: impl FnMut(&str, Panel, &Scene, &DeviceState, Dura
         samples::all().into_iter().map(|s| (s.name.to_owned(), s.state, s.now)).collect();
     cases.extend(worst::states().into_iter().map(|(name, state)| (format!("worst {name}"), state, worst::NOW)));
     for (name, state, now) in &cases {
-        for panel in Panel::ALL {
+        for panel in Panel::ALL.into_iter().chain([Panel::colour(80, 48), Panel::colour(160, 90)]) {
             for later in [0, 400, 1300, 3000, 6000, 9000] {
                 let now = *now + Duration::from_millis(later);
                 let scene = compose(panel, &decide(state, now), state, now);
@@ -51,7 +51,7 @@ fn every_text_is_large_enough_to_read() {
     let mut small = Vec::new();
     every_scene(|name, panel, scene, _, _| {
         let least = match panel.size.height {
-            64 => 8.0,
+            0..200 => 8.0,
             240 => 9.0,
             320 => 11.0,
             _ => 18.0,
@@ -89,6 +89,14 @@ fn every_sample_shows_the_screen_that_it_is_named_after() {
         let faults = ["model-refused", "share-lost", "disk-full", "broker-offline", "clock-untrusted"];
         let expected = if faults.contains(&sample.name) { "degraded" } else { sample.name };
         assert_eq!(shown, expected);
+    }
+}
+
+#[test]
+fn every_worst_case_shows_the_screen_that_it_is_named_after() {
+    for (name, state) in worst::states() {
+        let (shown, later) = (decide(&state, worst::NOW).name(), decide(&state, worst::NOW + TURN).name());
+        assert!(name.starts_with(shown) || name.starts_with(later), "{name} shows {shown}, then {later}");
     }
 }
 

@@ -23,6 +23,10 @@ fn old(report: StudyReport) -> StudyReport {
     StudyReport { since: Since::aged(NOW, Duration::from_secs(86_399)), ..report }
 }
 
+fn fresh(report: StudyReport) -> StudyReport {
+    StudyReport { since: Since::new(NOW), ..report }
+}
+
 fn every_fault(state: &mut DeviceState) {
     let since = Since::older_than(NOW - Duration::from_secs(90_000));
     state.set_fault(Fault::ModelRefused { reason: Words::new(LONG) }, NOW);
@@ -48,15 +52,19 @@ fn many_alerts(acknowledged: bool) -> DeviceState {
             state.acknowledge(&format!("{i:04x}"), LONG_NAME, NOW);
         }
     }
-    state.set_arriving([progress(Some(99_999))]);
-    every_fault(&mut state);
+    if acknowledged {
+        every_fault_but_stopping(&mut state);
+    } else {
+        state.set_arriving([progress(Some(99_999))]);
+        every_fault(&mut state);
+    }
     state
 }
 
 fn left_unread(verdict: Verdict, missing: Vec<Missing>) -> DeviceState {
     let mut state = running();
     for key in ["a", "b", "c"] {
-        let mut report = samples::partly_analysed();
+        let mut report = fresh(samples::partly_analysed());
         report.study = spinewatch::display::StudyName::new(key, report.study.started);
         report.assessment.verdict = verdict.clone();
         report.assessment.missing.clone_from(&missing);
@@ -113,7 +121,7 @@ pub fn states() -> Vec<(&'static str, DeviceState)> {
     states.push((
         "none-suspected",
         with(&|s| {
-            let mut report = samples::none_suspected();
+            let mut report = fresh(samples::none_suspected());
             report.assessment.coverage.slices_analysed = 99_999;
             s.report(report, NOW);
             every_fault_but_stopping(s);

@@ -16,7 +16,7 @@ pub fn lay_out(sheet: &mut Sheet<'_>, faults: &[Fault]) {
     }
     super::action_card(sheet, worst.action());
     if !others.is_empty() && sheet.wide {
-        let names = others.iter().map(Fault::headline).collect::<Vec<_>>().join(" · ");
+        let names = others.iter().map(Fault::headline).collect::<Vec<_>>().join(", ");
         let row = sheet.body.cut_bottom(sheet.px(if others.len() > 2 { 34.0 } else { 20.0 }));
         let setting = Setting { lines: 2, ..Setting::line(Face::Bold, 15.0 * sheet.unit) };
         sheet.scene.text(&format!("also: {names}"), row, setting, SOFT_ON_NIGHT);

@@ -15,6 +15,8 @@ mod startup_failed;
 mod suspected;
 mod updating;
 
+pub use partly_analysed::missing_words;
+
 use std::time::Duration;
 
 use super::alarm::PANEL;

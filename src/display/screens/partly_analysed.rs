@@ -28,6 +28,7 @@ fn sentence(missing: &Missing) -> String {
         Missing::Count { expected, arrived } => format!("{arrived} of {expected} slices came."),
         Missing::Unreadable { slices: 1 } => "1 slice unreadable.".to_owned(),
         Missing::Unreadable { slices } => format!("{slices} slices unreadable."),
+        Missing::Receiving => "Slices still arrive.".to_owned(),
         Missing::TimeLimit => "The series did not end in time.".to_owned(),
         Missing::Detector { reason } => format!("No fracture search: {}.", reason.trim_end_matches('.')),
     }
