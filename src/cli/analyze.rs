@@ -119,7 +119,12 @@ fn analyse(args: &AnalyzeArgs, files: &[PathBuf]) -> anyhow::Result<Report> {
     };
     let workers = args.workers.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
     let pool = match &analyser {
-        Ok(analyser) => Some(Pool::start(analyser, workers, workers.saturating_mul(NonZeroUsize::MIN.saturating_add(1)), move || started.elapsed())?),
+        Ok(analyser) => Some(Pool::start(
+            analyser,
+            workers,
+            workers.saturating_mul(NonZeroUsize::MIN.saturating_add(1)),
+            move || started.elapsed(),
+        )?),
         Err(_) => None,
     };
     let mut bench = Bench {
@@ -182,7 +187,9 @@ impl Bench {
                     let (fate, code, reason) = match record.fate {
                         Fate::Excluded { code, words } => ("excluded", code, words),
                         Fate::Quarantined { code, words } => ("quarantined", code, words),
-                        Fate::Duplicate => ("duplicate", "duplicate".into(), "the same picture is there already".into()),
+                        Fate::Duplicate => {
+                            ("duplicate", "duplicate".into(), "the same picture is there already".into())
+                        }
                         Fate::Accepted | Fate::Collected => continue,
                     };
                     self.rejected.push(RejectedFile { file: record.fingerprint, fate, code, reason });

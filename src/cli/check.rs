@@ -61,7 +61,8 @@ type Outcome = Result<String, String>;
 
 fn state(settings: &Settings) -> Outcome {
     let dir = &settings.state.dir;
-    let words = |error: std::io::Error| format!("{}: {error}; the daemon's user must be able to write there", dir.display());
+    let words =
+        |error: std::io::Error| format!("{}: {error}; the daemon's user must be able to write there", dir.display());
     std::fs::create_dir_all(dir).map_err(words)?;
     tempfile::tempfile_in(dir).map_err(words)?;
     let disk = crate::health::Disk::at(dir).map_err(words)?;
@@ -97,7 +98,8 @@ fn models(settings: &Settings) -> Outcome {
 }
 
 fn broker(settings: &Settings) -> Outcome {
-    let publishing = publish::Settings::from_config(&settings.mqtt, &settings.device).map_err(|error| error.to_string())?;
+    let publishing =
+        publish::Settings::from_config(&settings.mqtt, &settings.device).map_err(|error| error.to_string())?;
     let url = &publishing.connection.url;
     let words = |error: std::io::Error| {
         format!("{}:{} does not answer: {error}; messages wait on this device until it does", url.host, url.port)
@@ -114,9 +116,11 @@ fn screen(settings: &Settings) -> Outcome {
         SurfaceKind::None => Ok("none, by configuration".into()),
         SurfaceKind::Terminal => Ok("this terminal".into()),
         SurfaceKind::Png => Ok(format!("pictures in {}", display.png_dir.display())),
-        SurfaceKind::Framebuffer => FrameBuffer::open(&display.framebuffer, std::path::Path::new("/sys/class/graphics"))
-            .map(|_| format!("{} opens", display.framebuffer.display()))
-            .map_err(|error| format!("{}: {error}", display.framebuffer.display())),
+        SurfaceKind::Framebuffer => {
+            FrameBuffer::open(&display.framebuffer, std::path::Path::new("/sys/class/graphics"))
+                .map(|_| format!("{} opens", display.framebuffer.display()))
+                .map_err(|error| format!("{}: {error}", display.framebuffer.display()))
+        }
     }
 }
 

@@ -103,5 +103,9 @@ impl Cli {
 
 /// 78 for a refused configuration, 1 for everything else.
 pub fn exit_code(error: &anyhow::Error) -> ExitCode {
-    if error.chain().any(<dyn std::error::Error>::is::<ConfigError>) { ExitCode::from(EX_CONFIG) } else { ExitCode::FAILURE }
+    if error.chain().any(<dyn std::error::Error>::is::<ConfigError>) {
+        ExitCode::from(EX_CONFIG)
+    } else {
+        ExitCode::FAILURE
+    }
 }

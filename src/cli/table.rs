@@ -24,7 +24,8 @@ impl<const N: usize> fmt::Display for Table<N> {
         let width = |column: usize| self.rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
         let widths: [usize; N] = std::array::from_fn(width);
         for (number, row) in self.rows.iter().enumerate() {
-            let line = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}")).collect::<Vec<_>>().join("  ");
+            let line =
+                row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}")).collect::<Vec<_>>().join("  ");
             writeln!(f, "{}", line.trim_end())?;
             if number == 0 {
                 writeln!(f, "{}", widths.map(|width| "-".repeat(width)).join("  "))?;

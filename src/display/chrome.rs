@@ -79,7 +79,7 @@ impl<'a> Sheet<'a> {
         let pair = self.screen.alarm().pair(self.now);
         self.scene.fill(area, pair.paper);
         let setting = Setting { lines, ..Setting::line(Face::Bold, area.height as f32).centred() };
-        self.scene.text(word, area.inset(self.px(5.0), self.px(7.0)), setting, pair);
+        self.scene.text(word, area.inset(self.px(3.0), self.px(7.0)), setting, pair);
         self.rail(self.screen.alarm(), icon);
     }
 
@@ -125,9 +125,12 @@ impl<'a> Sheet<'a> {
         self.scene.moving_text(&clock, room, Setting::line(Face::Bold, px), SOFT_ON_PANEL);
         strip.cut_right(self.px(4.0));
         let mut left = self.chips(strip);
-        if let (Some(progress), false) = (self.state.arriving.first(), matches!(self.screen, Screen::Receiving { .. }))
-        {
-            let words = format!("receiving {}", progress.received);
+        let words = match (self.screen, self.state.arriving.first()) {
+            (Screen::Idle { .. }, _) if !self.is_roomy() => Some("waiting for slices".to_owned()),
+            (Screen::Receiving { .. }, _) | (_, None) => None,
+            (_, Some(progress)) => Some(format!("receiving {}", progress.received)),
+        };
+        if let Some(words) = words {
             let room = left.cut_left(width(&words, Face::Medium, px));
             if room.width == width(&words, Face::Medium, px) {
                 self.scene.moving_text(&words, room, Setting::line(Face::Medium, px), SOFT_ON_PANEL);
@@ -185,6 +188,11 @@ impl<'a> Sheet<'a> {
             |f: &Fault| if f.stops_analysis() || matches!(f, Fault::BrokerOffline { .. }) { YELLOW } else { CYAN };
         words.extend(self.state.faults.iter().map(|f| (f.chip().to_owned(), colour(f))));
         words
+    }
+
+    /// Wide, and large enough for words beside the main one.
+    pub fn is_roomy(&self) -> bool {
+        self.wide && self.unit > 1.3
     }
 
     /// Cuts the room of the spine drawing off the left of the body.

@@ -37,8 +37,8 @@ pub use report::{Acknowledged, Delivery, Picture, Since, StudyName, StudyReport}
 pub use scene::{Element, Scene, Text};
 pub use screens::{compose, missing_words};
 pub use shape::{Form, Shape};
-pub use text::{Face, Fitted, Line};
 pub use show::{Display, draw, render};
 pub use state::{ALERTS, ARRIVING, DeviceState, EVENTS, Event, Outcome, Phase, Progress, RECENT, SelfTest};
 pub use surface::{FrameBuffer, PngFiles, Surface, Terminal, encode_png};
+pub use text::{Face, Fitted, Line};
 pub use words::Words;

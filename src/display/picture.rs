@@ -28,12 +28,16 @@ pub fn paint(frame: &mut Frame, area: Area, picture: &Picture) {
     }
 }
 
-/// Mean over 2 x 2 bilinear samples spread over the pixel's footprint.
+/// Bilinear where the picture grows; the mean over 2 x 2 places of the pixel's footprint where it shrinks.
 fn sample(picture: &Picture, corner: [f32; 2], step: f32) -> u8 {
     let at = |fx: f32, fy: f32| bilinear(picture, corner[0] + step * fx - 0.5, corner[1] + step * fy - 0.5);
-    let sum = at(0.25, 0.25) + at(0.75, 0.25) + at(0.25, 0.75) + at(0.75, 0.75);
+    let value = if step <= 1.0 {
+        at(0.5, 0.5)
+    } else {
+        (at(0.25, 0.25) + at(0.75, 0.25) + at(0.25, 0.75) + at(0.75, 0.75)) / 4.0
+    };
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 255")]
-    let value = (sum / 4.0).round().clamp(0.0, 255.0) as u8;
+    let value = value.round().clamp(0.0, 255.0) as u8;
     value
 }
 

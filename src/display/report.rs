@@ -91,11 +91,15 @@ impl StudyName {
 
     /// `14:32 #7F3A`, or `#7F3A`.
     pub fn words(&self) -> String {
-        let short: String = self.key.chars().take(4).collect::<String>().to_uppercase();
         match self.started {
-            Some(t) => format!("{:02}:{:02} #{short}", t.hour(), t.minute()),
-            None => format!("#{short}"),
+            Some(t) => format!("{:02}:{:02} {}", t.hour(), t.minute(), self.short()),
+            None => self.short(),
         }
+    }
+
+    /// `#7F3A`
+    pub fn short(&self) -> String {
+        format!("#{}", self.key.chars().take(4).collect::<String>().to_uppercase())
     }
 }
 
@@ -153,7 +157,7 @@ impl Delivery {
     /// In one or two words.
     pub const fn words(self) -> &'static str {
         match self {
-            Self::ScreenOnly => "on this screen only",
+            Self::ScreenOnly => "screen only",
             Self::Queued => "not sent yet",
             Self::Sent => "sent",
             Self::Refused => "sending refused",

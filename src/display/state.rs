@@ -157,7 +157,7 @@ impl DeviceState {
         if let Some(before) = &before {
             keep_acknowledgement(before, &mut report);
         }
-        self.remember(now, &format!("{} {}", report.study.words(), spoken(&report.assessment.verdict)));
+        self.remember(now, &format!("{} {}", report.study.short(), spoken(&report.assessment.verdict)));
         if report.is_suspected() {
             self.raise(report.clone());
         }
@@ -183,7 +183,7 @@ impl DeviceState {
         let mut name = None;
         for report in self.of_study(study_key) {
             report.acknowledged = Some(entry.clone());
-            name = Some(report.study.words());
+            name = Some(report.study.short());
         }
         self.alerts_beyond.remove(study_key);
         if let Some(name) = name {
@@ -258,13 +258,10 @@ impl DeviceState {
         self.events.oldest_ordered()
     }
 
-    /// An event with its time of day where that is known: `14:02 SHARE LOST`.
-    pub fn event_words(&self, event: &Event, now: Duration) -> String {
+    /// The time of day at which an event happened, where that is known.
+    pub fn time_of(&self, event: &Event, now: Duration) -> Option<Time> {
         let ago = SignedDuration::try_from(now.saturating_sub(event.at)).unwrap_or_default();
-        match self.clock(now).map(|time| time.wrapping_sub(ago)) {
-            Some(t) => format!("{:02}:{:02} {}", t.hour(), t.minute(), event.what.as_str()),
-            None => event.what.as_str().to_owned(),
-        }
+        self.clock(now).map(|time| time.wrapping_sub(ago))
     }
 
     /// How many events were overwritten by newer ones.

@@ -84,6 +84,11 @@ impl Face {
         }
     }
 
+    /// Rows of a line of a pixel font; 1 for an outline font.
+    pub(super) fn height(self) -> i32 {
+        self.pixels().map_or(1, |font| to_i32(font.character_size.height))
+    }
+
     pub(super) fn outlines(self) -> &'static FontRef<'static> {
         if matches!(self, Self::Bold) { &BOLD } else { &MEDIUM }
     }
@@ -260,16 +265,20 @@ pub(super) fn wrapped(text: &str, face: Face, room: i32) -> Vec<String> {
     wrap(&words, face, room as f32)
 }
 
-/// A long word in pieces of at most `room`.
+/// A long word in pieces of at most `room`, broken behind a separator where there is one in the second half of a piece.
 fn broken(word: &str, face: Face, room: f32) -> Vec<String> {
-    let mut pieces = vec![String::new()];
+    let mut pieces = Vec::new();
+    let mut piece = String::new();
     for c in word.chars() {
-        let advance = face.advance(c.encode_utf8(&mut [0; 4]));
-        match pieces.last_mut() {
-            Some(piece) if piece.is_empty() || face.advance(piece) + advance <= room => piece.push(c),
-            _ => pieces.push(c.into()),
+        if !piece.is_empty() && face.advance(&piece) + face.advance(c.encode_utf8(&mut [0; 4])) > room {
+            let separator = piece.rfind(['/', '-', '_', '.', ',', ':']).map(|at| at + 1);
+            let cut = separator.filter(|at| at * 2 > piece.len()).unwrap_or(piece.len());
+            let rest = piece.split_off(cut);
+            pieces.push(std::mem::replace(&mut piece, rest));
         }
+        piece.push(c);
     }
+    pieces.push(piece);
     pieces
 }
 

@@ -10,7 +10,7 @@ pub struct Words(Arc<str>);
 
 impl Words {
     /// The longest line that every layout still shows legibly.
-    pub const LIMIT: usize = 160;
+    pub const LIMIT: usize = 140;
 
     /// Control characters become spaces, runs of blanks one space; longer text is cut at a word and ends in `…`.
     pub fn new(text: &str) -> Self {

@@ -50,7 +50,8 @@ impl Exam {
         let fractures = if fractured { Fractures::Fractured } else { Fractures::Intact };
         let study = Study::generate(&StudySpec { fractures, slices: Some(slices), ..StudySpec::new(seed) });
         let habits = Habits::research(seed);
-        let bar = ProgressBar::new(study.len() as u64).with_style(style("rendering")).with_message(format!("phantom {seed}"));
+        let bar =
+            ProgressBar::new(study.len() as u64).with_style(style("rendering")).with_message(format!("phantom {seed}"));
         let render = |index| {
             let rendered = study.render(index);
             let file = encode(&study, index, &rendered.hounsfield, &habits)?;
@@ -64,7 +65,12 @@ impl Exam {
         Ok(Self {
             seed,
             levels: Level::ALL.into_iter().filter(|level| truth[*level as usize]).collect(),
-            kinds: study.fractures().iter().map(|f| format!("{} {:?}", f.level.name(), f.kind)).collect::<Vec<_>>().join(", "),
+            kinds: study
+                .fractures()
+                .iter()
+                .map(|f| format!("{} {:?}", f.level.name(), f.kind))
+                .collect::<Vec<_>>()
+                .join(", "),
             files: rendered.into_iter().map(|(file, _)| file).collect(),
             first_with_fracture,
         })
@@ -83,7 +89,9 @@ impl Exam {
 
     /// A progress bar for the console.
     pub fn bar(&self) -> ProgressBar {
-        ProgressBar::new(self.files.len() as u64).with_style(style("writing")).with_message(format!("study {}", self.seed))
+        ProgressBar::new(self.files.len() as u64)
+            .with_style(style("writing"))
+            .with_message(format!("study {}", self.seed))
     }
 
     /// Writes the files at `rate` a second.

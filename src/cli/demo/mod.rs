@@ -73,10 +73,11 @@ async fn demo(args: &DemoArgs) -> anyhow::Result<ExitCode> {
         Some(_) => None,
     };
     let broker = args.broker.clone().or_else(|| embedded.as_ref().map(EmbeddedBroker::url)).context("no broker")?;
-    let mut subscriber = Subscriber::connect(Connection::plain(broker.clone(), "demo-subscriber"), Topics::everything())
-        .await
-        .map_err(anyhow::Error::msg)
-        .context("the subscriber cannot connect")?;
+    let mut subscriber =
+        Subscriber::connect(Connection::plain(broker.clone(), "demo-subscriber"), Topics::everything())
+            .await
+            .map_err(anyhow::Error::msg)
+            .context("the subscriber cannot connect")?;
     let daemon = Daemon::start(&args.out, &broker, &args.models)?;
     println!(
         "broker {}:{}, daemon process {}, share {}",
@@ -113,7 +114,9 @@ async fn wait_for_birth(subscriber: &mut Subscriber) -> anyhow::Result<()> {
         }
         bail!("the subscriber has ended")
     };
-    tokio::time::timeout(PATIENCE, birth).await.context("the daemon did not announce itself; its log is in the demo's folder")?
+    tokio::time::timeout(PATIENCE, birth)
+        .await
+        .context("the daemon did not announce itself; its log is in the demo's folder")?
 }
 
 /// Streams one study and listens until its final verdict.

@@ -84,8 +84,15 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut table =
-            Table::new(["study", "expected", "reported", "", "last slice to verdict", "first evidence to alert", "alert before the end"]);
+        let mut table = Table::new([
+            "study",
+            "expected",
+            "reported",
+            "",
+            "last slice to verdict",
+            "first evidence to alert",
+            "alert before the end",
+        ]);
         for outcome in &self.outcomes {
             table.row([
                 outcome.expected.seed().to_string(),
@@ -113,11 +120,20 @@ impl fmt::Display for Report {
         writeln!(f, "\n{stages}")?;
         if let Some(memory) = self.memory {
             let mib = |bytes: u64| bytes >> 20;
-            writeln!(f, "memory of the daemon: {} MiB at most, {} MiB now", mib(memory.peak_bytes), mib(memory.resident_bytes))?;
+            writeln!(
+                f,
+                "memory of the daemon: {} MiB at most, {} MiB now",
+                mib(memory.peak_bytes),
+                mib(memory.resident_bytes)
+            )?;
         }
         writeln!(f, "screens: {}", self.screens.display())?;
         let right = self.outcomes.iter().filter(|outcome| outcome.is_right()).count();
-        writeln!(f, "{right} of {} verdicts and their levels are right (phantom studies, phantom-trained models)", self.outcomes.len())
+        writeln!(
+            f,
+            "{right} of {} verdicts and their levels are right (phantom studies, phantom-trained models)",
+            self.outcomes.len()
+        )
     }
 }
 

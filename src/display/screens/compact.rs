@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use super::partly_analysed::missing_words;
 use crate::display::alarm::{Alarm, BLACK, Pair, WHITE};
-use crate::display::area::{Area, index, to_i32};
+use crate::display::area::{Area, index};
 use crate::display::report::span;
 use crate::display::scene::Scene;
 use crate::display::spine::{Mark, marks};
 use crate::display::state::{Outcome, spoken};
 use crate::display::text::{Face, Setting, width, wrapped};
-use crate::display::{DeviceState, Panel, Progress, Screen, StudyReport, Turn, Words};
+use crate::display::{Delivery, DeviceState, Panel, Progress, Screen, StudyReport, Turn, Words};
 
 const ON_BLACK: Pair = Pair { ink: WHITE, paper: BLACK };
 
@@ -34,7 +34,7 @@ pub fn compose(panel: Panel, screen: &Screen<'_>, state: &DeviceState, now: Dura
     let mut body = area.inset(1, 1);
     if let Screen::Suspected { report, .. } = screen {
         let names = report.suspected_levels().iter().map(|l| l.name()).collect::<Vec<_>>().join(" ");
-        largest(&mut scene, &names, body.cut_top(13), ON_BLACK);
+        largest(&mut scene, &names, body.cut_top(15), ON_BLACK);
     }
     paged(&mut scene, &lines(screen, now), body, now);
     scene
@@ -54,7 +54,7 @@ fn paged(scene: &mut Scene, paragraphs: &[String], area: Area, now: Duration) {
 
 /// How many rows of a face fit.
 fn rows_of(face: Face, area: Area) -> usize {
-    index(area.height / face.pixels().map_or(10, |f| to_i32(f.character_size.height))).max(1)
+    index(area.height / face.height()).max(1)
 }
 
 /// Wrapped paragraphs on as many pages as they need; a paragraph begins on the page where it fits whole.
@@ -101,7 +101,9 @@ fn main_word(screen: &Screen<'_>) -> &'static str {
 /// In the largest pixel font in which the word fits.
 fn largest(scene: &mut Scene, word: &str, area: Area, pair: Pair) {
     let faces = [Face::Pixel10, Face::Pixel9, Face::Pixel7, Face::Pixel6];
-    let face = faces.into_iter().find(|f| width(word, *f, 1.0) <= area.width).unwrap_or(Face::Pixel5);
+    let fits =
+        |f: &Face| width(word, *f, 1.0) <= area.width && rows_of(*f, area) * index(f.height()) <= index(area.height);
+    let face = faces.into_iter().find(fits).unwrap_or(Face::Pixel5);
     scene.text(word, area, Setting::line(face, 1.0).centred(), pair);
 }
 
@@ -171,9 +173,13 @@ fn lines(screen: &Screen<'_>, now: Duration) -> Vec<String> {
     match *screen {
         Screen::Suspected { report, turn } => alert_lines(report, turn, now),
         Screen::StartupFailed { reason } => vec![reason.as_str().to_owned(), "call service".to_owned()],
-        Screen::Stale { silent_for } => three(format!("no news for {}", span(silent_for)), "read every study", "call service"),
+        Screen::Stale { silent_for } => {
+            three(format!("no news for {}", span(silent_for)), "read every study", "call service")
+        }
         Screen::Degraded { faults } => faults.first().map_or(Vec::new(), |f| vec![f.meaning(), f.action().to_owned()]),
-        Screen::NotAnalysed { report, why, .. } => three(report.study.words(), Words::new(why).as_str(), "READ THE STUDY"),
+        Screen::NotAnalysed { report, why, .. } => {
+            vec![format!("{}: {}", report.study.words(), Words::new(why).as_str()), "READ THE STUDY".to_owned()]
+        }
         Screen::PartlyAnalysed { report, .. } => {
             three(report.study.words(), &missing_words(&report.assessment.missing), "READ THE STUDY")
         }
@@ -200,8 +206,15 @@ fn alert_lines(report: &StudyReport, turn: Turn, now: Duration) -> Vec<String> {
         None => format!("NOT SEEN {}", report.since.words(now)),
     };
     let certainty = if report.assessment.provisional { "provisional" } else { "confirmed" };
-    let turn = turn.words().map_or(String::new(), |t| format!("{t} "));
-    vec![seen, format!("{turn}{certainty} {}", report.delivery.words())]
+    let sent = match report.delivery {
+        Delivery::Sent => "sent",
+        Delivery::Queued => "not sent",
+        Delivery::Refused => "refused",
+        Delivery::ScreenOnly => "here only",
+    };
+    let mut lines = vec![seen, format!("{certainty} {sent}")];
+    lines.extend(turn.words());
+    lines
 }
 
 fn progress_lines(progress: &Progress) -> Vec<String> {

@@ -1,4 +1,4 @@
-//! Something is wrong with the device: the worst fault in full, the others by name.
+//! Something is wrong with the device: the worst fault in full, the others by name where there is room (the strip has all).
 
 use crate::display::Fault;
 use crate::display::chrome::{SOFT_ON_NIGHT, Sheet};
@@ -15,8 +15,8 @@ pub fn lay_out(sheet: &mut Sheet<'_>, faults: &[Fault]) {
         sheet.scene.moving_text(&words, row, Setting::line(Face::Medium, 15.0 * sheet.unit), SOFT_ON_NIGHT);
     }
     super::action_card(sheet, worst.action());
-    if !others.is_empty() {
-        let names = others.iter().map(Fault::headline).collect::<Vec<_>>().join(" · ");
+    if !others.is_empty() && sheet.wide {
+        let names = others.iter().map(Fault::headline).collect::<Vec<_>>().join(", ");
         let row = sheet.body.cut_bottom(sheet.px(if others.len() > 2 { 34.0 } else { 20.0 }));
         let setting = Setting { lines: 2, ..Setting::line(Face::Bold, 15.0 * sheet.unit) };
         sheet.scene.text(&format!("also: {names}"), row, setting, SOFT_ON_NIGHT);

@@ -11,7 +11,7 @@ use crate::triage::Priority;
 
 /// Lays the screen out.
 pub fn lay_out(sheet: &mut Sheet<'_>, recent: &[StudyReport]) {
-    sheet.plain_banner(if sheet.wide { "WAITING FOR SLICES" } else { "WAITING" });
+    sheet.plain_banner(if sheet.is_roomy() { "WAITING FOR SLICES" } else { "WAITING" });
     let note = sheet.body.cut_bottom(sheet.px(34.0));
     let setting = Setting { lines: 2, ..Setting::line(Face::Medium, 16.0 * sheet.unit) };
     sheet.scene.text("Not listed is not analysed. No alert does not mean no fracture.", note, setting, ON_NIGHT);
@@ -21,7 +21,7 @@ pub fn lay_out(sheet: &mut Sheet<'_>, recent: &[StudyReport]) {
         sheet.scene.text("No study since the device was started.", sheet.body, setting, SOFT_ON_NIGHT);
         return;
     }
-    if sheet.body.width > sheet.px(300.0) {
+    if sheet.is_roomy() {
         let events = sheet.body.cut_right(sheet.body.width * 3 / 8);
         sheet.body.cut_right(sheet.px(8.0));
         last_events(sheet, events);
@@ -67,9 +67,16 @@ fn lay_out_row(sheet: &mut Sheet<'_>, report: &StudyReport, row: Area) {
 
 /// What happened last, newest first, with its time of day where that is known.
 fn last_events(sheet: &mut Sheet<'_>, area: Area) {
-    let rows = area.rows((area.height / sheet.px(17.0)).max(1), 0);
-    let lines: Vec<String> = sheet.state.events().map(|e| sheet.state.event_words(e, sheet.now)).collect();
-    for (line, row) in lines.iter().rev().zip(rows) {
-        sheet.scene.text(line, row, Setting::line(Face::Medium, 13.0 * sheet.unit), SOFT_ON_NIGHT);
+    let small = Setting::line(Face::Medium, 13.0 * sheet.unit);
+    let rows = area.rows((area.height / sheet.px(29.0)).max(1), sheet.px(2.0));
+    let events: Vec<_> = sheet.state.events().collect();
+    for (event, mut row) in events.into_iter().rev().zip(rows) {
+        let time = sheet
+            .state
+            .time_of(event, sheet.now)
+            .map_or("--:--".to_owned(), |t| format!("{:02}:{:02}", t.hour(), t.minute()));
+        let left = row.cut_left(width("00:00", Face::Bold, small.max) + sheet.px(7.0));
+        sheet.scene.text(&time, left, Setting { face: Face::Bold, ..small }, SOFT_ON_NIGHT);
+        sheet.scene.text(event.what.as_str(), row, Setting { lines: 2, ..small }, SOFT_ON_NIGHT);
     }
 }

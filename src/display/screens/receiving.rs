@@ -33,8 +33,8 @@ fn count_words(progress: &Progress) -> String {
 
 fn detail_words(progress: &Progress) -> String {
     match progress.unreadable {
-        0 => format!("slices · {} analysed", progress.analysed),
-        bad => format!("slices · {} analysed · {bad} unreadable", progress.analysed),
+        0 => format!("slices, {} analysed", progress.analysed),
+        bad => format!("slices, {} analysed, {bad} unreadable", progress.analysed),
     }
 }
 

@@ -13,7 +13,7 @@ pub fn lay_out(sheet: &mut Sheet<'_>, what: &Words, percent: Option<u8>) {
     super::action_card(sheet, "Does not analyse. Read every study as usual. Keep it switched on.");
     let name = sheet.body.cut_top(sheet.px(22.0));
     let setting = Setting { lines: 2, ..Setting::line(Face::Medium, 18.0 * sheet.unit) };
-    sheet.scene.text(what.as_str(), name, setting, SOFT_ON_NIGHT);
+    sheet.scene.text(Words::within(what.as_str(), 60).as_str(), name, setting, SOFT_ON_NIGHT);
     let Some(percent) = percent else { return };
     let bar = sheet.body.cut_bottom(sheet.px(12.0));
     let radius = bar.height as f32 / 2.0;
