@@ -1,1 +1,179 @@
-//! TOML in, checked settings out.
+//! TOML in, checked [`Settings`] out.
+//!
+//! A typo is an error that names the file, the key and what is allowed, before the first study arrives.
+//! Nothing here touches the share, the broker or the screen; `spinewatch check` looks at those.
+
+use std::path::{Path, PathBuf};
+
+mod range;
+mod settings;
+
+pub use settings::{
+    DeviceSettings, DisplaySettings, HealthSettings, Identifiers, ModelSettings, MqttSettings, PrivacySettings,
+    Settings, ShareSettings, StateSettings, StudySettings, SurfaceKind,
+};
+
+/// Where the daemon looks when `--config` is not given.
+pub const DEFAULT_PATH: &str = "/etc/spinewatch/spinewatch.toml";
+
+/// The example that ships with the device: every key with its default and a comment.
+pub const EXAMPLE: &str = include_str!("../../board/rootfs/etc/spinewatch/spinewatch.toml");
+
+/// Why a configuration is refused. The process ends with exit code 78 (EX_CONFIG of sysexits.h).
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read the configuration file {}: give another with --config", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Not TOML, an unknown key, or a value of the wrong type. The parser's words name line, key and the allowed keys.
+    #[error("{}: {problem}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// Line, key and what was expected.
+        problem: String,
+    },
+    /// Values outside their range, each with its key and what is allowed.
+    #[error("{}: {}", path.display(), problems.join("; "))]
+    OutOfRange {
+        /// The file.
+        path: PathBuf,
+        /// One line per key.
+        problems: Vec<String>,
+    },
+}
+
+impl Settings {
+    /// Reads and checks a configuration file.
+    ///
+    /// # Errors
+    /// [`ConfigError`], naming the file, the key and what is allowed.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+        Self::parse(&text, path)
+    }
+
+    /// Checks the text of a configuration file; `path` is only named in errors.
+    ///
+    /// # Errors
+    /// [`ConfigError::Malformed`] or [`ConfigError::OutOfRange`].
+    pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
+        let settings: Self = toml::from_str(text).map_err(|e| ConfigError::Malformed {
+            path: path.to_owned(),
+            problem: e.to_string().trim_end().to_owned(),
+        })?;
+        let problems = range::problems(&settings);
+        if problems.is_empty() {
+            Ok(settings)
+        } else {
+            Err(ConfigError::OutOfRange { path: path.to_owned(), problems })
+        }
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Settings, ConfigError> {
+        Settings::parse(text, Path::new("spinewatch.toml"))
+    }
+
+    #[test]
+    fn an_empty_file_gives_the_defaults_and_they_are_in_range() {
+        assert_eq!(parse("").unwrap(), Settings::default());
+    }
+
+    #[test]
+    fn the_shipped_example_shows_every_key_at_its_default() {
+        // Keys that are off by default stand in the example as `# key = value`.
+        let on: String = EXAMPLE
+            .lines()
+            .map(|line| match line.strip_prefix("# ") {
+                Some(rest) if rest.split_once(" = ").is_some_and(|(key, _)| is_key(key)) => rest,
+                _ => line,
+            })
+            .fold(String::new(), |text, line| text + line + "\n");
+        let mut shown = toml::Table::try_from(parse(&on).unwrap()).unwrap();
+        let defaults = toml::Table::try_from(parse(EXAMPLE).unwrap()).unwrap();
+        assert_eq!(parse(EXAMPLE).unwrap(), Settings::default());
+        for (section, table) in &mut shown {
+            for key in table.as_table().unwrap().keys() {
+                let line = on.lines().any(|line| line.starts_with(&format!("{key} = ")));
+                assert!(line, "[{section}] {key} is not in the example");
+            }
+        }
+        assert!(defaults.keys().eq(shown.keys()));
+    }
+
+    fn is_key(text: &str) -> bool {
+        !text.is_empty() && text.chars().all(|c| c.is_ascii_lowercase() || c == '_')
+    }
+
+    #[test]
+    fn an_unknown_key_is_named_with_its_line_and_the_allowed_ones() {
+        let error = parse("[study]\nseries_quiet_sec = 5\n").unwrap_err().to_string();
+        for part in ["spinewatch.toml", "line 2", "series_quiet_sec", "series_quiet_secs", "series_limit_secs"] {
+            assert!(error.contains(part), "{part} is missing from: {error}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_section_is_named() {
+        let error = parse("[mqtts]\nurl = 'x'\n").unwrap_err().to_string();
+        assert!(error.contains("mqtts") && error.contains("`mqtt`"), "{error}");
+    }
+
+    #[test]
+    fn a_wrong_word_is_named_with_the_allowed_ones() {
+        let error = parse("[display]\nsurface = 'lcd'\n").unwrap_err().to_string();
+        for part in ["lcd", "none", "terminal", "framebuffer", "png"] {
+            assert!(error.contains(part), "{part} is missing from: {error}");
+        }
+    }
+
+    #[test]
+    fn every_value_out_of_range_is_named_at_once() {
+        let error = parse("[study]\nseries_quiet_secs = 0\n[models]\nworkers = 999\n").unwrap_err().to_string();
+        for part in ["study.series_quiet_secs", "1 to 120", "models.workers", "1 to 64"] {
+            assert!(error.contains(part), "{part} is missing from: {error}");
+        }
+    }
+
+    #[test]
+    fn a_topic_part_with_a_wildcard_is_refused() {
+        let error = parse("[device]\nsite = 'north/#'\n").unwrap_err().to_string();
+        assert!(error.contains("device.site"), "{error}");
+    }
+
+    #[test]
+    fn a_broker_address_of_another_protocol_is_refused() {
+        let error = parse("[mqtt]\nurl = 'http://broker'\n").unwrap_err().to_string();
+        assert!(error.contains("mqtt.url") && error.contains("mqtts://"), "{error}");
+    }
+
+    #[test]
+    fn a_screen_size_that_has_no_layout_is_refused() {
+        let error = parse("[display]\nsize = [100, 100]\n").unwrap_err().to_string();
+        assert!(error.contains("display.size") && error.contains("800 x 480"), "{error}");
+    }
+
+    #[test]
+    fn metrics_are_served_on_loopback_only() {
+        let error = parse("[health]\nmetrics_address = '0.0.0.0:9100'\n").unwrap_err().to_string();
+        assert!(error.contains("health.metrics_address") && error.contains("loopback"), "{error}");
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_named() {
+        let error = Settings::read(Path::new("/nonexistent/spinewatch.toml")).unwrap_err().to_string();
+        assert!(error.contains("/nonexistent/spinewatch.toml"), "{error}");
+    }
+}

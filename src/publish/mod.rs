@@ -1,1 +1,57 @@
-//! Topics, payload and the MQTT client.
+//! What the device tells: topics, payloads, and the MQTT 5 client that delivers them.
+//!
+//! Takes in committed messages from the store's outbox, the device's status and health; hands on the acknowledgements
+//! of clinics. A message leaves the outbox only when the broker has acknowledged it. Never sends a name, a clear UID
+//! (unless the site switched them on), or the word diagnosis without a "not for" before it.
+
+mod topics;
+
+mod settings;
+
+mod payload;
+
+mod cloud_event;
+
+mod study_verdict;
+
+mod trim;
+
+mod events;
+
+mod backoff;
+
+mod outflow;
+
+mod client;
+
+mod ack;
+
+mod publisher;
+
+mod subscriber;
+
+pub mod embedded_broker;
+
+#[cfg(test)]
+mod samples;
+
+#[cfg(test)]
+mod schema_tests;
+
+#[cfg(test)]
+mod outflow_tests;
+
+pub use ack::{Ack, NotAnAck};
+pub use cloud_event::{CloudEvent, EventKind, NotAnEvent};
+pub use events::{VerdictContext, tell};
+pub use outflow::Limits;
+pub use payload::{
+    AckPayload, BestSlicePayload, CoveragePayload, DeviceState, FindingPayload, GapPayload, HealthPayload, ModelTag,
+    NOTICE, PHANTOM_NOTICE, PartPayload, Reason, StageTiming, StatusPayload, Timings, TriagePayload, rfc3339,
+};
+pub use publisher::{LinkState, Publisher};
+pub use settings::{BrokerUrl, Connection, Credentials, Settings, SettingsError, Tls};
+pub use study_verdict::over_series;
+pub use subscriber::{Arrival, Inbox, Received, Subscriber};
+pub use topics::{InvalidName, Topics};
+pub use trim::MAX_PAYLOAD;

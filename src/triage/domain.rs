@@ -86,7 +86,7 @@ pub struct BestSlice {
 pub struct Finding {
     /// The vertebra.
     pub level: Level,
-    /// Calibrated on held-out phantoms, 0 to 1; see `triage::rule`.
+    /// Strength of the evidence, 0 to 1; not a probability. See `triage::rule`.
     pub score: f32,
     /// The slice to look at first.
     pub best_slice: BestSlice,
@@ -137,7 +137,7 @@ pub struct Coverage {
     pub slices_analysed: u32,
     /// Slices known to be missing: gaps, and the shortfall against the expected count.
     pub slices_missing: u32,
-    /// Files of this series that could not be read.
+    /// Slices of this series that could not be read or not be analysed.
     pub slices_unreadable: u32,
     /// Stretches without slices.
     pub gaps: Vec<Gap>,
@@ -154,7 +154,7 @@ pub enum Missing {
         /// Which.
         levels: Vec<Level>,
     },
-    /// A stretch without slices.
+    /// A stretch without slices, or one inside the neck where no vertebra was recognised and no fracture sought.
     Slices {
         /// Where.
         gap: Gap,
@@ -166,11 +166,13 @@ pub enum Missing {
         /// Arrived.
         arrived: u32,
     },
-    /// Files that could not be read.
+    /// Slices that could not be read or not be analysed.
     Unreadable {
         /// How many.
         slices: u32,
     },
+    /// More slices are still expected. Only in a provisional assessment.
+    Receiving,
     /// The series was still arriving when `series_limit_secs` had passed.
     TimeLimit,
     /// The fracture detector could not run.
@@ -190,7 +192,8 @@ pub enum Verdict {
     NoneSuspected,
     /// Analysed in part, none suspected in that part.
     PartlyAnalysed {
-        /// What is missing; never empty.
+        /// What is missing; never empty. Written once, as [`Assessment::missing`].
+        #[serde(skip)]
         missing: Vec<Missing>,
     },
     /// Not analysed.
@@ -235,9 +238,9 @@ pub enum Priority {
 
 /// The result of triage for one series at one moment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Written")]
 pub struct Assessment {
     /// One of the four.
-    #[serde(flatten)]
     pub verdict: Verdict,
     /// True while slices still arrive: the final assessment confirms or revises it.
     pub provisional: bool,
@@ -251,4 +254,28 @@ pub struct Assessment {
     pub coverage: Coverage,
     /// What was missing, also when the verdict is `Suspected`.
     pub missing: Vec<Missing>,
+}
+
+/// [`Assessment`] as it is read back: what is missing stands in it once.
+#[derive(Deserialize)]
+struct Written {
+    #[serde(flatten)]
+    verdict: Verdict,
+    provisional: bool,
+    completeness: Completeness,
+    findings: Vec<Finding>,
+    vertebrae: [f32; 7],
+    coverage: Coverage,
+    missing: Vec<Missing>,
+}
+
+impl From<Written> for Assessment {
+    fn from(written: Written) -> Self {
+        let Written { verdict, provisional, completeness, findings, vertebrae, coverage, missing } = written;
+        let verdict = match verdict {
+            Verdict::PartlyAnalysed { .. } => Verdict::PartlyAnalysed { missing: missing.clone() },
+            other => other,
+        };
+        Self { verdict, provisional, completeness, findings, vertebrae, coverage, missing }
+    }
 }

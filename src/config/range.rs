@@ -1,0 +1,81 @@
+//! Ranges that the type system does not hold: one line per value that is outside.
+
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+
+use super::settings::Settings;
+
+const SCREEN_SIZES: [[u32; 2]; 5] = [[240, 240], [320, 240], [480, 320], [800, 480], [128, 64]];
+
+/// One line for each value outside its range; empty when the settings can be used.
+pub(super) fn problems(settings: &Settings) -> Vec<String> {
+    let mut found = Found(Vec::new());
+    found.topic_part("device.site", &settings.device.site);
+    found.topic_part("device.name", &settings.device.name);
+    found.within("share.scan_millis", settings.share.scan_millis, 50..=60_000);
+    found.within("share.settle_millis", settings.share.settle_millis, 100..=60_000);
+    found.within("share.incomplete_secs", settings.share.incomplete_secs, 1..=3_600);
+    found.within("share.max_file_mib", settings.share.max_file_mib, 1..=4_096);
+    found.within("study.series_quiet_secs", settings.study.series_quiet_secs, 1..=120);
+    found.within("study.series_gap_patience_secs", settings.study.series_gap_patience_secs, 1..=3_600);
+    found.within("study.series_limit_secs", settings.study.series_limit_secs, 10..=86_400);
+    found.within("models.workers", settings.models.workers, 1..=64);
+    found.within("models.slice_deadline_secs", settings.models.slice_deadline_secs, 1..=600);
+    found.within("mqtt.keep_alive_secs", settings.mqtt.keep_alive_secs, 5..=3_600);
+    found.within("mqtt.expiry_hours", settings.mqtt.expiry_hours, 1..=8_760);
+    found.within("state.retention_days", settings.state.retention_days, 1..=3_650);
+    found.within("health.interval_secs", settings.health.interval_secs, 1..=3_600);
+    found.within("health.disk_free_min_mib", settings.health.disk_free_min_mib, 1..=1_048_576);
+    found.broker(settings);
+    found.require(SCREEN_SIZES.contains(&settings.display.size), || {
+        let sizes = SCREEN_SIZES.map(|[w, h]| format!("{w} x {h}")).join(", ");
+        let [w, h] = settings.display.size;
+        format!("display.size is {w} x {h}: a layout exists for {sizes}")
+    });
+    found.require(settings.health.metrics_address.is_none_or(|address| address.ip().is_loopback()), || {
+        "health.metrics_address: metrics are served on a loopback address only, such as 127.0.0.1:9464".into()
+    });
+    found.0
+}
+
+struct Found(Vec<String>);
+
+impl Found {
+    fn require(&mut self, holds: bool, problem: impl FnOnce() -> String) {
+        if !holds {
+            self.0.push(problem());
+        }
+    }
+
+    fn within<T: PartialOrd + Display>(&mut self, key: &str, value: T, allowed: RangeInclusive<T>) {
+        self.require(allowed.contains(&value), || {
+            format!("{key} is {value}: allowed is {} to {}", allowed.start(), allowed.end())
+        });
+    }
+
+    fn topic_part(&mut self, key: &str, value: &str) {
+        let fits = !value.is_empty()
+            && value.len() <= 64
+            && value.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
+        self.require(fits, || {
+            format!(
+                "{key} is {value:?}: allowed are 1 to 64 letters, digits, '-', '_' and '.', as it is part of a topic"
+            )
+        });
+    }
+
+    fn broker(&mut self, settings: &Settings) {
+        let mqtt = &settings.mqtt;
+        let host = mqtt.url.strip_prefix("mqtt://").or_else(|| mqtt.url.strip_prefix("mqtts://"));
+        self.require(host.is_some_and(|host| !host.is_empty()), || {
+            format!("mqtt.url is {:?}: allowed are mqtt://HOST:PORT and mqtts://HOST:PORT", mqtt.url)
+        });
+        self.require(mqtt.certificate_file.is_some() == mqtt.key_file.is_some(), || {
+            "mqtt.certificate_file and mqtt.key_file go together: give both or neither".into()
+        });
+        self.require(!mqtt.url.starts_with("mqtts://") || mqtt.ca_file.is_some(), || {
+            "mqtt.ca_file is needed for mqtts://: the PEM file of the authority that signed the broker's certificate"
+                .into()
+        });
+    }
+}

@@ -1,0 +1,264 @@
+//! The configuration as the rest of the code sees it: one struct a section, units in the names.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// Everything a site can set. `Default` is what an empty file gives.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// Who this device is.
+    pub device: DeviceSettings,
+    /// The folder that the CT console writes to.
+    pub share: ShareSettings,
+    /// When a series counts as finished.
+    pub study: StudySettings,
+    /// Model packages.
+    pub models: ModelSettings,
+    /// The broker.
+    pub mqtt: MqttSettings,
+    /// The screen.
+    pub display: DisplaySettings,
+    /// What may leave the device.
+    pub privacy: PrivacySettings,
+    /// Database and keys.
+    pub state: StateSettings,
+    /// Metrics and limits of the device itself.
+    pub health: HealthSettings,
+}
+
+/// `[device]`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DeviceSettings {
+    /// Site: second part of every topic.
+    pub site: String,
+    /// Device: third part of every topic.
+    pub name: String,
+}
+
+impl Default for DeviceSettings {
+    fn default() -> Self {
+        Self { site: "site".into(), name: "spinewatch".into() }
+    }
+}
+
+/// `[share]`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ShareSettings {
+    /// Folder, or mount point of the console's share.
+    pub path: PathBuf,
+    /// The folder must be a mount point; when nothing is mounted there, the share is lost, not empty.
+    pub require_mount: bool,
+    /// Time between two scans.
+    pub scan_millis: u64,
+    /// How long size and time of a file must stand still before it is read.
+    pub settle_millis: u64,
+    /// How long an incomplete file may wait for its rest before it is quarantined.
+    pub incomplete_secs: u64,
+    /// Larger files are quarantined unread.
+    pub max_file_mib: u64,
+}
+
+impl Default for ShareSettings {
+    fn default() -> Self {
+        Self {
+            path: "/var/lib/spinewatch/share".into(),
+            require_mount: false,
+            scan_millis: 250,
+            settle_millis: 250,
+            incomplete_secs: 20,
+            max_file_mib: 512,
+        }
+    }
+}
+
+/// `[study]`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StudySettings {
+    /// A contiguous series that has been quiet for this long is finished.
+    pub series_quiet_secs: u64,
+    /// A series with gaps that has been quiet for this long is finished with its gaps.
+    pub series_gap_patience_secs: u64,
+    /// A series that still arrives after this long is judged as it stands.
+    pub series_limit_secs: u64,
+}
+
+impl Default for StudySettings {
+    fn default() -> Self {
+        Self { series_quiet_secs: 5, series_gap_patience_secs: 30, series_limit_secs: 900 }
+    }
+}
+
+/// `[models]`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ModelSettings {
+    /// Folder with one folder a package.
+    pub dir: PathBuf,
+    /// Folder with the public keys (`*.pub`, minisign) whose packages are run.
+    pub trusted_keys: PathBuf,
+    /// Slices analysed at the same time.
+    pub workers: usize,
+    /// A slice that takes longer than this stops the device's claim to be well.
+    pub slice_deadline_secs: u64,
+}
+
+impl Default for ModelSettings {
+    fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Self {
+            dir: "/usr/share/spinewatch/models".into(),
+            trusted_keys: "/usr/share/spinewatch/models/keys".into(),
+            workers: cores.min(4),
+            slice_deadline_secs: 10,
+        }
+    }
+}
+
+/// `[mqtt]`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MqttSettings {
+    /// `mqtt://HOST[:1883]` or `mqtts://HOST[:8883]`.
+    pub url: String,
+    /// MQTT user name.
+    pub username: Option<String>,
+    /// File whose first line is the password.
+    pub password_file: Option<PathBuf>,
+    /// Certificate authority of the broker, PEM. Needed for `mqtts`.
+    pub ca_file: Option<PathBuf>,
+    /// Client certificate, PEM.
+    pub certificate_file: Option<PathBuf>,
+    /// Key of the client certificate, PEM.
+    pub key_file: Option<PathBuf>,
+    /// MQTT keep alive.
+    pub keep_alive_secs: u16,
+    /// How long the broker keeps a verdict.
+    pub expiry_hours: u32,
+}
+
+impl Default for MqttSettings {
+    fn default() -> Self {
+        Self {
+            url: "mqtt://127.0.0.1:1883".into(),
+            username: None,
+            password_file: None,
+            ca_file: None,
+            certificate_file: None,
+            key_file: None,
+            keep_alive_secs: 15,
+            expiry_hours: 72,
+        }
+    }
+}
+
+/// Where screens are drawn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SurfaceKind {
+    /// No screen; the wire only.
+    None,
+    /// True-colour half blocks on standard output.
+    #[default]
+    Terminal,
+    /// Linux frame buffer.
+    Framebuffer,
+    /// A numbered picture per change.
+    Png,
+}
+
+/// `[display]`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DisplaySettings {
+    /// What to draw on.
+    pub surface: SurfaceKind,
+    /// Width and height in pixels; a frame buffer says its own.
+    pub size: [u32; 2],
+    /// Frame buffer device.
+    pub framebuffer: PathBuf,
+    /// Folder of the pictures when `surface = "png"`.
+    pub png_dir: PathBuf,
+}
+
+impl Default for DisplaySettings {
+    fn default() -> Self {
+        Self {
+            surface: SurfaceKind::Terminal,
+            size: [320, 240],
+            framebuffer: "/dev/fb0".into(),
+            png_dir: "/var/lib/spinewatch/screens".into(),
+        }
+    }
+}
+
+/// How studies are named outside the device.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Identifiers {
+    /// A keyed hash of the UID.
+    #[default]
+    Hashed,
+    /// The UIDs themselves, in payloads and database. The screen says so.
+    Clear,
+}
+
+/// `[privacy]`
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PrivacySettings {
+    /// How studies are named outside the device.
+    pub identifiers: Identifiers,
+}
+
+/// `[state]`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StateSettings {
+    /// Folder of the database and the device secret.
+    pub dir: PathBuf,
+    /// Verdicts and ledger entries older than this are removed; unsent messages never are.
+    pub retention_days: u32,
+}
+
+impl Default for StateSettings {
+    fn default() -> Self {
+        Self { dir: "/var/lib/spinewatch".into(), retention_days: 30 }
+    }
+}
+
+/// `[health]`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct HealthSettings {
+    /// Time between two health messages.
+    pub interval_secs: u64,
+    /// Less free space than this on the state folder's disk is a fault.
+    pub disk_free_min_mib: u64,
+    /// Prometheus text on this loopback address; off when absent.
+    pub metrics_address: Option<SocketAddr>,
+}
+
+impl Default for HealthSettings {
+    fn default() -> Self {
+        Self { interval_secs: 30, disk_free_min_mib: 256, metrics_address: None }
+    }
+}
+
+impl ShareSettings {
+    /// Time between two scans.
+    pub const fn scan_interval(&self) -> Duration {
+        Duration::from_millis(self.scan_millis)
+    }
+
+    /// How long a file must stand still.
+    pub const fn settle(&self) -> Duration {
+        Duration::from_millis(self.settle_millis)
+    }
+}

@@ -1,0 +1,111 @@
+//! An acknowledgement by a clinic: a message on `ack/<study-key>` in, who acknowledges which revision out. Pure.
+//!
+//! A message that is not well-formed acknowledges nothing: better a screen that keeps asking than one that is silenced
+//! by noise.
+
+use super::client::Message;
+use super::events::revision_of;
+use super::payload::AckPayload;
+use super::topics::Topics;
+
+/// Longest name that is shown.
+const MAX_NAME: usize = 64;
+
+/// What a clinic acknowledges.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ack {
+    /// Key of the study.
+    pub study_key: String,
+    /// The revision, where the message names its event; otherwise the latest is meant.
+    pub revision: Option<u32>,
+    /// Who, as it is shown.
+    pub by: String,
+}
+
+/// Why a message acknowledges nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotAnAck {
+    /// The topic is not one of this device's.
+    #[error("the topic is not one for acknowledgements")]
+    Topic,
+    /// The payload has another form.
+    #[error("the payload is not an acknowledgement: {0}")]
+    Payload(String),
+    /// The name is empty, too long, or holds control characters.
+    #[error("`acknowledged_by` must be 1 to 64 printable characters")]
+    Name,
+    /// The event belongs to another study, or is none of ours.
+    #[error("the event is not one of this study")]
+    Event,
+}
+
+/// Reads an acknowledgement. The event may stand in the payload or in the correlation data; the payload goes first.
+///
+/// # Errors
+/// [`NotAnAck`], which goes to the log.
+pub fn parse(message: &Message, topics: &Topics) -> Result<Ack, NotAnAck> {
+    let study_key = topics.study_of_ack(&message.topic).ok_or(NotAnAck::Topic)?;
+    let payload: AckPayload =
+        serde_json::from_slice(&message.payload).map_err(|error| NotAnAck::Payload(error.to_string()))?;
+    let by = payload.acknowledged_by.trim();
+    if by.is_empty() || by.chars().count() > MAX_NAME || by.chars().any(char::is_control) {
+        return Err(NotAnAck::Name);
+    }
+    let event_id = payload.event_id.as_ref().or(message.properties.correlation_data.as_ref());
+    let revision = match event_id {
+        Some(id) if id.starts_with(&format!("{study_key}-")) => Some(revision_of(id).ok_or(NotAnAck::Event)?),
+        Some(_) => return Err(NotAnAck::Event),
+        None => None,
+    };
+    Ok(Ack { study_key: study_key.to_owned(), revision, by: by.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::topics;
+    use super::*;
+    use crate::store::MessageProperties;
+
+    fn message(payload: &str, correlation: Option<&str>) -> Message {
+        Message {
+            topic: topics().ack("ab12"),
+            payload: payload.to_owned().into(),
+            properties: MessageProperties {
+                correlation_data: correlation.map(str::to_owned),
+                ..MessageProperties::default()
+            },
+            retained: false,
+        }
+    }
+
+    fn revision(payload: &str, correlation: Option<&str>) -> Result<Option<u32>, NotAnAck> {
+        parse(&message(payload, correlation), &topics()).map(|ack| ack.revision)
+    }
+
+    #[test]
+    fn the_event_may_stand_in_the_payload_or_in_the_correlation_data() {
+        let plain = r#"{"acknowledged_by":"ER desk 2"}"#;
+        assert_eq!(revision(plain, None), Ok(None));
+        assert_eq!(revision(plain, Some("ab12-3-alert")), Ok(Some(3)));
+        assert_eq!(revision(plain, Some("ab12-67f0.12-alert")), Ok(Some(12)));
+        let named = r#"{"acknowledged_by":"ER desk 2","event_id":"ab12-4"}"#;
+        assert_eq!(revision(named, Some("ab12-3-alert")), Ok(Some(4)));
+        assert_eq!(parse(&message(plain, None), &topics()).unwrap().by, "ER desk 2");
+    }
+
+    #[test]
+    fn noise_acknowledges_nothing() {
+        for payload in ["", "ok", "{}", r#"{"acknowledged_by":7}"#, r#"{"acknowledged_by":"x","diagnosis":"none"}"#] {
+            assert!(matches!(revision(payload, None), Err(NotAnAck::Payload(_))), "{payload}");
+        }
+        for name in ["", "   ", "a\\u0007b", &"x".repeat(65)] {
+            assert_eq!(revision(&format!(r#"{{"acknowledged_by":"{name}"}}"#), None), Err(NotAnAck::Name));
+        }
+        let plain = r#"{"acknowledged_by":"x"}"#;
+        for id in ["ff00-1", "ab12-", "ab12-one", "x"] {
+            assert_eq!(revision(plain, Some(id)), Err(NotAnAck::Event), "{id}");
+        }
+        let elsewhere = Message { topic: "spinewatch/v1/other/ct/ack/ab12".into(), ..message(plain, None) };
+        assert_eq!(parse(&elsewhere, &topics()), Err(NotAnAck::Topic));
+    }
+}

@@ -1,0 +1,335 @@
+//! The MQTT 5 client library: the only file that knows it (the embedded broker borrows its codec).
+//!
+//! A [`Link`] is one connection: built, used, dropped. It never reconnects and never replays by itself: the outbox owns
+//! delivery, and everything unacknowledged is sent again on the next link. Events come out; nothing blocks.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use rumqttc::mqttbytes::v5::{
+    ConnAck, ConnectReturnCode, LastWill, LastWillProperties, Packet, PubAckReason, Publish, PublishProperties,
+};
+use rumqttc::{
+    AsyncClient, Broker, ClientError, ConnectionError, Event, EventLoop, Incoming, MqttOptions, PersistedAckMode,
+    PersistedSession, PublishNoticeError, PublishOptions, PublishResult, QoS, SessionStore, SessionStoreError,
+    SessionStoreKey, SubscribeNoticeError, Transport,
+};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use super::settings::Connection;
+use crate::store::{MessageProperties, OutboxMessage};
+
+/// Requests that may wait in the library; far more than ever are in flight.
+const REQUEST_CAPACITY: usize = 64;
+
+/// Events that may wait for the owner of the link; the link stops reading when they are full.
+const EVENT_CAPACITY: usize = 256;
+
+/// Longest packet that is accepted from the broker.
+const MAX_INCOMING_BYTES: u32 = 64 * 1024;
+
+/// What happened on a link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LinkEvent {
+    /// The broker has accepted the connection.
+    Connected {
+        /// It still has the session: subscriptions, and messages that came meanwhile.
+        session_present: bool,
+        /// Its Maximum Packet Size.
+        max_packet_bytes: Option<usize>,
+        /// Its Receive Maximum.
+        receive_max: Option<u16>,
+    },
+    /// The broker has taken the message with this event id (`Ok`), or refuses it.
+    Published(String, Result<(), String>),
+    /// The broker has taken the subscription up.
+    Subscribed,
+    /// The broker refuses the subscription.
+    SubscriptionRefused(String),
+    /// A message came.
+    Message(Message),
+    /// The link is gone, with the reason; the last event.
+    Lost(String),
+}
+
+/// A message that came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// Topic.
+    pub topic: String,
+    /// Payload.
+    pub payload: Bytes,
+    /// Properties.
+    pub properties: MessageProperties,
+    /// The broker had kept it.
+    pub retained: bool,
+}
+
+/// One connection to a broker.
+#[derive(Debug)]
+pub struct Link {
+    client: AsyncClient,
+    events: mpsc::Receiver<LinkEvent>,
+    sender: mpsc::Sender<LinkEvent>,
+    task: JoinHandle<()>,
+}
+
+impl Link {
+    /// Starts to connect. `will` is published by the broker when this link ends without a farewell, after `will_delay`.
+    pub fn open(connection: &Connection, will: Option<(&OutboxMessage, Duration)>) -> Self {
+        let (client, event_loop) = AsyncClient::builder(options(connection, will)).capacity(REQUEST_CAPACITY).build();
+        let (sender, events) = mpsc::channel(EVENT_CAPACITY);
+        let task = tokio::spawn(poll(event_loop, sender.clone()));
+        Self { client, events, sender, task }
+    }
+
+    /// The next event; waits for ever after [`LinkEvent::Lost`].
+    pub async fn next(&mut self) -> LinkEvent {
+        match self.events.recv().await {
+            Some(event) => event,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Hands a message to the library with QoS 1; its fate comes as [`LinkEvent::Published`].
+    ///
+    /// # Errors
+    /// The words of the library when it cannot take it now.
+    pub fn publish(&self, message: &OutboxMessage) -> Result<(), String> {
+        let options = PublishOptions::new(QoS::AtLeastOnce).retain(message.retain).properties(properties(message));
+        let notice = self
+            .client
+            .try_publish_tracked(message.topic.as_str(), message.payload.clone(), options)
+            .map_err(client_error)?;
+        let (id, sender) = (message.event_id.clone(), self.sender.clone());
+        tokio::spawn(async move {
+            let fate = match notice.wait_async().await {
+                Ok(PublishResult::Qos1(ack)) => puback(ack.reason),
+                // The link was lost: whoever owns it knows, and this message is sent again on the next.
+                Err(PublishNoticeError::Recv | PublishNoticeError::SessionReset) => return,
+                Ok(_) => Ok(()),
+                Err(error) => Err(error.to_string()),
+            };
+            let _ = sender.send(LinkEvent::Published(id, fate)).await;
+        });
+        Ok(())
+    }
+
+    /// Hands a message to the library with QoS 0: sent once, or not at all.
+    ///
+    /// # Errors
+    /// The words of the library when it cannot take it now.
+    pub fn publish_once(&self, message: &OutboxMessage) -> Result<(), String> {
+        let options = PublishOptions::new(QoS::AtMostOnce).retain(message.retain).properties(properties(message));
+        self.client.try_publish(message.topic.as_str(), message.payload.clone(), options).map_err(client_error)
+    }
+
+    /// Subscribes with QoS 1; the answer comes as [`LinkEvent::Subscribed`] or [`LinkEvent::SubscriptionRefused`].
+    ///
+    /// # Errors
+    /// The words of the library when it cannot take it now.
+    pub fn subscribe(&self, filter: &str) -> Result<(), String> {
+        let notice = self.client.try_subscribe_tracked(filter, QoS::AtLeastOnce).map_err(client_error)?;
+        let sender = self.sender.clone();
+        tokio::spawn(async move {
+            let event = match notice.wait_completion_async().await {
+                Ok(()) => LinkEvent::Subscribed,
+                Err(error @ SubscribeNoticeError::V5SubAckFailure(_)) => {
+                    LinkEvent::SubscriptionRefused(error.to_string())
+                }
+                Err(_) => return,
+            };
+            let _ = sender.send(event).await;
+        });
+        Ok(())
+    }
+
+    /// Says farewell, so that the broker does not publish the last will, and waits until it is on the wire.
+    pub async fn farewell(mut self, at_most: Duration) {
+        if self.client.try_disconnect_now().is_ok() {
+            let _ = tokio::time::timeout(at_most, &mut self.task).await;
+        }
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Bytes of the packet that carries `message` with QoS 1.
+pub fn packet_bytes(message: &OutboxMessage) -> usize {
+    let mut packet =
+        Publish::new(message.topic.as_str(), QoS::AtLeastOnce, message.payload.clone(), Some(properties(message)));
+    packet.pkid = 1;
+    packet.size()
+}
+
+/// Polls until the first error; the owner decides when the next link is built.
+async fn poll(mut event_loop: EventLoop, sender: mpsc::Sender<LinkEvent>) {
+    loop {
+        let event = match event_loop.poll().await {
+            Ok(Event::Incoming(packet)) => incoming(packet),
+            Ok(_) => None,
+            Err(ConnectionError::RequestsDone) => return,
+            Err(error) => {
+                let _ = sender.send(LinkEvent::Lost(connection_error(&error))).await;
+                return;
+            }
+        };
+        if let Some(event) = event
+            && sender.send(event).await.is_err()
+        {
+            return;
+        }
+    }
+}
+
+fn incoming(packet: Incoming) -> Option<LinkEvent> {
+    match packet {
+        Packet::ConnAck(ConnAck { session_present, properties, .. }) => {
+            let max_packet_size = properties.as_ref().and_then(|p| p.max_packet_size);
+            Some(LinkEvent::Connected {
+                session_present,
+                max_packet_bytes: max_packet_size.and_then(|bytes| usize::try_from(bytes).ok()),
+                receive_max: properties.as_ref().and_then(|p| p.receive_max),
+            })
+        }
+        Packet::Publish(publish) => Some(LinkEvent::Message(message(publish))),
+        _ => None,
+    }
+}
+
+fn message(publish: Publish) -> Message {
+    let given = publish.properties.unwrap_or_default();
+    let text = |bytes: &Bytes| String::from_utf8_lossy(bytes).into_owned();
+    Message {
+        topic: text(&publish.topic),
+        payload: publish.payload,
+        properties: MessageProperties {
+            user: given.user_properties,
+            content_type: given.content_type.unwrap_or_default(),
+            response_topic: given.response_topic,
+            correlation_data: given.correlation_data.as_ref().map(text),
+        },
+        retained: publish.retain,
+    }
+}
+
+fn properties(message: &OutboxMessage) -> PublishProperties {
+    let given = &message.properties;
+    PublishProperties {
+        payload_format_indicator: Some(1),
+        message_expiry_interval: message.expiry_secs,
+        response_topic: given.response_topic.clone(),
+        correlation_data: given.correlation_data.clone().map(Bytes::from),
+        user_properties: given.user.clone(),
+        content_type: Some(given.content_type.clone()),
+        ..PublishProperties::default()
+    }
+}
+
+fn options(connection: &Connection, will: Option<(&OutboxMessage, Duration)>) -> MqttOptions {
+    let url = &connection.url;
+    let mut options = MqttOptions::new(connection.client_id.clone(), Broker::tcp(url.host.clone(), url.port));
+    options
+        .set_keep_alive(u16::try_from(connection.keep_alive.as_secs()).unwrap_or(u16::MAX).max(1))
+        .set_clean_start(false)
+        .set_session_expiry_interval(Some(seconds(connection.session_expiry)))
+        .set_session_store(OutboxOwnsDelivery)
+        .set_max_packet_size(Some(MAX_INCOMING_BYTES))
+        .set_connect_timeout(Duration::from_secs(3600));
+    if let Some(tls) = &connection.tls {
+        options.set_transport(Transport::tls(tls.ca.clone(), tls.client.clone(), None));
+    }
+    if let Some(credentials) = &connection.credentials {
+        options.set_credentials(credentials.username.clone(), credentials.password.clone());
+    }
+    if let Some((message, delay)) = will {
+        options.set_last_will(last_will(message, delay));
+    }
+    options
+}
+
+fn last_will(message: &OutboxMessage, delay: Duration) -> LastWill {
+    let properties = LastWillProperties {
+        delay_interval: Some(seconds(delay)),
+        payload_format_indicator: Some(1),
+        message_expiry_interval: None,
+        content_type: Some(message.properties.content_type.clone()),
+        response_topic: None,
+        correlation_data: None,
+        user_properties: message.properties.user.clone(),
+    };
+    LastWill::new(message.topic.as_str(), message.payload.clone(), QoS::AtLeastOnce, message.retain, Some(properties))
+}
+
+fn seconds(duration: Duration) -> u32 {
+    u32::try_from(duration.as_secs()).unwrap_or(u32::MAX)
+}
+
+fn puback(reason: PubAckReason) -> Result<(), String> {
+    match reason {
+        PubAckReason::Success | PubAckReason::NoMatchingSubscribers => Ok(()),
+        PubAckReason::NotAuthorized => Err("the broker: not authorized".to_owned()),
+        PubAckReason::QuotaExceeded => Err("the broker: quota exceeded".to_owned()),
+        PubAckReason::PayloadFormatInvalid => Err("the broker: payload format invalid".to_owned()),
+        PubAckReason::TopicNameInvalid => Err("the broker: topic name invalid".to_owned()),
+        other => Err(format!("the broker: {other:?}")),
+    }
+}
+
+fn client_error(error: ClientError) -> String {
+    error.to_string()
+}
+
+/// One line that a technician can act on.
+fn connection_error(error: &ConnectionError) -> String {
+    match error {
+        ConnectionError::ConnectionRefused(code) => match code {
+            ConnectReturnCode::BadUserNamePassword => "the broker refuses user name or password".to_owned(),
+            ConnectReturnCode::NotAuthorized => "the broker does not authorize this device".to_owned(),
+            ConnectReturnCode::UnsupportedProtocolVersion => "the broker does not speak MQTT 5".to_owned(),
+            other => format!("the broker refuses: {other:?}"),
+        },
+        ConnectionError::Io(error) => error.to_string(),
+        other => other.to_string(),
+    }
+}
+
+/// The library would not publish on a session that the broker resumed and it does not know, because packets of that
+/// session might still be unacknowledged. Ours are in the outbox and are sent again with new packet ids (MQTT 5
+/// 4.4: for QoS 1 the receiver keeps nothing), so an empty session is the truth. What the broker's session is kept for
+/// is the other direction: acknowledgements by clinics that came while the device was away.
+#[derive(Debug)]
+struct OutboxOwnsDelivery;
+
+type Answer<'a, T> = std::pin::Pin<Box<dyn Future<Output = Result<T, SessionStoreError>> + Send + 'a>>;
+
+impl SessionStore for OutboxOwnsDelivery {
+    fn load<'a>(&'a self, key: &'a SessionStoreKey) -> Answer<'a, Option<PersistedSession>> {
+        let session = PersistedSession {
+            format_version: 1,
+            client_id: key.client_id().to_owned(),
+            clean_start: false,
+            session_expiry_interval: None,
+            outgoing_inflight_upper_limit: None,
+            ack_mode: PersistedAckMode::Automatic,
+            last_pkid: 0,
+            last_puback: 0,
+            replay: Vec::new(),
+            incoming_qos2: Vec::new(),
+        };
+        Box::pin(std::future::ready(Ok(Some(session))))
+    }
+
+    fn save<'a>(&'a self, _: &'a SessionStoreKey, _: &'a PersistedSession) -> Answer<'a, ()> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn clear<'a>(&'a self, _: &'a SessionStoreKey) -> Answer<'a, ()> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+}

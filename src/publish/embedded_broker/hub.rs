@@ -1,0 +1,261 @@
+//! What the broker knows: sessions, subscriptions, retained messages, wills. Pure but for the outlets it sends to.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::time::Duration;
+
+use rumqttc::mqttbytes::v5::{
+    LastWill, Packet, Publish, PublishProperties, RetainForwardRule, SubscribeFilter, SubscribeReasonCode,
+};
+use rumqttc::mqttbytes::{QoS, matches, valid_filter};
+use tokio::sync::mpsc;
+
+/// Messages that wait for a client that is away; the oldest go first.
+const MAX_WAITING: usize = 10_000;
+
+/// Where a connected client's packets go.
+pub struct Outlet {
+    /// Number of the connection.
+    pub number: u64,
+    /// To its writer.
+    pub packets: mpsc::Sender<Packet>,
+}
+
+/// What a CONNECT asks for.
+pub struct Opening {
+    pub clean: bool,
+    pub expiry: Duration,
+    pub receive_max: u16,
+    pub will: Option<LastWill>,
+    pub outlet: Outlet,
+}
+
+/// A message and when it came.
+#[derive(Clone)]
+struct Kept {
+    publish: Publish,
+    since: Duration,
+}
+
+struct Session {
+    outlet: Option<Outlet>,
+    expiry: Duration,
+    away_since: Option<Duration>,
+    will: Option<LastWill>,
+    filters: Vec<SubscribeFilter>,
+    receive_max: u16,
+    waiting: VecDeque<Kept>,
+    unacknowledged: BTreeMap<u16, Kept>,
+    last_id: u16,
+}
+
+/// All that the broker knows.
+#[derive(Default)]
+pub struct Hub {
+    sessions: HashMap<String, Session>,
+    retained: BTreeMap<String, Kept>,
+    /// Client, when it is due, what is to be published.
+    wills: Vec<(String, Duration, LastWill)>,
+}
+
+impl Hub {
+    /// A client connects; true when its session was still there. A connection it already had is dropped.
+    pub fn open(&mut self, client_id: &str, opening: Opening, now: Duration) -> bool {
+        self.tick(now);
+        self.wills.retain(|(client, ..)| client != client_id);
+        if opening.clean {
+            self.sessions.remove(client_id);
+        }
+        let present = self.sessions.contains_key(client_id);
+        let session = self.sessions.entry(client_id.to_owned()).or_insert_with(Session::new);
+        session.outlet = Some(opening.outlet);
+        session.away_since = None;
+        (session.expiry, session.receive_max, session.will) = (opening.expiry, opening.receive_max, opening.will);
+        // What was not acknowledged goes first, in the order in which it was sent.
+        let again = std::mem::take(&mut session.unacknowledged).into_values();
+        session.waiting = again.chain(std::mem::take(&mut session.waiting)).collect();
+        present
+    }
+
+    /// A connection has ended.
+    pub fn close(&mut self, client_id: &str, connection: u64, farewell: bool, now: Duration) {
+        let Some(session) = self.sessions.get_mut(client_id) else { return };
+        if session.outlet.as_ref().is_none_or(|outlet| outlet.number != connection) {
+            return;
+        }
+        session.outlet = None;
+        session.away_since = Some(now);
+        let will = session.will.take().filter(|_| !farewell);
+        let expiry = session.expiry;
+        if let Some(will) = will {
+            let delay = will.properties.as_ref().and_then(|p| p.delay_interval).unwrap_or(0);
+            self.wills.push((client_id.to_owned(), now + expiry.min(Duration::from_secs(delay.into())), will));
+        }
+        self.tick(now);
+    }
+
+    /// Publishes wills that are due, forgets sessions that have expired.
+    pub fn tick(&mut self, now: Duration) {
+        let (due, later): (Vec<_>, _) = std::mem::take(&mut self.wills).into_iter().partition(|(_, at, _)| *at <= now);
+        self.wills = later;
+        for (_, _, will) in due {
+            self.publish(publish_of(will), now);
+        }
+        self.sessions.retain(|_, session| session.away_since.is_none_or(|since| since + session.expiry > now));
+    }
+
+    /// Keeps a retained message, and hands the message to every session that has subscribed to it.
+    pub fn publish(&mut self, mut publish: Publish, now: Duration) {
+        (publish.dup, publish.pkid) = (false, 0);
+        let topic = String::from_utf8_lossy(&publish.topic).into_owned();
+        if publish.retain && publish.payload.is_empty() {
+            self.retained.remove(&topic);
+        } else if publish.retain {
+            self.retained.insert(topic.clone(), Kept { publish: publish.clone(), since: now });
+        }
+        for session in self.sessions.values_mut() {
+            let Some(filter) = session.filters.iter().filter(|f| matches(&topic, &f.path)).max_by_key(|f| f.qos as u8)
+            else {
+                continue;
+            };
+            let retain = publish.retain && filter.preserve_retain;
+            let qos = lower(publish.qos, filter.qos);
+            session.give(Kept { publish: Publish { retain, qos, ..publish.clone() }, since: now }, now);
+        }
+    }
+
+    /// Takes up subscriptions, and sends the retained messages that match.
+    pub fn subscribe(
+        &mut self,
+        client_id: &str,
+        filters: Vec<SubscribeFilter>,
+        now: Duration,
+    ) -> Vec<SubscribeReasonCode> {
+        let Some(session) = self.sessions.get_mut(client_id) else { return Vec::new() };
+        let mut codes = Vec::new();
+        for mut filter in filters {
+            if !valid_filter(&filter.path) || filter.path.starts_with("$share/") {
+                codes.push(SubscribeReasonCode::TopicFilterInvalid);
+                continue;
+            }
+            filter.qos = lower(filter.qos, QoS::AtLeastOnce);
+            codes.push(SubscribeReasonCode::Success(filter.qos));
+            let known = session.filters.iter().any(|f| f.path == filter.path);
+            session.filters.retain(|f| f.path != filter.path);
+            let wanted = match filter.retain_forward_rule {
+                RetainForwardRule::OnEverySubscribe => true,
+                RetainForwardRule::OnNewSubscribe => !known,
+                RetainForwardRule::Never => false,
+            };
+            for (_, kept) in self.retained.iter().filter(|(topic, _)| wanted && matches(topic, &filter.path)) {
+                let qos = lower(kept.publish.qos, filter.qos);
+                let publish = Publish { retain: true, qos, ..kept.publish.clone() };
+                session.give(Kept { publish, since: kept.since }, now);
+            }
+            session.filters.push(filter);
+        }
+        codes
+    }
+
+    /// Drops subscriptions.
+    pub fn unsubscribe(&mut self, client_id: &str, filters: &[String]) {
+        if let Some(session) = self.sessions.get_mut(client_id) {
+            session.filters.retain(|filter| !filters.contains(&filter.path));
+        }
+    }
+
+    /// A client has taken a message.
+    pub fn acknowledged(&mut self, client_id: &str, id: u16, now: Duration) {
+        if let Some(session) = self.sessions.get_mut(client_id) {
+            session.unacknowledged.remove(&id);
+            session.pump(now);
+        }
+    }
+
+    /// Sends what waits, as far as the client allows.
+    pub fn pump(&mut self, client_id: &str, now: Duration) {
+        if let Some(session) = self.sessions.get_mut(client_id) {
+            session.pump(now);
+        }
+    }
+}
+
+impl Session {
+    const fn new() -> Self {
+        Self {
+            outlet: None,
+            expiry: Duration::ZERO,
+            away_since: None,
+            will: None,
+            filters: Vec::new(),
+            receive_max: u16::MAX,
+            waiting: VecDeque::new(),
+            unacknowledged: BTreeMap::new(),
+            last_id: 0,
+        }
+    }
+
+    fn give(&mut self, kept: Kept, now: Duration) {
+        if kept.publish.qos == QoS::AtMostOnce && self.outlet.is_none() {
+            return;
+        }
+        if self.waiting.len() == MAX_WAITING {
+            self.waiting.pop_front();
+        }
+        self.waiting.push_back(kept);
+        self.pump(now);
+    }
+
+    fn pump(&mut self, now: Duration) {
+        let Some(outlet) = &self.outlet else { return };
+        while self.unacknowledged.len() < usize::from(self.receive_max) {
+            let Some(kept) = self.waiting.pop_front() else { return };
+            let Some(mut publish) = unexpired(&kept, now) else { continue };
+            if publish.qos == QoS::AtLeastOnce {
+                self.last_id = free_id(self.last_id, &self.unacknowledged);
+                publish.pkid = self.last_id;
+                self.unacknowledged.insert(publish.pkid, kept);
+            }
+            // A full or closed outlet belongs to a client that is gone or hangs: QoS 1 waits for its return.
+            let _ = outlet.packets.try_send(Packet::Publish(publish));
+        }
+    }
+}
+
+fn free_id(last: u16, taken: &BTreeMap<u16, Kept>) -> u16 {
+    let mut id = last;
+    loop {
+        id = id.checked_add(1).unwrap_or(1);
+        if !taken.contains_key(&id) {
+            return id;
+        }
+    }
+}
+
+/// The message with what is left of its expiry; `None` when nothing is.
+fn unexpired(kept: &Kept, now: Duration) -> Option<Publish> {
+    let mut publish = kept.publish.clone();
+    if let Some(expiry) = publish.properties.as_mut().and_then(|p| p.message_expiry_interval.as_mut()) {
+        let waited = u32::try_from(now.saturating_sub(kept.since).as_secs()).unwrap_or(u32::MAX);
+        *expiry = expiry.checked_sub(waited).filter(|left| *left > 0)?;
+    }
+    Some(publish)
+}
+
+fn publish_of(will: LastWill) -> Publish {
+    let given = will.properties;
+    let properties = given.map(|p| PublishProperties {
+        payload_format_indicator: p.payload_format_indicator,
+        message_expiry_interval: p.message_expiry_interval,
+        response_topic: p.response_topic,
+        correlation_data: p.correlation_data,
+        user_properties: p.user_properties,
+        content_type: p.content_type,
+        ..PublishProperties::default()
+    });
+    let (qos, retain) = (lower(will.qos, QoS::AtLeastOnce), will.retain);
+    Publish { dup: false, qos, retain, topic: will.topic, pkid: 0, payload: will.message, properties }
+}
+
+fn lower(a: QoS, b: QoS) -> QoS {
+    if (a as u8) < (b as u8) { a } else { b }
+}

@@ -1,0 +1,337 @@
+//! A study's assessments in; the messages that tell them out. Pure.
+//!
+//! Every revision is one `triage` message (retained, the current verdict). A suspicion is an `alert` as well, and so
+//! is every later revision of it; a suspicion that is gone is told by an alert that retracts it.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::cloud_event::{CloudEvent, EventKind};
+use super::payload::{
+    CoveragePayload, FindingPayload, GapPayload, HealthPayload, ModelTag, NOTICE, PHANTOM_NOTICE, StatusPayload,
+    Timings, TriagePayload, rfc3339, round, tenth_mm,
+};
+use super::{Limits, Topics, study_verdict, trim};
+use crate::store::{MessagePriority, NextRevision, OutboxMessage, Told};
+use crate::triage::{Assessment, Gap, Level, Missing, Revision, Verdict};
+
+/// What a verdict's messages say besides the assessment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VerdictContext {
+    /// When.
+    pub at: Timestamp,
+    /// `at` and all other times are to be trusted.
+    pub clock_trusted: bool,
+    /// Only where the site switched clear identifiers on.
+    pub study_instance_uid: Option<String>,
+    /// Files of the study that could not be read, by reason code.
+    pub unreadable: BTreeMap<String, u32>,
+    /// How long it took.
+    pub timings: Timings,
+    /// What analysed it; empty when nothing did.
+    pub models: Vec<ModelTag>,
+}
+
+/// Decides whether a revision is to be told, and writes its messages. For [`crate::store::Store::commit_verdict`].
+pub fn tell(next: &NextRevision, topics: &Topics, limits: &Limits, context: &VerdictContext) -> Option<Told> {
+    let assessment = study_verdict::over_series(&next.series)?;
+    let previous = next.previous.as_ref();
+    let change = Revision::between(previous.map(|told| &told.assessment), &assessment)?;
+    let supersedes = previous.map(|told| told.event_id.clone());
+    let payload = payload(next, &assessment, topics, context);
+    let triage = TriagePayload { change, supersedes, ..payload.clone() };
+    let mut messages = vec![triage_message(triage, topics, limits, context)];
+    messages.extend(
+        alert(next, &assessment, change, payload).map(|payload| alert_message(payload, topics, limits, context)),
+    );
+    Some(Told { assessment, messages })
+}
+
+/// A status message: birth, change, or (as the last will) the end.
+pub fn status(payload: &StatusPayload, id: String, at: Option<Timestamp>, topics: &Topics) -> OutboxMessage {
+    let event = device_event(EventKind::Status, id, at, topics);
+    device_message(&event, topics.status(), json(payload))
+}
+
+/// A health message.
+pub fn health(payload: &HealthPayload, id: String, at: Option<Timestamp>, topics: &Topics) -> OutboxMessage {
+    let event = device_event(EventKind::Health, id, at, topics);
+    device_message(&event, topics.health(), json(payload))
+}
+
+/// Event id of the alert that belongs to a verdict.
+fn alert_id(event_id: &str) -> String {
+    format!("{event_id}-alert")
+}
+
+/// The revision that an event id (of a verdict or of its alert) speaks of.
+pub(super) fn revision_of(event_id: &str) -> Option<u32> {
+    let id = event_id.strip_suffix("-alert").unwrap_or(event_id);
+    id.rsplit(['-', '.']).next()?.parse().ok()
+}
+
+/// The payload of the alert, if this revision is one.
+fn alert(next: &NextRevision, now: &Assessment, change: Revision, payload: TriagePayload) -> Option<TriagePayload> {
+    let alerted = next.previous.as_ref().filter(|told| told.assessment.verdict == Verdict::Suspected);
+    if now.verdict != Verdict::Suspected && alerted.is_none() {
+        return None;
+    }
+    Some(TriagePayload {
+        event_id: alert_id(&next.event_id),
+        supersedes: alerted.map(|told| alert_id(&told.event_id)),
+        change: if alerted.is_some() { change } else { Revision::First },
+        ..payload
+    })
+}
+
+fn payload(next: &NextRevision, assessment: &Assessment, topics: &Topics, context: &VerdictContext) -> TriagePayload {
+    let phantom = context.models.iter().any(|model| model.phantom_trained);
+    let why = match &assessment.verdict {
+        Verdict::NotAnalysed { why } => Some(why.clone()),
+        _ => None,
+    };
+    TriagePayload {
+        event_id: next.event_id.clone(),
+        supersedes: None,
+        revision: next.revision,
+        change: Revision::First,
+        study_key: next.study_key.clone(),
+        study_instance_uid: context.study_instance_uid.clone(),
+        site: topics.site().to_owned(),
+        device: topics.device().to_owned(),
+        verdict: assessment.verdict.name().to_owned(),
+        why,
+        priority: assessment.verdict.priority(),
+        provisional: assessment.provisional,
+        completeness: assessment.completeness,
+        findings: assessment.findings.iter().map(FindingPayload::of).collect(),
+        vertebrae: Level::ALL.into_iter().zip(assessment.vertebrae.map(|score| round(score, 1000.0))).collect(),
+        coverage: coverage(assessment, context),
+        missing: assessment.missing.iter().map(rounded).collect(),
+        timings: context.timings.clone(),
+        models: context.models.clone(),
+        clock_trusted: context.clock_trusted,
+        truncated: false,
+        not_for_diagnosis: NOTICE.to_owned(),
+        limitation: phantom.then(|| PHANTOM_NOTICE.to_owned()),
+    }
+}
+
+fn coverage(assessment: &Assessment, context: &VerdictContext) -> CoveragePayload {
+    let coverage = &assessment.coverage;
+    CoveragePayload {
+        levels_seen: coverage.levels_seen.clone(),
+        slices_analysed: coverage.slices_analysed,
+        slices_missing: coverage.slices_missing,
+        slices_unreadable: coverage.slices_unreadable,
+        unreadable: context.unreadable.clone(),
+        gaps: coverage.gaps.iter().map(GapPayload::of).collect(),
+        extent_mm: tenth_mm(coverage.extent_mm),
+    }
+}
+
+fn rounded(missing: &Missing) -> Missing {
+    match missing {
+        Missing::Slices { gap } => {
+            let (from_mm, to_mm) = (tenth_mm(gap.from_mm), tenth_mm(gap.to_mm));
+            Missing::Slices { gap: Gap { from_mm, to_mm, ..*gap } }
+        }
+        other => other.clone(),
+    }
+}
+
+fn triage_message(payload: TriagePayload, topics: &Topics, limits: &Limits, context: &VerdictContext) -> OutboxMessage {
+    let topic = topics.triage(&payload.study_key);
+    let retain = true;
+    study_message(EventKind::Triage, payload, topics, context, (topic, retain, limits.expiry_secs))
+}
+
+/// Says where an acknowledgement goes, and what it shall carry.
+fn alert_message(payload: TriagePayload, topics: &Topics, limits: &Limits, context: &VerdictContext) -> OutboxMessage {
+    let topic = topics.alert(&payload.study_key);
+    let response_topic = topics.ack(&payload.study_key);
+    let retain = false;
+    let mut message =
+        study_message(EventKind::Alert, payload, topics, context, (topic, retain, limits.alert_expiry_secs));
+    message.properties.response_topic = Some(response_topic);
+    message.properties.correlation_data = Some(message.event_id.clone());
+    message
+}
+
+fn study_message(
+    kind: EventKind,
+    payload: TriagePayload,
+    topics: &Topics,
+    context: &VerdictContext,
+    (topic, retain, expiry_secs): (String, bool, u32),
+) -> OutboxMessage {
+    let event = CloudEvent {
+        id: payload.event_id.clone(),
+        source: topics.source(),
+        kind,
+        time: context.clock_trusted.then(|| rfc3339(context.at)),
+        subject: Some(payload.study_key.clone()),
+    };
+    let priority = if kind == EventKind::Alert { MessagePriority::Alert } else { MessagePriority::Verdict };
+    OutboxMessage {
+        properties: event.properties(),
+        event_id: event.id,
+        topic,
+        payload: trim::fit(payload),
+        retain,
+        expiry_secs: Some(expiry_secs),
+        priority,
+    }
+}
+
+fn device_event(kind: EventKind, id: String, at: Option<Timestamp>, topics: &Topics) -> CloudEvent {
+    CloudEvent { id, source: topics.source(), kind, time: at.map(rfc3339), subject: None }
+}
+
+fn device_message(event: &CloudEvent, topic: String, payload: Vec<u8>) -> OutboxMessage {
+    OutboxMessage {
+        event_id: event.id.clone(),
+        topic,
+        payload,
+        properties: event.properties(),
+        retain: true,
+        expiry_secs: None,
+        priority: MessagePriority::Other,
+    }
+}
+
+pub(super) fn json(payload: &impl serde::Serialize) -> Vec<u8> {
+    #[expect(clippy::expect_used, reason = "the payload structs have string keys only and no serialiser of their own")]
+    serde_json::to_vec(payload).expect("a payload is always JSON")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::payload::DeviceState;
+    use super::super::samples::{at, context, none_suspected, suspected, topics};
+    use super::*;
+    use crate::store::{SeriesAssessment, ToldVerdict};
+
+    /// What a run of assessments of one series tells: change, event id and supersedes of each triage and alert event.
+    fn story(assessments: &[Assessment]) -> Vec<Vec<(String, Revision, Option<String>)>> {
+        let mut previous: Option<ToldVerdict> = None;
+        let mut events = vec![];
+        for assessment in assessments {
+            let revision = previous.as_ref().map_or(1, |told| told.revision + 1);
+            let next = NextRevision {
+                study_key: "k".into(),
+                revision,
+                event_id: format!("k-{revision}"),
+                previous: previous.clone(),
+                series: vec![SeriesAssessment { series_key: "s".into(), assessment: assessment.clone() }],
+            };
+            let told = tell(&next, &topics(), &Limits::default(), &context());
+            events.push(told.iter().flat_map(|told| &told.messages).map(shown).collect());
+            if let Some(told) = told {
+                previous = Some(ToldVerdict {
+                    study_key: "k".into(),
+                    revision,
+                    event_id: next.event_id,
+                    supersedes: None,
+                    assessment: told.assessment,
+                    committed_at: at(),
+                    acknowledged: None,
+                });
+            }
+        }
+        events
+    }
+
+    fn shown(message: &OutboxMessage) -> (String, Revision, Option<String>) {
+        let payload: TriagePayload = serde_json::from_slice(&message.payload).unwrap();
+        assert_eq!(payload.event_id, message.event_id);
+        (payload.event_id, payload.change, payload.supersedes)
+    }
+
+    fn event(id: &str, change: Revision, supersedes: Option<&str>) -> (String, Revision, Option<String>) {
+        (id.into(), change, supersedes.map(Into::into))
+    }
+
+    use Revision::{Confirms, First, Retracts, Revises};
+
+    #[test]
+    fn only_a_suspicion_is_an_alert() {
+        assert_eq!(story(&[none_suspected()]), [vec![event("k-1", First, None)]]);
+        assert_eq!(
+            story(&[suspected(&[Level::C2])]),
+            [vec![event("k-1", First, None), event("k-1-alert", First, None)]]
+        );
+    }
+
+    #[test]
+    fn an_alert_is_confirmed_revised_and_retracted_by_event_id() {
+        let early = Assessment { provisional: true, ..suspected(&[Level::C2]) };
+        assert_eq!(
+            story(&[early.clone(), early, suspected(&[Level::C2]), suspected(&[Level::C2, Level::C5]), none_suspected()]),
+            [
+                vec![event("k-1", First, None), event("k-1-alert", First, None)],
+                vec![],
+                vec![event("k-2", Confirms, Some("k-1")), event("k-2-alert", Confirms, Some("k-1-alert"))],
+                vec![event("k-3", Revises, Some("k-2")), event("k-3-alert", Revises, Some("k-2-alert"))],
+                vec![event("k-4", Retracts, Some("k-3")), event("k-4-alert", Retracts, Some("k-3-alert"))],
+            ]
+        );
+    }
+
+    #[test]
+    fn a_suspicion_that_returns_is_a_new_alert() {
+        let told = story(&[suspected(&[Level::C2]), none_suspected(), suspected(&[Level::C2])]);
+        assert_eq!(told[2], [event("k-3", Revises, Some("k-2")), event("k-3-alert", First, None)]);
+    }
+
+    #[test]
+    fn an_alert_says_where_the_answer_goes_and_leaves_before_the_verdict() {
+        let next = NextRevision {
+            study_key: "k".into(),
+            revision: 1,
+            event_id: "k-1".into(),
+            previous: None,
+            series: vec![SeriesAssessment { series_key: "s".into(), assessment: suspected(&[Level::C2]) }],
+        };
+        let told = tell(&next, &topics(), &Limits::default(), &context()).unwrap();
+        let [triage, alert] = &told.messages[..] else { panic!("two messages") };
+        assert!(triage.retain && !alert.retain);
+        assert!(alert.priority > triage.priority);
+        assert_eq!(alert.topic, "spinewatch/v1/north/ct-2/alert/k");
+        assert_eq!(alert.properties.response_topic.as_deref(), Some("spinewatch/v1/north/ct-2/ack/k"));
+        assert_eq!(alert.properties.correlation_data.as_deref(), Some("k-1-alert"));
+        assert_eq!((triage.expiry_secs, alert.expiry_secs), (Some(72 * 3600), Some(24 * 3600)));
+        assert_eq!(revision_of(&alert.event_id), Some(1));
+    }
+
+    #[test]
+    fn times_are_left_out_of_the_envelope_while_the_clock_is_not_trusted() {
+        let status = StatusPayload {
+            state: DeviceState::Online,
+            reasons: vec![],
+            site: "north".into(),
+            device: "ct-2".into(),
+            version: "0".into(),
+            models: vec![],
+            started_at: None,
+            not_for_diagnosis: NOTICE.into(),
+        };
+        let has_time = |at| {
+            let properties = super::status(&status, "x".into(), at, &topics()).properties;
+            properties.user.iter().any(|(key, _)| key == "time")
+        };
+        assert!(has_time(Some(at())) && !has_time(None));
+    }
+
+    #[test]
+    fn what_is_not_a_number_never_reaches_json() {
+        let mut odd = suspected(&[Level::C2]);
+        odd.findings[0].score = f32::NAN;
+        odd.findings[0].best_slice.z_mm = f64::INFINITY;
+        odd.vertebrae[3] = f32::NAN;
+        let payload = FindingPayload::of(&odd.findings[0]);
+        assert!(payload.score.abs() < f32::EPSILON && payload.best_slice.z_mm.abs() < f64::EPSILON);
+        story(&[odd]);
+    }
+}

@@ -1,0 +1,296 @@
+//! How the broker is reached: checked settings out of the configuration.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use super::topics::{InvalidName, Topics};
+use crate::config::{DeviceSettings, MqttSettings};
+
+/// Address of a broker: `mqtt://HOST[:1883]` or `mqtts://HOST[:8883]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BrokerUrl {
+    /// Name or address, an IPv6 address without its brackets.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// TLS.
+    pub tls: bool,
+}
+
+/// PEM texts for TLS.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Tls {
+    /// Certificate authority of the broker.
+    pub ca: Vec<u8>,
+    /// Client certificate and its key.
+    pub client: Option<(Vec<u8>, Vec<u8>)>,
+}
+
+/// User name and password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credentials {
+    /// User name.
+    pub username: String,
+    /// Password, may be empty.
+    pub password: String,
+}
+
+/// How to reach the broker.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Connection {
+    /// Where.
+    pub url: BrokerUrl,
+    /// MQTT client id: unique at the broker, and always the same.
+    pub client_id: String,
+    /// Given exactly when the URL says `mqtts`.
+    pub tls: Option<Tls>,
+    /// If the broker asks for it.
+    pub credentials: Option<Credentials>,
+    /// MQTT keep alive, at least 1 s.
+    pub keep_alive: Duration,
+    /// How long the broker keeps the session (and with it, acknowledgements that came while the device was offline).
+    pub session_expiry: Duration,
+}
+
+/// Everything that the publisher needs to know.
+#[derive(Clone)]
+pub struct Settings {
+    /// How to reach the broker.
+    pub connection: Connection,
+    /// Who this device is.
+    pub topics: Topics,
+    /// Limits of delivery.
+    pub limits: super::Limits,
+}
+
+/// Why the settings cannot be used. Names the key of the configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// The URL has another form.
+    #[error("mqtt.url: `{0}` is not of the form mqtt://HOST[:PORT] or mqtts://HOST[:PORT]")]
+    Url(String),
+    /// User and password do not belong into a URL.
+    #[error("mqtt.url: user and password go into mqtt.username and mqtt.password_file")]
+    CredentialsInUrl,
+    /// Site or device.
+    #[error("device: {0}")]
+    Name(#[from] InvalidName),
+    /// A file of the configuration cannot be read.
+    #[error("mqtt.{key}: cannot read {}: {source}", .path.display())]
+    File {
+        /// Key of the configuration.
+        key: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// `mqtts` without a certificate authority.
+    #[error("mqtt.ca_file: needed for mqtts")]
+    NoAuthority,
+    /// TLS files without `mqtts` would silently not be used.
+    #[error("mqtt.{0}: only for mqtts")]
+    NeedsTls(&'static str),
+    /// Certificate without key, key without certificate, password without user name.
+    #[error("mqtt.{0}: needed because mqtt.{1} is set")]
+    Incomplete(&'static str, &'static str),
+}
+
+impl FromStr for BrokerUrl {
+    type Err = SettingsError;
+
+    fn from_str(text: &str) -> Result<Self, SettingsError> {
+        let invalid = || SettingsError::Url(text.to_owned());
+        let (scheme, rest) = text.split_once("://").ok_or_else(invalid)?;
+        let (tls, default_port) = match scheme {
+            "mqtt" => (false, 1883),
+            "mqtts" => (true, 8883),
+            _ => return Err(invalid()),
+        };
+        let rest = rest.strip_suffix('/').unwrap_or(rest);
+        if rest.contains('@') {
+            return Err(SettingsError::CredentialsInUrl);
+        }
+        let (host, port) = match rest.strip_prefix('[') {
+            Some(bracketed) => bracketed.split_once(']').ok_or_else(invalid)?,
+            None => rest.split_at(rest.find(':').unwrap_or(rest.len())),
+        };
+        let port = match port.strip_prefix(':') {
+            Some(digits) => digits.parse().ok().filter(|port| *port != 0).ok_or_else(invalid)?,
+            None if port.is_empty() => default_port,
+            None => return Err(invalid()),
+        };
+        let is_host = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '%');
+        if host.is_empty() || !host.chars().all(is_host) {
+            return Err(invalid());
+        }
+        Ok(Self { host: host.to_owned(), port, tls })
+    }
+}
+
+impl std::fmt::Display for BrokerUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let scheme = if self.tls { "mqtts" } else { "mqtt" };
+        let (open, close) = if self.host.contains(':') { ("[", "]") } else { ("", "") };
+        write!(f, "{scheme}://{open}{}{close}:{}", self.host, self.port)
+    }
+}
+
+impl Connection {
+    /// Plain text, no credentials: for tests and the demo.
+    pub fn plain(url: BrokerUrl, client_id: &str) -> Self {
+        Self {
+            url,
+            client_id: client_id.to_owned(),
+            tls: None,
+            credentials: None,
+            keep_alive: Duration::from_secs(15),
+            session_expiry: Duration::from_secs(3600),
+        }
+    }
+}
+
+impl Settings {
+    /// Reads the files that the configuration names and checks what belongs together.
+    ///
+    /// # Errors
+    /// [`SettingsError`], naming the key of the configuration.
+    pub fn from_config(mqtt: &MqttSettings, device: &DeviceSettings) -> Result<Self, SettingsError> {
+        let topics = Topics::new(&device.site, &device.name)?;
+        let url: BrokerUrl = mqtt.url.parse()?;
+        let client_id = format!("spinewatch-{}-{}", topics.site(), topics.device());
+        let connection = Connection {
+            tls: tls(mqtt, url.tls)?,
+            credentials: credentials(mqtt)?,
+            keep_alive: Duration::from_secs(mqtt.keep_alive_secs.max(1).into()),
+            ..Connection::plain(url, &client_id)
+        };
+        let expiry_secs = mqtt.expiry_hours.saturating_mul(3600);
+        Ok(Self { connection, topics, limits: super::Limits { expiry_secs, ..super::Limits::default() } })
+    }
+}
+
+fn tls(mqtt: &MqttSettings, wanted: bool) -> Result<Option<Tls>, SettingsError> {
+    let (authority, certificate, key) = (&mqtt.ca_file, &mqtt.certificate_file, &mqtt.key_file);
+    if !wanted {
+        let given = [("ca_file", authority), ("certificate_file", certificate), ("key_file", key)];
+        return given
+            .iter()
+            .find(|(_, file)| file.is_some())
+            .map_or(Ok(None), |(k, _)| Err(SettingsError::NeedsTls(k)));
+    }
+    let authority = authority.as_ref().ok_or(SettingsError::NoAuthority)?;
+    let client = match (certificate, key) {
+        (Some(certificate), Some(key)) => Some((read("certificate_file", certificate)?, read("key_file", key)?)),
+        (None, None) => None,
+        (Some(_), None) => return Err(SettingsError::Incomplete("key_file", "certificate_file")),
+        (None, Some(_)) => return Err(SettingsError::Incomplete("certificate_file", "key_file")),
+    };
+    Ok(Some(Tls { ca: read("ca_file", authority)?, client }))
+}
+
+fn credentials(mqtt: &MqttSettings) -> Result<Option<Credentials>, SettingsError> {
+    let password = match &mqtt.password_file {
+        Some(path) => {
+            let text = String::from_utf8_lossy(&read("password_file", path)?).into_owned();
+            text.lines().next().unwrap_or_default().to_owned()
+        }
+        None => String::new(),
+    };
+    match &mqtt.username {
+        Some(username) => Ok(Some(Credentials { username: username.clone(), password })),
+        None if mqtt.password_file.is_some() => Err(SettingsError::Incomplete("username", "password_file")),
+        None => Ok(None),
+    }
+}
+
+fn read(key: &'static str, path: &Path) -> Result<Vec<u8>, SettingsError> {
+    std::fs::read(path).map_err(|source| SettingsError::File { key, path: path.to_owned(), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(text: &str) -> Result<BrokerUrl, SettingsError> {
+        text.parse()
+    }
+
+    #[test]
+    fn urls_of_both_kinds_with_and_without_a_port() {
+        for (text, shown) in [
+            ("mqtt://broker", "mqtt://broker:1883"),
+            ("mqtts://broker.example.org", "mqtts://broker.example.org:8883"),
+            ("mqtt://10.0.0.1:2000/", "mqtt://10.0.0.1:2000"),
+            ("mqtts://[fe80::1]:8884", "mqtts://[fe80::1]:8884"),
+            ("mqtt://[::1]", "mqtt://[::1]:1883"),
+        ] {
+            assert_eq!(url(text).unwrap().to_string(), shown);
+        }
+    }
+
+    #[test]
+    fn other_urls_are_refused_with_a_word_on_the_key() {
+        for text in [
+            "",
+            "broker",
+            "tcp://broker",
+            "mqtt://",
+            "mqtt://b:0",
+            "mqtt://b:99999",
+            "mqtt://b:x",
+            "mqtt://[::1",
+            "mqtt://b/path",
+            "mqtt://[::1]x",
+        ] {
+            let error = url(text).unwrap_err().to_string();
+            assert!(error.starts_with("mqtt.url: "), "{text}: {error}");
+        }
+        assert!(matches!(url("mqtt://u:p@b"), Err(SettingsError::CredentialsInUrl)));
+    }
+
+    fn settings(change: impl FnOnce(&mut MqttSettings)) -> Result<Settings, SettingsError> {
+        let mut mqtt = MqttSettings::default();
+        change(&mut mqtt);
+        Settings::from_config(&mqtt, &DeviceSettings::default())
+    }
+
+    #[test]
+    fn what_belongs_together_is_checked_at_start_not_at_the_first_alert() {
+        let words = |change: fn(&mut MqttSettings)| settings(change).err().unwrap().to_string();
+        assert_eq!(words(|m| m.url = "mqtts://b".into()), "mqtt.ca_file: needed for mqtts");
+        assert_eq!(words(|m| m.key_file = Some("k".into())), "mqtt.key_file: only for mqtts");
+        assert_eq!(
+            words(|m| {
+                m.url = "mqtts://b".into();
+                m.ca_file = Some("/dev/null".into());
+                m.certificate_file = Some("/dev/null".into());
+            }),
+            "mqtt.key_file: needed because mqtt.certificate_file is set"
+        );
+        assert_eq!(
+            words(|m| m.password_file = Some("/dev/null".into())),
+            "mqtt.username: needed because mqtt.password_file is set"
+        );
+        assert!(
+            words(|m| m.password_file = Some("/does/not/exist".into())).starts_with("mqtt.password_file: cannot read")
+        );
+    }
+
+    #[test]
+    fn the_password_is_the_first_line_of_its_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("password");
+        std::fs::write(&file, "secret word\nsecond line\n").unwrap();
+        let settings = settings(|m| {
+            m.username = Some("ct".into());
+            m.password_file = Some(file);
+            m.expiry_hours = 2;
+        })
+        .unwrap();
+        assert_eq!(settings.connection.credentials.unwrap().password, "secret word");
+        assert_eq!(settings.connection.client_id, "spinewatch-site-spinewatch");
+        assert_eq!(settings.limits.expiry_secs, 7200);
+    }
+}

@@ -1,0 +1,127 @@
+//! The rule that turns evidence into findings and a verdict, in words and numbers.
+//!
+//! All lengths are millimetres along the body, never counts of slices, so that 0.5 mm and 3 mm series are judged alike.
+//!
+//! **Vertebrae.** The seven probabilities are smoothed by a running median ([`Rule::smoothing_mm`]). Stretches at or
+//! above the operating point's threshold are candidates (dips up to [`Rule::dip_mm`] are bridged). Of all candidates,
+//! the heaviest chain is kept in which the vertebrae follow each other from head to foot at a plausible pitch
+//! ([`Rule::pitch_mm`]); what the classifier sees elsewhere (skull base, thorax) is dropped. A vertebra is *seen* when
+//! its stretch shows at least [`Rule::seen_mm`]; where the stretch touches an end of the series and may be cut off,
+//! at least [`Rule::seen_at_the_edge`] of its typical extent.
+//!
+//! **Runs.** Boxes of different slices are joined when they overlap or lie close in the plane, and are at most
+//! [`Rule::link_mm`] or one missing slice apart. Each slice adds its box's score times the length that it stands for, at
+//! most [`Rule::slice_weight_mm`] (a lone box in a thick slice is still a lone box); the sum is the run's *mass* `m`. With
+//! the mean score `s` weighted by itself, so that strong boxes count most, the score of a run is
+//!
+//! ```text
+//! score = s · (1 − exp(−m / mass_scale_mm))
+//! ```
+//!
+//! **Attribution.** Neighbouring vertebrae overlap along the body by their processes, so most slices with a fracture show
+//! two. The level that explains most of the runs' mass takes every slice of its stretch; slices near the vertebra's centre
+//! count more ([`Rule::edge_discount`]). Its score is that of the strongest run so taken. A run that would be a finding alone and
+//! that another level explains [`Rule::another_margin`] times better is left to that level. What remains of a run goes on to
+//! the next level only if it would be a finding alone and is at least [`Rule::remainder_mm`] long: two fractured
+//! neighbours in one run give two findings, the overlap of one does not.
+//!
+//! **Verdict.** `suspected` if a finding reaches the operating point's `finding_score`. Otherwise `not_analysed` without
+//! evidence or without [`Rule::glimpse_mm`] of any vertebra; `partly_analysed` if anything at all is missing, a stretch of
+//! the neck longer than [`Rule::dip_mm`] where the classifier stays below its gate included; only then `none_suspected`.
+//!
+//! **While slices arrive** the same rule runs on what is there. A finding stands from [`Rule::provisional_mm`] on and when
+//! its level is settled: the vertebra has been passed, or the level explains
+//! [`Rule::provisional_margin`] more of the mass than the next. Until one stands the
+//! provisional verdict is `partly_analysed` for the reason that slices are still expected, and it is not published
+//! (see [`super::Revision`]): `none_suspected` needs the end of the series.
+//!
+//! **Calibration.** `tests/triage_rule.rs` measures the rule, and each number against its neighbours, on what the packages
+//! say of studies that they were not trained on; its first lines give the commands. A change of a number here stands
+//! beside what that test printed before and after.
+
+use super::Level;
+
+/// The numbers of the rule; see the module's text for their part in it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rule {
+    /// Reach of the running median to either side, mm.
+    pub smoothing_mm: f64,
+    /// Dips below the threshold up to this length do not end a vertebra, mm.
+    pub dip_mm: f64,
+    /// Least and greatest distance between the centres of two neighbouring vertebrae, mm: an infant's, a tall adult's.
+    pub pitch_mm: [f64; 2],
+    /// Least distance where either is cut off by an end of the series, mm.
+    pub cut_pitch_mm: f64,
+    /// A vertebra is seen from this length on, mm.
+    pub seen_mm: f64,
+    /// Share of its typical extent from which a vertebra at an end of the series is seen, 0 to 1.
+    pub seen_at_the_edge: f64,
+    /// Below this much of any vertebra the series shows no neck, mm.
+    pub glimpse_mm: f64,
+    /// Boxes this far apart along the body may be one run, mm; one missing slice is always bridged.
+    pub link_mm: f64,
+    /// Boxes in neighbouring slices belong together from this intersection over union on, 0 to 1.
+    pub link_iou: f32,
+    /// Or when their centres are nearer than this share of their mean size.
+    pub link_distance: f32,
+    /// Most length that one slice adds to a run's mass, mm.
+    pub slice_weight_mm: f64,
+    /// Mass at which a run's score reaches 63 % of its boxes' score, mm.
+    pub mass_scale_mm: f64,
+    /// How much less a slice at the end of a vertebra counts for it than one at its centre, 0 to 1.
+    pub edge_discount: f64,
+    /// How many times better another level must explain a run to keep it from the level that explains most in all.
+    pub another_margin: f64,
+    /// Shortest remainder of a run that may become a second finding, mm.
+    pub remainder_mm: f64,
+    /// Shortest run that stands while slices arrive, mm.
+    pub provisional_mm: f64,
+    /// Share of a run's mass by which its level must lead while slices arrive, 0 to 1.
+    pub provisional_margin: f64,
+}
+
+/// Median extent of C1 to C7 along the body in 2,019 studies, mm (RSNA 2022 cervical spine fracture data).
+pub const TYPICAL_EXTENT_MM: [f64; 7] = [27.5, 43.8, 27.5, 27.6, 28.8, 29.0, 32.5];
+
+impl Rule {
+    /// The shipped rule.
+    pub const SHIPPED: Self = Self {
+        smoothing_mm: 1.6,
+        dip_mm: 5.0,
+        pitch_mm: [6.0, 45.0],
+        cut_pitch_mm: 2.5,
+        seen_mm: 8.0,
+        seen_at_the_edge: 0.6,
+        glimpse_mm: 3.0,
+        link_mm: 3.0,
+        link_iou: 0.1,
+        link_distance: 0.5,
+        slice_weight_mm: 1.0,
+        mass_scale_mm: 1.4,
+        edge_discount: 0.7,
+        another_margin: 1.1,
+        remainder_mm: 4.0,
+        provisional_mm: 3.0,
+        provisional_margin: 0.2,
+    };
+
+    /// True if a vertebra may lie `descent_mm` below another that is `levels` (at least 1) above it; `cut` when an end
+    /// of the series cuts one of them off.
+    pub(super) fn is_plausible_descent(&self, levels: usize, descent_mm: f64, cut: bool) -> bool {
+        let least = if cut { self.cut_pitch_mm } else { self.pitch_mm[0] };
+        let levels = levels as f64;
+        (levels * least..=levels * self.pitch_mm[1]).contains(&descent_mm)
+    }
+
+    /// How much of `level` must be seen, mm; `at_the_edge` when its stretch touches an end of the series.
+    pub(super) fn least_seen_mm(&self, level: Level, at_the_edge: bool) -> f64 {
+        let whole = self.seen_at_the_edge * TYPICAL_EXTENT_MM[level as usize];
+        if at_the_edge { whole.max(self.seen_mm) } else { self.seen_mm }
+    }
+}
+
+impl Default for Rule {
+    fn default() -> Self {
+        Self::SHIPPED
+    }
+}
