@@ -158,6 +158,11 @@ impl Desk {
         self.cases.insert(open.series_key, case);
     }
 
+    /// Whether a series is on the desk.
+    pub fn knows(&self, series_key: &str) -> bool {
+        self.cases.contains_key(series_key)
+    }
+
     /// Takes one file.
     pub fn read(&mut self, reading: Reading, now: Now) -> Vec<Act> {
         let Reading { fingerprint, content_digest, stages, content } = reading;
