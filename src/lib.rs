@@ -27,4 +27,6 @@ pub mod health;
 
 pub mod phantom;
 
+pub mod appliance;
+
 pub mod cli;

@@ -1,7 +1,23 @@
 //! Arguments, logging and exit codes; everything else is in the library.
 
-use clap::Parser;
+use std::process::ExitCode;
 
-fn main() -> anyhow::Result<()> {
-    spinewatch::cli::Cli::parse().run()
+use clap::Parser;
+use spinewatch::cli::Cli;
+use tracing_subscriber::EnvFilter;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let filter = EnvFilter::try_from_env("SPINEWATCH_LOG").unwrap_or_else(|_| EnvFilter::new(cli.log_level()));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+    match cli.run() {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("spinewatch: {error}");
+            for cause in error.chain().skip(1) {
+                eprintln!("  because: {cause}");
+            }
+            spinewatch::cli::exit_code(&error)
+        }
+    }
 }

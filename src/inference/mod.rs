@@ -1,1 +1,36 @@
 //! Model packages, engines and the analysis of one slice.
+//!
+//! Takes signed packages from a folder and prepared slices from the study; hands on evidence per slice with timings,
+//! or a named failure. A package is read in one order: signature, digests, manifest, shapes, then the engine and its
+//! golden cases. Never parses a byte of a package that its signature does not cover, and never lets a slice that
+//! could not be analysed look like one without findings.
+
+mod analyser;
+mod digest;
+mod engine;
+mod files;
+mod golden;
+mod keys;
+mod manifest;
+mod manifest_checks;
+mod npy;
+mod package;
+mod pool;
+mod selftest;
+mod sign;
+mod tract;
+mod worker;
+mod yolo;
+
+pub use analyser::{Analyser, AnalyserError, Choice};
+pub use engine::{Engine, EngineError, Model};
+pub use golden::{GoldenCase, GoldenFault, GoldenReport};
+pub use keys::{KeyError, TrustedKeys};
+pub use manifest::{ClassifierPoint, DetectorPoint, Head, Kind, Manifest};
+pub use package::{Fault, ModelSummary, Package, PackageError};
+pub use pool::{Busy, Done, Pool, SliceFailure, SubmitError};
+pub use selftest::{Loaded, ModelReport, Refusal, SelftestReport, load, selftest};
+pub use sign::{SignError, read_secret_key, sign_package};
+pub use tract::TractEngine;
+pub use worker::{Analysis, PreparedSlice, SliceInput, Timings, Worker};
+pub use yolo::MAX_BOXES;

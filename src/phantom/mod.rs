@@ -1,1 +1,54 @@
 //! Synthetic cervical CT with ground truth.
+//!
+//! From a seed to a patient (`anatomy`), to slices in Hounsfield units with their truth (`study`), to DICOM files.
+//! Synthetic through and through: nothing here was derived from a person's images.
+
+mod geometry;
+mod noise;
+
+mod solid;
+
+mod vertebra;
+
+mod fracture;
+
+mod breaking;
+
+mod surroundings;
+
+mod soft;
+
+mod anatomy;
+
+mod canvas;
+
+mod chest;
+
+mod spec;
+
+mod scan;
+
+mod study;
+
+mod habits;
+
+mod rle;
+
+mod jpeg_lossless;
+
+pub mod dicom_writer;
+
+pub mod companions;
+
+pub mod console;
+
+pub mod dataset;
+
+#[cfg(test)]
+mod tests;
+
+pub use fracture::{Fracture, FractureKind};
+pub use habits::{CANARY, Habits, Opening, PaddingTag, Syntax};
+pub use scan::Geometry;
+pub use spec::{Direction, Fractures, Padding, Region, StudySpec};
+pub use study::{FRACTURE_MM2, RenderedSlice, SHOWN_MM2, SliceTruth, Study, TruthBox};

@@ -108,6 +108,14 @@ impl Keys {
         self.hash("path", &[path])
     }
 
+    /// A secret of its own for the digests of paths that ingest makes, derived from the device's.
+    pub fn path_secret(&self) -> [u8; 32] {
+        #[expect(clippy::expect_used, reason = "HMAC takes a key of any length")]
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.secret).expect("any length");
+        mac.update(b"paths of ingest");
+        mac.finalize().into_bytes().into()
+    }
+
     /// Replaces every UID of `header` by its key.
     pub fn pseudonymise(&self, header: SliceHeader) -> KeyedHeader {
         let study_key = self.study(&header.study_instance_uid);

@@ -1,5 +1,7 @@
 //! Messages that still have to leave. A row goes only when the broker has acknowledged it.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 use serde::{Deserialize, Serialize};
@@ -145,6 +147,23 @@ impl Store {
         self.write(|tx| {
             Ok(tx.execute("UPDATE outbox SET attempts = 0, dead_reason = NULL WHERE dead_reason IS NOT NULL", [])?)
         })
+    }
+
+    /// Studies with messages that have not left: by study key, whether all of them were given up.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn undelivered(&self) -> Result<BTreeMap<String, bool>, StoreError> {
+        let connection = self.lock();
+        let mut query = connection.prepare_cached("SELECT topic, dead_reason IS NOT NULL FROM outbox")?;
+        let rows = query.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, bool>(1)?)))?;
+        let mut studies = BTreeMap::new();
+        for row in rows {
+            let (topic, given_up) = row?;
+            let study = topic.rsplit('/').next().unwrap_or_default().to_owned();
+            studies.entry(study).and_modify(|all| *all &= given_up).or_insert(given_up);
+        }
+        Ok(studies)
     }
 
     /// How full the outbox is.

@@ -4,10 +4,10 @@
 use super::attribution::{self, Candidate};
 use super::rule::Rule;
 use super::runs;
-use super::spine::Spine;
+use super::spine::{Plane, Spine};
 use super::{
-    Assessment, BestSlice, Completeness, Coverage, Evidence, Finding, Level, Missing, OperatingPoint, SeriesContext,
-    Verdict,
+    Assessment, BestSlice, Completeness, Coverage, Evidence, Finding, Gap, Level, Missing, OperatingPoint,
+    SeriesContext, Verdict,
 };
 
 /// Assesses one series by the shipped rule; see [`super::rule`].
@@ -40,7 +40,7 @@ pub fn assess_with(
     candidates.iter().for_each(|c| vertebrae[c.level as usize] = c.score);
 
     let coverage = coverage(&spine, context, rule);
-    let missing = missing(&coverage, context);
+    let missing = missing(&coverage, blind_stretches(&spine, operating_point.gate, rule), context);
     let verdict = verdict(&findings, &missing, &spine, context, rule);
     Assessment { verdict, provisional, completeness: context.completeness, findings, vertebrae, coverage, missing }
 }
@@ -88,8 +88,25 @@ fn is_seen(spine: &Spine, level: Level, rule: &Rule) -> bool {
     })
 }
 
+/// Stretches inside the neck in which the classifier saw so little that the detector did not run.
+fn blind_stretches(spine: &Spine, gate: f32, rule: &Rule) -> Vec<Gap> {
+    let extents = || spine.extents.iter().flatten();
+    let (Some(first), Some(last)) = (extents().map(|e| e.first).min(), extents().map(|e| e.last).max()) else {
+        return Vec::new();
+    };
+    let is_blind = |plane: &Plane| plane.evidence.vertebrae.iter().all(|p| *p < gate);
+    let stretches = spine.planes[first..=last].chunk_by(|a, b| is_blind(a) == is_blind(b));
+    let gap = |stretch: &[Plane]| {
+        let length_mm: f64 = stretch.iter().map(|plane| plane.span_mm).sum();
+        let [from, to] = [stretch.first()?, stretch.last()?].map(|plane| plane.evidence.z_mm);
+        let blind = is_blind(stretch.first()?) && length_mm > rule.dip_mm;
+        blind.then(|| Gap { from_mm: from, to_mm: to, missing_slices: count(stretch.len()) })
+    };
+    stretches.filter_map(gap).collect()
+}
+
 /// Everything that keeps the series from having been looked at as a whole.
-fn missing(coverage: &Coverage, context: &SeriesContext) -> Vec<Missing> {
+fn missing(coverage: &Coverage, blind: Vec<Gap>, context: &SeriesContext) -> Vec<Missing> {
     let mut missing = Vec::new();
     match context.completeness {
         Completeness::Receiving => missing.push(Missing::Receiving),
@@ -101,7 +118,7 @@ fn missing(coverage: &Coverage, context: &SeriesContext) -> Vec<Missing> {
     if !levels.is_empty() {
         missing.push(Missing::Levels { levels });
     }
-    missing.extend(context.gaps.iter().map(|&gap| Missing::Slices { gap }));
+    missing.extend(context.gaps.iter().copied().chain(blind).map(|gap| Missing::Slices { gap }));
     if let Some(expected) = context.slices_expected.filter(|&expected| expected > context.slices_arrived) {
         missing.push(Missing::Count { expected, arrived: context.slices_arrived });
     }

@@ -17,6 +17,11 @@ pub struct OperatingPoint {
     pub finding_score: f32,
 }
 
+impl OperatingPoint {
+    /// Of a device without models: no threshold is ever reached.
+    pub const NONE: Self = Self { thresholds: [1.0; 7], gate: 1.0, score: 1.0, finding_score: 1.0 };
+}
+
 /// How the series stands at the moment of the assessment, as `study`, `dicom` and `inference` know it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SeriesContext {

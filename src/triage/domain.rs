@@ -86,7 +86,7 @@ pub struct BestSlice {
 pub struct Finding {
     /// The vertebra.
     pub level: Level,
-    /// Calibrated on held-out phantoms, 0 to 1; see `triage::rule`.
+    /// Strength of the evidence, 0 to 1; not a probability. See `triage::rule`.
     pub score: f32,
     /// The slice to look at first.
     pub best_slice: BestSlice,
@@ -154,7 +154,7 @@ pub enum Missing {
         /// Which.
         levels: Vec<Level>,
     },
-    /// A stretch without slices.
+    /// A stretch without slices, or one inside the neck where no vertebra was recognised and no fracture sought.
     Slices {
         /// Where.
         gap: Gap,
@@ -192,7 +192,8 @@ pub enum Verdict {
     NoneSuspected,
     /// Analysed in part, none suspected in that part.
     PartlyAnalysed {
-        /// What is missing; never empty.
+        /// What is missing; never empty. Written once, as [`Assessment::missing`].
+        #[serde(skip)]
         missing: Vec<Missing>,
     },
     /// Not analysed.
@@ -237,6 +238,7 @@ pub enum Priority {
 
 /// The result of triage for one series at one moment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Written")]
 pub struct Assessment {
     /// One of the four.
     pub verdict: Verdict,
@@ -252,4 +254,28 @@ pub struct Assessment {
     pub coverage: Coverage,
     /// What was missing, also when the verdict is `Suspected`.
     pub missing: Vec<Missing>,
+}
+
+/// [`Assessment`] as it is read back: what is missing stands in it once.
+#[derive(Deserialize)]
+struct Written {
+    #[serde(flatten)]
+    verdict: Verdict,
+    provisional: bool,
+    completeness: Completeness,
+    findings: Vec<Finding>,
+    vertebrae: [f32; 7],
+    coverage: Coverage,
+    missing: Vec<Missing>,
+}
+
+impl From<Written> for Assessment {
+    fn from(written: Written) -> Self {
+        let Written { verdict, provisional, completeness, findings, vertebrae, coverage, missing } = written;
+        let verdict = match verdict {
+            Verdict::PartlyAnalysed { .. } => Verdict::PartlyAnalysed { missing: missing.clone() },
+            other => other,
+        };
+        Self { verdict, provisional, completeness, findings, vertebrae, coverage, missing }
+    }
 }

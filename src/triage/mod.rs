@@ -20,12 +20,16 @@ mod assess;
 mod revision;
 
 #[cfg(test)]
-mod synthetic;
+#[allow(clippy::cast_possible_truncation, reason = "a probability fits")]
+pub(crate) mod synthetic;
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may stop")]
+mod tests;
 
 pub use assess::{assess, assess_with};
 pub use context::{OperatingPoint, SeriesContext};
 pub use domain::{
-    Assessment, BestSlice, Completeness, Coverage, Evidence, Finding, FractureBox, Gap, Level, Missing, Priority,
-    Verdict,
+    Assessment, BestSlice, Completeness, Coverage, Evidence, Finding, FractureBox, Gap, Level, Missing, Priority, Verdict,
 };
 pub use revision::Revision;

@@ -7,8 +7,8 @@
 //!                 └──first──▶ any final verdict ◀──retracts (suspicion gone) ─┘
 //! ```
 //!
-//! While slices arrive, only a suspicion is told, and only a *new* vertebra tells it again: what gets weaker is
-//! taken back at the end and not before, so that an alert never flickers.
+//! While slices arrive, only a suspicion is told, and only *more* vertebrae tell it again: what gets weaker or moves to
+//! the neighbour is put right at the end and not before, so that an alert never flickers.
 
 use serde::{Deserialize, Serialize};
 
@@ -37,7 +37,7 @@ impl Revision {
                 _ if !suspected => None,
                 None => Some(Self::First),
                 // A series that was judged grows again (a late slice): its last word stands unless it gets worse.
-                Some(told) => now.levels().any(|level| !told.levels().any(|l| l == level)).then_some(Self::Revises),
+                Some(told) => (now.findings.len() > told.findings.len()).then_some(Self::Revises),
             };
         }
         let Some(told) = told else { return Some(Self::First) };
@@ -67,6 +67,7 @@ impl Assessment {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may stop")]
 mod tests {
     use super::super::{BestSlice, Completeness, Coverage, Finding, FractureBox, Missing};
     use super::*;
@@ -131,7 +132,8 @@ mod tests {
         for now in [assessment(&[C5], true), assessment(&[C6, C5], true), partly(vec![Missing::Receiving], true)] {
             assert_eq!(Revision::between(Some(&told), &now), None, "{now:?}");
         }
-        assert_eq!(Revision::between(Some(&told), &assessment(&[C5, C2], true)), Some(Revision::Revises));
+        assert_eq!(Revision::between(Some(&told), &assessment(&[C5, C2], true)), None);
+        assert_eq!(Revision::between(Some(&told), &assessment(&[C5, C6, C2], true)), Some(Revision::Revises));
     }
 
     #[test]

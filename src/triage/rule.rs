@@ -19,18 +19,25 @@
 //! ```
 //!
 //! **Attribution.** Neighbouring vertebrae overlap along the body by their processes, so most slices with a fracture show
-//! two. The level that explains most of the runs' mass, slices near its centre counting more, takes every slice of its stretch;
-//! its score is that of the strongest run so taken. What remains of a run goes on to the next level only if it would be a finding alone and
-//! is at least [`Rule::remainder_mm`] long: two fractured neighbours in one run give two findings, the overlap of one does not.
+//! two. The level that explains most of the runs' mass takes every slice of its stretch; slices near the vertebra's centre
+//! count more ([`Rule::edge_discount`]). Its score is that of the strongest run so taken. A run that would be a finding alone and
+//! that another level explains [`Rule::another_margin`] times better is left to that level. What remains of a run goes on to
+//! the next level only if it would be a finding alone and is at least [`Rule::remainder_mm`] long: two fractured
+//! neighbours in one run give two findings, the overlap of one does not.
 //!
 //! **Verdict.** `suspected` if a finding reaches the operating point's `finding_score`. Otherwise `not_analysed` without
-//! evidence or without [`Rule::glimpse_mm`] of any vertebra; `partly_analysed` if anything at all is missing; only then `none_suspected`.
+//! evidence or without [`Rule::glimpse_mm`] of any vertebra; `partly_analysed` if anything at all is missing, a stretch of
+//! the neck longer than [`Rule::dip_mm`] where the classifier stays below its gate included; only then `none_suspected`.
 //!
 //! **While slices arrive** the same rule runs on what is there. A finding stands from [`Rule::provisional_mm`] on and when
 //! its level is settled: the vertebra has been passed, or the level explains
 //! [`Rule::provisional_margin`] more of the mass than the next. Until one stands the
 //! provisional verdict is `partly_analysed` for the reason that slices are still expected, and it is not published
 //! (see [`super::Revision`]): `none_suspected` needs the end of the series.
+//!
+//! **Calibration.** `tests/triage_rule.rs` measures the rule, and each number against its neighbours, on what the packages
+//! say of studies that they were not trained on; its first lines give the commands. A change of a number here stands
+//! beside what that test printed before and after.
 
 use super::Level;
 
@@ -41,9 +48,10 @@ pub struct Rule {
     pub smoothing_mm: f64,
     /// Dips below the threshold up to this length do not end a vertebra, mm.
     pub dip_mm: f64,
-    /// Least and greatest distance between the centres of two neighbouring vertebrae, mm: an infant's and a tall
-    /// adult's, widened for stretches that are cut off.
+    /// Least and greatest distance between the centres of two neighbouring vertebrae, mm: an infant's, a tall adult's.
     pub pitch_mm: [f64; 2],
+    /// Least distance where either is cut off by an end of the series, mm.
+    pub cut_pitch_mm: f64,
     /// A vertebra is seen from this length on, mm.
     pub seen_mm: f64,
     /// Share of its typical extent from which a vertebra at an end of the series is seen, 0 to 1.
@@ -62,6 +70,8 @@ pub struct Rule {
     pub mass_scale_mm: f64,
     /// How much less a slice at the end of a vertebra counts for it than one at its centre, 0 to 1.
     pub edge_discount: f64,
+    /// How many times better another level must explain a run to keep it from the level that explains most in all.
+    pub another_margin: f64,
     /// Shortest remainder of a run that may become a second finding, mm.
     pub remainder_mm: f64,
     /// Shortest run that stands while slices arrive, mm.
@@ -79,24 +89,28 @@ impl Rule {
         smoothing_mm: 1.6,
         dip_mm: 5.0,
         pitch_mm: [6.0, 45.0],
+        cut_pitch_mm: 2.5,
         seen_mm: 8.0,
         seen_at_the_edge: 0.6,
         glimpse_mm: 3.0,
         link_mm: 3.0,
         link_iou: 0.1,
         link_distance: 0.5,
-        slice_weight_mm: 1.25,
-        mass_scale_mm: 1.5,
-        edge_discount: 0.5,
-        remainder_mm: 5.0,
+        slice_weight_mm: 1.0,
+        mass_scale_mm: 1.4,
+        edge_discount: 0.7,
+        another_margin: 1.1,
+        remainder_mm: 4.0,
         provisional_mm: 3.0,
         provisional_margin: 0.2,
     };
 
-    /// True if a vertebra may lie `descent_mm` below another that is `levels` (at least 1) above it.
-    pub(super) fn is_plausible_descent(&self, levels: usize, descent_mm: f64) -> bool {
+    /// True if a vertebra may lie `descent_mm` below another that is `levels` (at least 1) above it; `cut` when an end
+    /// of the series cuts one of them off.
+    pub(super) fn is_plausible_descent(&self, levels: usize, descent_mm: f64, cut: bool) -> bool {
+        let least = if cut { self.cut_pitch_mm } else { self.pitch_mm[0] };
         let levels = levels as f64;
-        (levels * self.pitch_mm[0]..=levels * self.pitch_mm[1]).contains(&descent_mm)
+        (levels * least..=levels * self.pitch_mm[1]).contains(&descent_mm)
     }
 
     /// How much of `level` must be seen, mm; `at_the_edge` when its stretch touches an end of the series.

@@ -103,3 +103,110 @@ pub(super) fn score(spine: &Spine, run: &[Mark], rule: &Rule) -> f32 {
     let score = score as f32;
     score
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may stop")]
+mod tests {
+    use super::super::Evidence;
+    use super::*;
+
+    const RULE: Rule = Rule::SHIPPED;
+
+    fn at(x: f32, score: f32) -> FractureBox {
+        FractureBox { x, y: 200.0, width: 80.0, height: 60.0, score }
+    }
+
+    /// One slice per entry, `spacing_mm` apart, from head to foot.
+    fn series(spacing_mm: f64, boxes: &[&[FractureBox]]) -> Vec<Evidence> {
+        let slice = |(i, boxes): (usize, &&[FractureBox])| Evidence {
+            slice_key: format!("{i:04}"),
+            instance_number: None,
+            z_mm: -(i as f64) * spacing_mm,
+            matrix: [512, 512],
+            vertebrae: [0.0; 7],
+            boxes: boxes.to_vec(),
+        };
+        boxes.iter().enumerate().map(slice).collect()
+    }
+
+    fn runs_of(spacing_mm: f64, boxes: &[&[FractureBox]]) -> Vec<Vec<usize>> {
+        let evidence = series(spacing_mm, boxes);
+        let spine = Spine::read(&evidence, Some(spacing_mm), &[0.5; 7], &RULE);
+        let mut runs: Vec<Vec<usize>> =
+            join(&spine, 0.25, &RULE).iter().map(|run| run.iter().map(|mark| mark.plane).collect()).collect();
+        runs.sort();
+        runs
+    }
+
+    fn score_of(spacing_mm: f64, scores: &[f32]) -> f32 {
+        let boxes: Vec<[FractureBox; 1]> = scores.iter().map(|&score| [at(100.0, score)]).collect();
+        let boxes: Vec<&[FractureBox]> = boxes.iter().map(<[FractureBox; 1]>::as_slice).collect();
+        let evidence = series(spacing_mm, &boxes);
+        let spine = Spine::read(&evidence, Some(spacing_mm), &[0.5; 7], &RULE);
+        let runs = join(&spine, 0.0, &RULE);
+        assert_eq!(runs.len(), 1);
+        score(&spine, &runs[0], &RULE)
+    }
+
+    #[test]
+    fn one_missing_slice_or_three_millimetres_are_bridged() {
+        let a: &[FractureBox] = &[at(100.0, 0.8)];
+        assert_eq!(runs_of(3.0, &[a, a, &[], a]), [vec![0, 1, 3]]);
+        assert_eq!(runs_of(3.0, &[a, &[], &[], a]), [vec![0], vec![3]]);
+        assert_eq!(runs_of(0.5, &[a, &[], &[], &[], &[], &[], a]), [vec![0, 6]]);
+        assert_eq!(runs_of(0.5, &[a, &[], &[], &[], &[], &[], &[], a]), [vec![0], vec![7]]);
+    }
+
+    #[test]
+    fn boxes_far_apart_in_the_plane_are_two_runs() {
+        let both: &[FractureBox] = &[at(100.0, 0.8), at(300.0, 0.7)];
+        assert_eq!(runs_of(1.0, &[both, both, both]), [vec![0, 1, 2], vec![0, 1, 2]]);
+        assert_eq!(runs_of(1.0, &[&[at(100.0, 0.8)], &[at(300.0, 0.8)]]), [vec![0], vec![1]]);
+    }
+
+    #[test]
+    fn a_run_takes_one_box_per_slice_and_the_better_fitting() {
+        assert_eq!(runs_of(1.0, &[&[at(100.0, 0.8)], &[at(150.0, 0.9), at(101.0, 0.4)]]), [vec![0, 1], vec![1]]);
+        let evidence = series(1.0, &[&[at(100.0, 0.8), at(130.0, 0.5)], &[at(131.0, 0.9)]]);
+        let spine = Spine::read(&evidence, None, &[0.5; 7], &RULE);
+        let runs = join(&spine, 0.25, &RULE);
+        let longest = runs.iter().find(|run| run.len() == 2).unwrap();
+        assert_eq!(longest[0].fracture_box.x, 130.0);
+    }
+
+    #[test]
+    fn weak_boxes_are_left_out() {
+        assert_eq!(runs_of(1.0, &[&[at(100.0, 0.24)], &[at(100.0, 0.26)]]), [vec![1]]);
+    }
+
+    #[test]
+    fn a_lone_box_is_weaker_than_a_run_at_any_spacing() {
+        for (spacing_mm, slices) in [(0.5, 18), (1.0, 9), (3.0, 3), (5.0, 2)] {
+            let lone = score_of(spacing_mm, &[0.95]);
+            assert!(lone < 0.5, "{lone} at {spacing_mm} mm");
+            let run = score_of(spacing_mm, &vec![0.8; slices]);
+            assert!(run > 0.5 && run > 1.15 * lone, "{run} for {lone} at {spacing_mm} mm");
+        }
+    }
+
+    #[test]
+    fn the_score_grows_with_length_and_with_the_boxes_and_stays_below_them() {
+        let scores: Vec<f32> = (1..20).map(|n| score_of(0.625, &vec![0.8; n])).collect();
+        assert!(scores.windows(2).all(|w| w[0] < w[1]) && scores.iter().all(|s| *s < 0.8));
+        assert!(score_of(1.0, &[0.4; 6]) < score_of(1.0, &[0.6; 6]));
+        assert!(score_of(1.0, &[0.9, 0.9, 0.9, 0.3]) > 0.9 * score_of(1.0, &[0.9; 3]));
+    }
+
+    #[test]
+    fn the_same_fracture_scores_alike_in_thin_and_thick_slices() {
+        let thin = score_of(0.5, &[0.8; 24]);
+        let thick = score_of(3.0, &[0.8; 4]);
+        assert!((thin - thick).abs() < 0.1, "{thin} {thick}");
+    }
+
+    #[test]
+    fn noise_in_every_slice_is_bounded_work() {
+        let many: Vec<FractureBox> = (0..300).map(|i| at(i as f32, 0.5)).collect();
+        assert_eq!(runs_of(1.0, &[&many, &many]).len(), 16);
+    }
+}

@@ -1,6 +1,6 @@
 //! Seven probabilities per slice in; which stretch of the series shows which vertebra out. Knows nothing of fractures.
 
-use super::rule::Rule;
+use super::rule::{Rule, TYPICAL_EXTENT_MM};
 use super::{Evidence, Level};
 
 /// A slice with usable evidence, in the order of the body.
@@ -54,14 +54,21 @@ impl<'a> Spine<'a> {
         self.extents[level as usize].is_some_and(|e| (e.first..=e.last).contains(&plane))
     }
 
-    /// 1 at the centre of the vertebra's stretch, falling to 0 at its ends and outside.
+    /// 1 at the centre of the vertebra's stretch, falling to 0 at its ends and outside. A stretch that touches an end
+    /// of the series is taken to go on to its typical extent: the rest is cut off, or has not arrived yet.
     pub fn centrality(&self, level: Level, plane: usize) -> f64 {
         let Some(extent) = self.extents[level as usize] else { return 0.0 };
         let z = |index: usize| self.planes[index].evidence.z_mm;
-        let from_centre = z(plane) - extent.centre_mm;
-        let end = if from_centre > 0.0 { extent.first } else { extent.last };
-        let half = (z(end) - extent.centre_mm).abs() + 0.5 * self.spacing_mm;
-        (1.0 - from_centre.abs() / half).max(0.0)
+        let edge = 0.5 * self.spacing_mm;
+        let (mut top, mut bottom) = (z(extent.first) + edge, z(extent.last) - edge);
+        let lacking = (TYPICAL_EXTENT_MM[level as usize] - (top - bottom)).max(0.0);
+        if extent.last + 1 == self.planes.len() {
+            bottom -= lacking;
+        } else if extent.first == 0 {
+            top += lacking;
+        }
+        let (centre, half) = (0.5 * (top + bottom), 0.5 * (top - bottom));
+        (1.0 - (z(plane) - centre).abs() / half).max(0.0)
     }
 
     /// Highest minus lowest slice, mm.
@@ -138,7 +145,7 @@ fn extents(planes: &[Plane], thresholds: &[f32; 7], rule: &Rule) -> [Option<Exte
         found.truncate(MOST_CANDIDATES);
         found
     });
-    heaviest_chain(&candidates, rule)
+    heaviest_chain(&candidates, planes.len(), rule)
 }
 
 /// Stretches at or above the threshold; short dips are bridged.
@@ -166,18 +173,21 @@ fn stretches(planes: &[Plane], level: Level, threshold: f32, rule: &Rule) -> Vec
 
 /// Dynamic programme over the vertebrae from head to foot: the heaviest chain in which `n` levels further down means
 /// `n` plausible pitches further down.
-fn heaviest_chain(candidates: &[Vec<Extent>; 7], rule: &Rule) -> [Option<Extent>; 7] {
+fn heaviest_chain(candidates: &[Vec<Extent>; 7], planes: usize, rule: &Rule) -> [Option<Extent>; 7] {
     /// The best chain that ends in one stretch: its weight, and the link before.
     type Link = (f64, Option<(usize, usize)>);
+    let is_cut = |e: &Extent| e.first == 0 || e.last + 1 == planes;
     let mut links: Vec<Vec<Link>> = Vec::with_capacity(7);
     for (level, stretches) in candidates.iter().enumerate() {
         let best_end_in = |stretch: &Extent| {
             let mut best: Link = (stretch.mass_mm, None);
             for (above, ends) in links.iter().enumerate() {
                 for (j, (weight, _)) in ends.iter().enumerate() {
-                    let descent = candidates[above][j].centre_mm - stretch.centre_mm;
+                    let upper = &candidates[above][j];
+                    let descent = upper.centre_mm - stretch.centre_mm;
+                    let cut = is_cut(upper) || is_cut(stretch);
                     let weight = weight + stretch.mass_mm;
-                    if rule.is_plausible_descent(level - above, descent) && weight > best.0 {
+                    if rule.is_plausible_descent(level - above, descent, cut) && weight > best.0 {
                         best = (weight, Some((above, j)));
                     }
                 }
@@ -196,4 +206,158 @@ fn heaviest_chain(candidates: &[Vec<Extent>; 7], rule: &Rule) -> [Option<Extent>
         at = links[level][j].1;
     }
     chain
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may stop")]
+mod tests {
+    use super::super::synthetic::{self, Scan};
+    use super::*;
+
+    const RULE: Rule = Rule::SHIPPED;
+    const THRESHOLDS: [f32; 7] = [0.5; 7];
+
+    fn read(evidence: &[Evidence]) -> Spine<'_> {
+        Spine::read(evidence, None, &THRESHOLDS, &RULE)
+    }
+
+    fn ends_mm(spine: &Spine, level: Level) -> [f64; 2] {
+        let extent = spine.extents[level as usize].unwrap();
+        [extent.first, extent.last].map(|i| spine.planes[i].evidence.z_mm)
+    }
+
+    #[test]
+    fn every_vertebra_is_found_where_it_lies_at_any_spacing() {
+        for spacing_mm in [0.5, 0.625, 1.0, 2.0, 3.0] {
+            let evidence = Scan { spacing_mm, ..Scan::default() }.evidence();
+            let spine = read(&evidence);
+            assert!((spine.spacing_mm - spacing_mm).abs() < 1e-9);
+            for level in Level::ALL {
+                let (found, truth) = (ends_mm(&spine, level), synthetic::extent(level));
+                for (found, truth) in found.iter().zip(truth) {
+                    assert!((found - truth).abs() <= spacing_mm, "{level:?} at {spacing_mm}: {found} for {truth}");
+                }
+                let seen_mm = spine.extents[level as usize].unwrap().seen_mm;
+                assert!((seen_mm - (truth[0] - truth[1])).abs() <= spacing_mm, "{level:?}: {seen_mm} mm");
+            }
+        }
+    }
+
+    #[test]
+    fn the_synthetic_neck_overlaps_as_real_ones_do() {
+        let evidence = Scan { above_mm: 0.0, below_mm: 0.0, ..Scan::default() }.evidence();
+        let shown = |e: &Evidence| e.vertebrae.iter().filter(|p| **p >= 0.5).count();
+        let two = evidence.iter().filter(|e| shown(e) == 2).count() as f64 / evidence.len() as f64;
+        assert!((0.5..0.8).contains(&two), "{two}: 39 % of a scan is 0.62 of the slices that show a vertebra");
+    }
+
+    #[test]
+    fn single_misread_slices_move_no_vertebra() {
+        let scan = Scan { misread: 0.05, ..Scan::default() };
+        let (evidence, clean) = (scan.evidence(), Scan::default().evidence());
+        let (spine, clean) = (read(&evidence), read(&clean));
+        for level in Level::ALL {
+            for (found, truth) in ends_mm(&spine, level).iter().zip(ends_mm(&clean, level)) {
+                assert!((found - truth).abs() <= 2.0, "{level:?}: {found} for {truth}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_stretch_out_of_order_is_dropped() {
+        let mut evidence = Scan::default().evidence();
+        let c1 = synthetic::extent(Level::C1);
+        for e in &mut evidence {
+            if e.z_mm > c1[0] + 15.0 {
+                e.vertebrae[6] = 0.9; // the skull base taken for C7
+            }
+        }
+        let spine = read(&evidence);
+        assert!((ends_mm(&spine, Level::C7)[0] - synthetic::extent(Level::C7)[0]).abs() <= 1.0);
+    }
+
+    #[test]
+    fn two_vertebrae_cannot_lie_in_the_same_place() {
+        let mut evidence = Scan::default().evidence();
+        for e in &mut evidence {
+            e.vertebrae = [0.0, 0.0, 0.0, e.vertebrae[3], e.vertebrae[3] * 0.8, 0.0, 0.0];
+        }
+        let spine = read(&evidence);
+        assert!(spine.extents[3].is_some() && spine.extents[4].is_none());
+    }
+
+    #[test]
+    fn a_short_dip_is_bridged_and_a_long_one_ends_the_vertebra() {
+        for (dip_mm, bridged) in [(4.0, true), (9.0, false)] {
+            let mut evidence = Scan { spacing_mm: 0.5, ..Scan::default() }.evidence();
+            for e in &mut evidence {
+                if e.z_mm.abs() < 0.5 * dip_mm {
+                    e.vertebrae[3] = 0.1;
+                }
+            }
+            let [top, bottom] = ends_mm(&read(&evidence), Level::C4);
+            assert_eq!(top - bottom > 20.0, bridged, "dip of {dip_mm} mm");
+        }
+    }
+
+    #[test]
+    fn the_order_of_the_evidence_and_repeats_do_not_matter() {
+        let evidence = Scan { misread: 0.1, ..Scan::default() }.evidence();
+        let mut shuffled: Vec<Evidence> = evidence.iter().rev().cloned().collect();
+        shuffled.extend_from_slice(&evidence[20..40]);
+        shuffled.rotate_left(77);
+        let (a, b) = (read(&evidence), read(&shuffled));
+        assert_eq!(a.planes.len(), b.planes.len());
+        assert_eq!(a.extents, b.extents);
+    }
+
+    #[test]
+    fn evidence_that_is_not_a_number_is_left_out() {
+        let mut evidence = Scan::default().evidence();
+        let all = evidence.len();
+        evidence[3].z_mm = f64::NAN;
+        evidence[4].vertebrae[0] = f32::INFINITY;
+        evidence[5].boxes.push(super::super::FractureBox { x: 0.0, y: 0.0, width: 1.0, height: 1.0, score: f32::NAN });
+        assert_eq!(read(&evidence).planes.len(), all - 3);
+    }
+
+    #[test]
+    fn slices_that_lie_closer_stand_for_less() {
+        let mut evidence = Scan { spacing_mm: 1.0, ..Scan::default() }.evidence();
+        let mut twin = evidence[50].clone();
+        twin.slice_key = "twin".into();
+        evidence.insert(50, twin);
+        let total: f64 = read(&evidence).planes.iter().map(|p| p.span_mm).sum();
+        assert!((total - (evidence.len() as f64 - 1.0)).abs() < 1e-6, "{total}");
+    }
+
+    #[test]
+    fn centrality_is_one_in_the_middle_and_nothing_outside() {
+        let evidence = Scan::default().evidence();
+        let spine = read(&evidence);
+        let nearest = |z: f64| {
+            let distance = |i: &usize| (spine.planes[*i].evidence.z_mm - z).abs();
+            (0..spine.planes.len()).min_by(|a, b| distance(a).total_cmp(&distance(b))).unwrap()
+        };
+        let [top, bottom] = synthetic::extent(Level::C4);
+        assert!(spine.centrality(Level::C4, nearest(0.0)) > 0.95);
+        assert!(spine.centrality(Level::C4, nearest(top)) < 0.1);
+        assert_eq!(spine.centrality(Level::C4, nearest(bottom - 3.0)), 0.0);
+    }
+
+    #[test]
+    fn a_vertebra_that_is_still_arriving_has_its_centre_ahead() {
+        let mut evidence = Scan::default().evidence();
+        let [top, _] = synthetic::extent(Level::C4);
+        evidence.retain(|e| e.z_mm > top - 8.0);
+        let spine = read(&evidence);
+        let c4: Vec<f64> = (0..evidence.len()).map(|i| spine.centrality(Level::C4, i)).filter(|c| *c > 0.0).collect();
+        assert!(c4.windows(2).all(|w| w[0] < w[1]) && (0.4..0.7).contains(&c4[c4.len() - 1]), "{c4:?}");
+    }
+
+    #[test]
+    fn no_evidence_shows_nothing() {
+        let spine = read(&[]);
+        assert!(spine.planes.is_empty() && spine.extents.iter().all(Option::is_none) && spine.extent_mm() == 0.0);
+    }
 }

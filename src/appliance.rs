@@ -1,0 +1,47 @@
+//! The one place that builds every stage and joins the channels.
+//!
+//! ```text
+//! ingest ──events──▶ readers ──readings──▶ coordinator ◀──▶ inference workers
+//!  (share)            (decode,              (desk: series,        │
+//!                      resize)               triage, ledger)      └ evidence
+//!                                             │        │
+//!                                     store + outbox   screen state
+//!                                             │        │
+//!                            publisher (tokio) ┘        └ display
+//! ```
+//!
+//! Named threads for work, tokio for the network. Every channel is bounded: what does not fit waits on the share.
+
+mod attendant;
+
+mod case;
+
+mod coordinator;
+
+pub mod desk;
+
+#[cfg(test)]
+mod desk_tests;
+
+mod launch;
+
+mod reader;
+
+mod screen;
+
+mod signals;
+
+mod stages;
+
+mod telling;
+
+mod threads;
+
+mod vitals;
+
+pub use case::{Case, FileOfSlices, ReadSlice};
+pub use launch::{Appliance, Launch, desk_rules, model_tags, surface};
+pub use reader::Reader;
+pub use signals::Signals;
+pub use stages::{StageTime, StageTimes};
+pub use telling::stage_timings;

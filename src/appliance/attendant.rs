@@ -1,0 +1,189 @@
+//! Looks after the device itself, once a second: sensors, broker, share, watchdog, old records; tells screen and wire.
+//!
+//! Takes in acknowledgements by clinics and shows them. Never touches a slice.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::mpsc::Receiver;
+
+use super::launch::lock;
+use super::screen;
+use super::signals::Signals;
+use super::vitals::{self, Counts};
+use crate::config::Settings;
+use crate::display::{Delivery, DeviceState, Fault};
+use crate::health::{self, Decision, Health, HealthReport, Notifier, Queues, Sensors, ShareHealth, Watchdog};
+use crate::ingest::{Pulse, Silence};
+use crate::publish::{ModelTag, Publisher, Topics};
+use crate::store::{Acknowledgement, Retention, Store, StoreError};
+
+/// Time between two looks.
+const LOOK: Duration = Duration::from_secs(1);
+/// A share that has not answered for this long is shown as lost.
+const SHARE_SILENT: Duration = Duration::from_secs(8);
+/// Old records are removed this often.
+const PURGE: Duration = Duration::from_secs(3600);
+
+/// See the module.
+pub struct Attendant {
+    /// Settings of the device.
+    pub settings: Settings,
+    /// Clock and stop flag.
+    pub signals: Arc<Signals>,
+    /// What the screen shows.
+    pub screen: Arc<Mutex<DeviceState>>,
+    /// What the stages report.
+    pub health: Arc<Mutex<Health>>,
+    /// Outbox and ledger.
+    pub store: Store,
+    /// Disk, heat, clock.
+    pub sensors: Sensors,
+    /// The scanner's signs of life, and their observer.
+    pub share: (Arc<Pulse>, Silence),
+    /// Over all stages.
+    pub watchdog: Watchdog,
+    /// Topics of the device.
+    pub topics: Topics,
+    /// Models in use.
+    pub models: Vec<ModelTag>,
+    /// When the process started.
+    pub started: Timestamp,
+    /// systemd.
+    pub notifier: Notifier,
+}
+
+impl Attendant {
+    /// Looks until the appliance stops; then says farewell to the broker.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn attend(mut self, publisher: Publisher, mut acks: Receiver<Acknowledgement>) -> anyhow::Result<()> {
+        let metrics = self.settings.health.metrics_address;
+        if let Some(address) = metrics {
+            let listener = health::metrics::bind(address).await?;
+            let (health, signals) = (Arc::clone(&self.health), Arc::clone(&self.signals));
+            let page = move || health::metrics::render(&lock(&health).report(signals.clock()));
+            tokio::spawn(health::metrics::serve(listener, page));
+        }
+        let mut looks = tokio::time::interval(LOOK);
+        let (mut told, mut purged) = (None, Duration::ZERO);
+        self.notifier.ready("starting");
+        while !self.signals.is_stopping() {
+            tokio::select! {
+                ack = acks.recv() => {
+                    let ack = ack.ok_or_else(|| anyhow::anyhow!("the publisher has ended"))?;
+                    lock(&self.screen).acknowledge(&ack.study_key, &ack.by, self.signals.clock());
+                }
+                _ = looks.tick() => {
+                    let now = self.signals.clock();
+                    let report = self.look(publisher.link().borrow().online, now)?;
+                    self.tell(&publisher, &report, &mut told, now)?;
+                    if now.saturating_sub(purged) >= PURGE {
+                        purged = now;
+                        self.purge()?;
+                    }
+                }
+            }
+        }
+        self.notifier.stopping();
+        publisher.stop().await;
+        Ok(())
+    }
+
+    fn look(&mut self, online: bool, now: Duration) -> Result<HealthReport, StoreError> {
+        let sensed = self.sensors.read(Timestamp::now());
+        self.signals.clock_trusted.store(sensed.clock.is_trusted(), Ordering::Relaxed);
+        let decision = self.watchdog.decide(now);
+        let depth = self.store.queue_depth()?;
+        let silent_share = self.share.1.observe(&self.share.0, now);
+        let report = {
+            let mut health = lock(&self.health);
+            if silent_share >= SHARE_SILENT {
+                let reason = format!("it has not answered for {} s", silent_share.as_secs());
+                health.share(ShareHealth::Lost { reason }, now.saturating_sub(silent_share));
+            }
+            health.broker(online, now);
+            health.queues(Queues { outbox: depth.waiting, analysis: 0 });
+            health.sensed(sensed);
+            health.silent_stage(match decision {
+                Decision::Feed => None,
+                Decision::Starve { stage, silent } => Some((stage, silent)),
+            });
+            health.report(now)
+        };
+        self.notifier.watchdog(decision);
+        self.notifier.status(&report.status_line());
+        self.show(&report, now)?;
+        Ok(report)
+    }
+
+    fn show(&self, report: &HealthReport, now: Duration) -> Result<(), StoreError> {
+        let faults = vitals::faults(report, now);
+        let undelivered = self.store.undelivered()?;
+        let mut screen = lock(&self.screen);
+        let gone: Vec<Fault> = screen.faults().iter().filter(|old| is_gone(old, &faults)).cloned().collect();
+        gone.iter().for_each(|fault| screen.clear_fault(fault, now));
+        faults.into_iter().for_each(|fault| screen.set_fault(fault, now));
+        screen.set_clock(report.clock_trusted.then(|| screen::local(Timestamp::now())), now);
+        let keys: Vec<String> =
+            screen.alerts().iter().chain(screen.recent()).map(|report| report.study.key.to_string()).collect();
+        for key in keys {
+            screen.deliver(&key, delivery(&undelivered, &key));
+        }
+        Ok(())
+    }
+
+    fn tell(
+        &self,
+        publisher: &Publisher,
+        report: &HealthReport,
+        told: &mut Option<Duration>,
+        now: Duration,
+    ) -> Result<(), StoreError> {
+        let started = report.clock_trusted.then_some(self.started);
+        publisher.set_status(vitals::status(report, &self.topics, &self.models, started));
+        let interval = Duration::from_secs(self.settings.health.interval_secs);
+        if told.is_none_or(|at| now.saturating_sub(at) >= interval) {
+            *told = Some(now);
+            let depth = self.store.queue_depth()?;
+            let counts = Counts {
+                queue: (depth.waiting, depth.dead),
+                open_series: self.signals.open_series.load(Ordering::Relaxed),
+                quarantined: self.store.quarantined_counts()?,
+                excluded: self.store.excluded_counts()?,
+            };
+            publisher.set_health(vitals::health(report, counts, Timestamp::now()));
+        }
+        Ok(())
+    }
+
+    fn purge(&self) -> Result<(), StoreError> {
+        let days = u64::from(self.settings.state.retention_days);
+        let retention = Retention { records: Duration::from_secs(days * 86_400), ..Retention::default() };
+        // Rows of the ledger stay up to their number: whether an old file is still on the share is not asked here.
+        let trusted = self.signals.clock_trusted.load(Ordering::Relaxed);
+        if trusted {
+            let purged = self.store.purge(&retention, Timestamp::now(), &|_| true)?;
+            tracing::info!(?purged, "old records removed");
+        }
+        Ok(())
+    }
+}
+
+/// Identifiers in clear are a setting, not a state that passes.
+fn is_gone(old: &Fault, faults: &[Fault]) -> bool {
+    !matches!(old, Fault::IdentifiersInClear) && !faults.iter().any(|fault| fault.rank() == old.rank())
+}
+
+/// `undelivered` holds, by study, whether its message was given up.
+fn delivery(undelivered: &BTreeMap<String, bool>, study_key: &str) -> Delivery {
+    match undelivered.get(study_key) {
+        None => Delivery::Sent,
+        Some(false) => Delivery::Queued,
+        Some(true) => Delivery::Refused,
+    }
+}

@@ -1,0 +1,149 @@
+//! What is wrong with the device, in the words of the screen: what it means, and what a person should do.
+//!
+//! Never decides whether something is wrong; `health` and the stages do.
+
+use super::{Since, Words};
+
+/// Something that keeps the device from its work, most severe first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// No trusted model package: nothing is analysed. Slices are kept.
+    ModelRefused {
+        /// Why, in one line.
+        reason: Words,
+    },
+    /// The disk is too full to take new slices or verdicts.
+    DiskFull {
+        /// Free space in MiB.
+        free_mib: u64,
+    },
+    /// The share cannot be read.
+    ShareLost {
+        /// What the system said, in one line.
+        reason: Words,
+        /// Since when.
+        since: Since,
+    },
+    /// The broker is not reached; messages wait in the outbox.
+    BrokerOffline {
+        /// How many messages wait.
+        queued: u32,
+        /// Since when.
+        since: Since,
+    },
+    /// The database was damaged and set aside: what was known before is not shown.
+    RecordsReset,
+    /// Files were refused; the rest of their studies is unharmed.
+    FilesRefused {
+        /// How many.
+        files: u32,
+        /// The reason of the last one.
+        reason: Words,
+    },
+    /// The wall clock is not trusted.
+    ClockUntrusted,
+    /// The site has switched identifiers in clear on.
+    IdentifiersInClear,
+}
+
+impl Fault {
+    /// Severity and identity: one fault of each rank at a time; lower is worse.
+    pub const fn rank(&self) -> u8 {
+        match self {
+            Self::ModelRefused { .. } => 0,
+            Self::DiskFull { .. } => 1,
+            Self::ShareLost { .. } => 2,
+            Self::BrokerOffline { .. } => 3,
+            Self::RecordsReset => 4,
+            Self::FilesRefused { .. } => 5,
+            Self::ClockUntrusted => 6,
+            Self::IdentifiersInClear => 7,
+        }
+    }
+
+    /// True where new studies are not analysed: such a fault takes the whole screen.
+    pub const fn stops_analysis(&self) -> bool {
+        matches!(self, Self::ModelRefused { .. } | Self::DiskFull { .. } | Self::ShareLost { .. })
+    }
+
+    /// False for what the site chose itself: a chip says so, the screen stays free.
+    pub const fn takes_screen(&self) -> bool {
+        !matches!(self, Self::IdentifiersInClear)
+    }
+
+    /// The main word of the screen.
+    pub const fn headline(&self) -> &'static str {
+        match self {
+            Self::ModelRefused { .. } => "DOES NOT ANALYSE",
+            Self::DiskFull { .. } => "DISK FULL",
+            Self::ShareLost { .. } => "SHARE LOST",
+            Self::BrokerOffline { .. } => "NOT SENDING",
+            Self::RecordsReset => "RECORDS RESET",
+            Self::FilesRefused { .. } => "FILES REFUSED",
+            Self::ClockUntrusted => "CLOCK NOT SET",
+            Self::IdentifiersInClear => "CLEAR IDS",
+        }
+    }
+
+    /// The word in the status strip.
+    pub const fn chip(&self) -> &'static str {
+        match self {
+            Self::ModelRefused { .. } => "MODEL",
+            Self::DiskFull { .. } => "DISK",
+            Self::ShareLost { .. } => "SHARE",
+            Self::BrokerOffline { .. } => "BROKER",
+            Self::RecordsReset => "RECORDS",
+            Self::FilesRefused { .. } => "FILES",
+            Self::ClockUntrusted => "CLOCK",
+            Self::IdentifiersInClear => "CLEAR IDS",
+        }
+    }
+
+    /// What it means.
+    pub fn meaning(&self) -> String {
+        match self {
+            Self::ModelRefused { reason } => {
+                format!("The model was refused: {}. Slices are kept.", bare(reason))
+            }
+            Self::DiskFull { free_mib } => format!("{free_mib} MiB are left. New slices are not taken."),
+            Self::ShareLost { reason, .. } => format!("No slices arrive: {}.", bare(reason)),
+            Self::BrokerOffline { queued: 0, .. } => "The broker is offline. No message waits.".to_owned(),
+            Self::BrokerOffline { queued: 1, .. } => "The broker is offline. 1 message waits.".to_owned(),
+            Self::BrokerOffline { queued, .. } => format!("The broker is offline. {queued} messages wait."),
+            Self::RecordsReset => "The database was damaged and set aside. Earlier studies are not listed.".to_owned(),
+            Self::FilesRefused { files: 1, reason } => format!("1 file was refused: {}.", bare(reason)),
+            Self::FilesRefused { files, reason } => {
+                format!("{files} files were refused; the last: {}.", bare(reason))
+            }
+            Self::ClockUntrusted => "The time of day is not known. Messages say so.".to_owned(),
+            Self::IdentifiersInClear => "Messages carry study identifiers in clear.".to_owned(),
+        }
+    }
+
+    /// What a person should do.
+    pub const fn action(&self) -> &'static str {
+        match self {
+            Self::ModelRefused { .. } => "Read every study as usual. Call service.",
+            Self::DiskFull { .. } => "Read every study as usual. Call service.",
+            Self::ShareLost { .. } => "Read every study as usual. Check network and scanner share.",
+            Self::BrokerOffline { .. } => "Clinics see no alert. Tell them by telephone.",
+            Self::RecordsReset => "Look up earlier results in the clinic's system.",
+            Self::FilesRefused { .. } => "Read that study as usual. Send it again.",
+            Self::ClockUntrusted => "Connect the network so that the clock can be set.",
+            Self::IdentifiersInClear => "Switch it off in the configuration if it is not wanted.",
+        }
+    }
+
+    /// Since when, where that is known.
+    pub const fn since(&self) -> Option<Since> {
+        match self {
+            Self::ShareLost { since, .. } | Self::BrokerOffline { since, .. } => Some(*since),
+            _ => None,
+        }
+    }
+}
+
+/// A reason without its full stop, for the middle of a sentence.
+fn bare(reason: &Words) -> &str {
+    reason.as_str().trim_end_matches(['.', '…'])
+}

@@ -1,0 +1,218 @@
+//! One example of every screen, for `spinewatch screens`, the README and the tests. All synthetic.
+
+mod slice;
+
+use std::time::Duration;
+
+use jiff::civil::Time;
+
+use super::{
+    Delivery, DeviceState, Fault, Outcome, Phase, Picture, Progress, SelfTest, Since, StudyName, StudyReport, Words,
+};
+use crate::triage::{
+    Assessment, BestSlice, Completeness, Coverage, Finding, FractureBox, Gap, Level, Missing, Verdict,
+};
+
+/// A state, and the time at which it calls for its screen.
+pub struct Sample {
+    /// File name of its picture.
+    pub name: &'static str,
+    /// What a person should do.
+    pub meaning: &'static str,
+    /// The state.
+    pub state: DeviceState,
+    /// The time.
+    pub now: Duration,
+}
+
+/// The time of all samples: lit in every flash, the first of several pages, a turn of the faults.
+const NOW: Duration = Duration::from_secs(4320);
+
+/// Every screen once, in the order of a study's life.
+pub fn all() -> Vec<Sample> {
+    let running = |meaning, name, change: &dyn Fn(&mut DeviceState)| {
+        let mut state = running();
+        change(&mut state);
+        state.beat(NOW);
+        Sample { name, meaning, state, now: NOW }
+    };
+    let mut samples = vec![
+        running("The self-test runs. Wait.", "starting", &|s| s.phase = starting()),
+        running("Nothing arrives. What is not listed was not analysed.", "idle", &fill_recent),
+        running("A study arrives. There is no result yet.", "receiving", &|s| s.set_arriving([progress()])),
+        running("Look at these levels now.", "suspected", &|s| {
+            s.report(suspected("7f3a", &[Level::C2, Level::C5], true, 47), NOW);
+        }),
+        running("A clinic has taken note. Look at these levels.", "suspected-acknowledged", &|s| {
+            let report = StudyReport { delivery: Delivery::Sent, ..suspected("7f3a", &[Level::C5], false, 192) };
+            s.report(report, NOW);
+            s.acknowledge("7f3a", "Trauma centre", NOW);
+        }),
+        running("Not a clearance. Read the study as usual.", "none-suspected", &|s| s.report(none_suspected(), NOW)),
+        running("Read the study. Send what is missing again.", "partly-analysed", &|s| {
+            s.report(partly_analysed(), NOW)
+        }),
+        running("Read the study: the device has not looked at it.", "not-analysed", &|s| s.report(not_analysed(), NOW)),
+    ];
+    samples.extend(faults());
+    samples.push(running("Wait. Read every study as usual.", "updating", &|s| {
+        s.phase = Phase::Updating { what: Words::new("Spinewatch 0.2.0"), percent: Some(64) };
+    }));
+    samples.push(running("The device does not work. Call service.", "startup-failed", &|s| {
+        s.phase = Phase::Failed { reason: Words::new("The database folder /var/lib/spinewatch cannot be written.") };
+    }));
+    let mut stale = running("Do not trust this screen.", "stale", &fill_recent);
+    stale.state.beat(Duration::from_secs(4278));
+    samples.push(stale);
+    samples
+}
+
+fn faults() -> Vec<Sample> {
+    let since = Since::aged(NOW, Duration::from_secs(754));
+    let cases = [
+        (
+            "model-refused",
+            "Nothing is analysed. Call service.",
+            Fault::ModelRefused { reason: Words::new("the signature does not match") },
+        ),
+        (
+            "share-lost",
+            "Nothing arrives. Check the network.",
+            Fault::ShareLost { reason: Words::new("the server does not answer"), since },
+        ),
+        ("disk-full", "Nothing new is taken. Call service.", Fault::DiskFull { free_mib: 12 }),
+        ("broker-offline", "Clinics see no alert. Telephone.", Fault::BrokerOffline { queued: 3, since }),
+        ("clock-untrusted", "Times are not known.", Fault::ClockUntrusted),
+    ];
+    let sample = |(name, meaning, fault): (&'static str, &'static str, Fault)| {
+        let mut state = running();
+        fill_recent(&mut state);
+        if matches!(fault, Fault::ClockUntrusted) {
+            state.set_clock(None, NOW);
+        }
+        if matches!(fault, Fault::ModelRefused { .. }) {
+            state.set_fault(Fault::BrokerOffline { queued: 3, since }, NOW);
+        }
+        state.set_fault(fault, NOW);
+        state.beat(NOW);
+        let late = NOW + super::HELD;
+        state.beat(late);
+        Sample { name, meaning, state, now: late }
+    };
+    cases.into_iter().map(sample).collect()
+}
+
+fn running() -> DeviceState {
+    let mut state = DeviceState::new(NOW);
+    state.phase = Phase::Running;
+    state.set_clock(Some(Time::constant(14, 36, 9, 0)), NOW);
+    state
+}
+
+fn starting() -> Phase {
+    let step = |name: &str, outcome| SelfTest { name: Words::new(name), outcome };
+    let steps = [
+        step("Database", Outcome::Passed),
+        step("Model packages", Outcome::Passed),
+        step("Golden cases", Outcome::Running),
+        step("Share", Outcome::Waiting),
+    ];
+    Phase::Starting { steps: steps.into_iter().collect() }
+}
+
+/// A day at work, all of it read by now.
+fn fill_recent(state: &mut DeviceState) {
+    let at = |minutes: u64| NOW - Duration::from_secs(minutes * 60);
+    let mut old = suspected("c1d4", &[Level::C6], false, 0);
+    old.study.started = Some(Time::constant(13, 52, 0, 0));
+    old.delivery = Delivery::Sent;
+    let earlier = |report: StudyReport, minutes| StudyReport { since: Since::new(at(minutes)), ..report };
+    state.report(earlier(partly_analysed(), 45), at(45));
+    state.report(earlier(old, 40), at(40));
+    state.acknowledge("c1d4", "Trauma centre", at(38));
+    state.set_fault(Fault::ClockUntrusted, at(37));
+    state.clear_fault(&Fault::ClockUntrusted, at(35));
+    state.report(earlier(none_suspected(), 21), at(21));
+}
+
+/// A series half way.
+pub fn progress() -> Progress {
+    let study = StudyName::new("7f3a99", Some(Time::constant(14, 32, 5, 0)));
+    let levels_seen = Level::ALL[..4].to_vec();
+    Progress { study, received: 143, analysed: 138, expected: Some(300), levels_seen, unreadable: 0 }
+}
+
+/// A study with suspected findings at `levels`, `seconds` ago.
+pub fn suspected(key: &str, levels: &[Level], provisional: bool, seconds: u64) -> StudyReport {
+    let best = BestSlice {
+        slice_key: "5c11".to_owned(),
+        instance_number: Some(143),
+        z_mm: -41.5,
+        fracture_box: FractureBox { x: 286.0, y: 196.0, width: 92.0, height: 78.0, score: 0.91 },
+        matrix: [512, 512],
+    };
+    let finding = |level: &Level| Finding {
+        level: *level,
+        score: 0.91,
+        best_slice: best.clone(),
+        z_range_mm: [-45.0, -38.0],
+        slices: 8,
+    };
+    let seen = if provisional { &Level::ALL[..6] } else { &Level::ALL[..] };
+    let mut assessment = assessment(Verdict::Suspected, seen, Vec::new());
+    assessment.provisional = provisional;
+    assessment.findings = levels.iter().map(finding).collect();
+    let picture = Picture::of_slice(slice::grey(), slice::SIDE, slice::SIDE, &best);
+    StudyReport { picture, ..report(key, (14, 32), assessment, seconds) }
+}
+
+/// All seven levels, nothing suspected.
+pub fn none_suspected() -> StudyReport {
+    report("e8b2", (14, 11), assessment(Verdict::NoneSuspected, &Level::ALL, Vec::new()), 24)
+}
+
+/// A gap, and the last level not seen.
+pub fn partly_analysed() -> StudyReport {
+    let gap = Gap { from_mm: 10.0, to_mm: -2.5, missing_slices: 5 };
+    let missing = vec![Missing::Levels { levels: vec![Level::C7] }, Missing::Slices { gap }];
+    let verdict = Verdict::PartlyAnalysed { missing: missing.clone() };
+    report("09af", (13, 44), assessment(verdict, &Level::ALL[..6], missing), 35)
+}
+
+/// Another part of the body.
+pub fn not_analysed() -> StudyReport {
+    let why = "No cervical vertebra was seen in 212 slices. Was another part of the body scanned?";
+    report("b66e", (13, 20), assessment(Verdict::NotAnalysed { why: why.to_owned() }, &[], Vec::new()), 18)
+}
+
+fn assessment(verdict: Verdict, seen: &[Level], missing: Vec<Missing>) -> Assessment {
+    let coverage = Coverage {
+        levels_seen: seen.to_vec(),
+        slices_analysed: 212,
+        slices_missing: 0,
+        slices_unreadable: 0,
+        gaps: Vec::new(),
+        extent_mm: 180.0,
+    };
+    let completeness = Completeness::Quiet;
+    Assessment {
+        verdict,
+        provisional: false,
+        completeness,
+        findings: Vec::new(),
+        vertebrae: [0.0; 7],
+        coverage,
+        missing,
+    }
+}
+
+fn report(key: &str, (hour, minute): (i8, i8), assessment: Assessment, seconds: u64) -> StudyReport {
+    StudyReport {
+        study: StudyName::new(key, Some(Time::constant(hour, minute, 0, 0))),
+        assessment,
+        picture: None,
+        since: Since::aged(NOW, Duration::from_secs(seconds)),
+        acknowledged: None,
+        delivery: Delivery::Queued,
+    }
+}

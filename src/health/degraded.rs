@@ -1,0 +1,110 @@
+//! The ways in which a device is not well: a code for the wire, what it means and what to do in words for people.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer, ser::SerializeStruct};
+
+/// One reason why the device is not well. The order is the urgency: the first is what to cure first.
+#[derive(Clone, Debug, PartialEq, PartialOrd)]
+pub enum Degraded {
+    /// No model that analyses: slices are collected, nothing is judged.
+    ModelRefused {
+        /// Which and why, in one line.
+        reason: String,
+    },
+    /// A stage does not tick; the watchdog is about to restart the device.
+    StageSilent {
+        /// Its name.
+        stage: &'static str,
+        /// For how long, s.
+        silent_secs: u64,
+    },
+    /// Little space on the disk that holds verdicts and the outbox.
+    DiskLow {
+        /// Free space, MiB.
+        free_mib: u64,
+    },
+    /// The share cannot be read.
+    ShareLost {
+        /// What the system said, in one line.
+        reason: String,
+    },
+    /// The folder is there, but nothing is mounted on it.
+    ShareNotMounted,
+    /// The broker is not connected.
+    BrokerOffline {
+        /// Messages that wait.
+        queued: u32,
+    },
+    /// The database was corrupt and was set aside: earlier verdicts are not known here.
+    RecordsReset,
+    /// A thermal zone is hot; the processor will slow down.
+    Hot {
+        /// Which zone.
+        sensor: String,
+        /// Degrees Celsius.
+        celsius: f64,
+    },
+    /// Times of day are marked as not trusted.
+    ClockUntrusted,
+}
+
+impl Degraded {
+    /// The word on the wire and in the metrics.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::ModelRefused { .. } => "model_refused",
+            Self::StageSilent { .. } => "stage_silent",
+            Self::DiskLow { .. } => "disk_low",
+            Self::ShareLost { .. } => "share_lost",
+            Self::ShareNotMounted => "share_not_mounted",
+            Self::BrokerOffline { .. } => "broker_offline",
+            Self::RecordsReset => "records_reset",
+            Self::Hot { .. } => "hot",
+            Self::ClockUntrusted => "clock_untrusted",
+        }
+    }
+
+    /// What a person can do about it.
+    pub const fn cure(&self) -> &'static str {
+        match self {
+            Self::ModelRefused { .. } => "install a signed model package; what was collected is analysed then",
+            Self::StageSilent { .. } => "the watchdog restarts the device; call service if it comes again",
+            Self::DiskLow { .. } => "free space on the state disk or lower retention_days",
+            Self::ShareLost { .. } => "check the network and the console's share",
+            Self::ShareNotMounted => "mount the console's share; spinewatch check says what it finds",
+            Self::BrokerOffline { .. } => "check the network and the broker; messages are kept until it is back",
+            Self::RecordsReset => "the damaged file lies beside the new one; call service",
+            Self::Hot { .. } => "give the device air; analysis slows down when it is hot",
+            Self::ClockUntrusted => "let the device reach a time server",
+        }
+    }
+}
+
+/// What is wrong, in one line.
+impl fmt::Display for Degraded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ModelRefused { reason } => write!(f, "nothing is analysed: {reason}"),
+            Self::StageSilent { stage, silent_secs } => write!(f, "{stage} has not moved for {silent_secs} s"),
+            Self::DiskLow { free_mib } => write!(f, "{free_mib} MiB are left on the state disk"),
+            Self::ShareLost { reason } => write!(f, "the share is lost: {reason}"),
+            Self::ShareNotMounted => write!(f, "nothing is mounted at the share's folder"),
+            Self::BrokerOffline { queued } => write!(f, "the broker is offline, messages waiting: {queued}"),
+            Self::RecordsReset => write!(f, "the database was damaged and set aside"),
+            Self::Hot { sensor, celsius } => write!(f, "{sensor} is at {celsius:.0} degrees Celsius"),
+            Self::ClockUntrusted => write!(f, "the clock is not set from the network"),
+        }
+    }
+}
+
+/// As `{ "code", "what", "cure" }`.
+impl Serialize for Degraded {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut words = serializer.serialize_struct("Degraded", 3)?;
+        words.serialize_field("code", self.code())?;
+        words.serialize_field("what", &self.to_string())?;
+        words.serialize_field("cure", self.cure())?;
+        words.end()
+    }
+}

@@ -1,0 +1,370 @@
+//! What the stages and the sensors say in; a health report out. Pure: `now` is the time since the process started.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::rate::Rate;
+use super::{Broker, ClockTrust, Degraded, Device, HealthReport, Model, Queues, Sensed, Share, Status};
+use crate::triage::Verdict;
+
+/// From where on the device is not well.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Limits {
+    /// Less free space than this on the state disk is a fault, MiB.
+    pub disk_free_min_mib: u64,
+    /// A thermal zone at or above this is hot, degrees Celsius.
+    pub hot_celsius: f64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        // Common boards throttle from 80 to 85 degrees on.
+        Self { disk_free_min_mib: 256, hot_celsius: 80.0 }
+    }
+}
+
+/// How the share is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ShareHealth {
+    /// Scanned.
+    Available,
+    /// Not readable.
+    Lost {
+        /// What the system said, in one line.
+        reason: String,
+    },
+    /// The folder is there, nothing is mounted on it.
+    NotMounted,
+}
+
+/// Most different quarantine reasons that are counted apart; the rest is counted as `other`.
+const MOST_REASONS: usize = 32;
+
+/// The state of the device. Starts pessimistic: no share, no broker, no model, no trusted clock.
+#[derive(Clone, Debug)]
+pub struct Health {
+    limits: Limits,
+    share: (ShareHealth, Duration),
+    broker: (bool, Duration),
+    queues: Queues,
+    analysed: Rate,
+    verdicts: BTreeMap<&'static str, u64>,
+    quarantined: BTreeMap<String, u64>,
+    models: Vec<Model>,
+    records_reset: bool,
+    silent: Option<(&'static str, Duration)>,
+    sensed: Option<Sensed>,
+}
+
+impl Health {
+    /// A device that has just started.
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            share: (ShareHealth::Lost { reason: "not scanned yet".into() }, Duration::ZERO),
+            broker: (false, Duration::ZERO),
+            queues: Queues::default(),
+            analysed: Rate::default(),
+            verdicts: BTreeMap::new(),
+            quarantined: BTreeMap::new(),
+            models: Vec::new(),
+            records_reset: false,
+            silent: None,
+            sensed: None,
+        }
+    }
+
+    /// The share is so; repeating it does not restart its time.
+    pub fn share(&mut self, share: ShareHealth, now: Duration) {
+        if self.share.0 != share {
+            self.share = (share, now);
+        }
+    }
+
+    /// The broker is connected or not; repeating it does not restart its time.
+    pub fn broker(&mut self, connected: bool, now: Duration) {
+        if self.broker.0 != connected {
+            self.broker = (connected, now);
+        }
+    }
+
+    /// So much work waits.
+    pub fn queues(&mut self, queues: Queues) {
+        self.queues = queues;
+    }
+
+    /// One slice was analysed.
+    pub fn slice_analysed(&mut self, now: Duration) {
+        self.analysed.count(now);
+    }
+
+    /// A series came to its end.
+    pub fn verdict(&mut self, verdict: &Verdict) {
+        *self.verdicts.entry(verdict.name()).or_default() += 1;
+    }
+
+    /// A file was refused; `code` is the rejection's snake-case code.
+    pub fn quarantined(&mut self, code: &str) {
+        let known = self.quarantined.contains_key(code) || self.quarantined.len() < MOST_REASONS;
+        *self.quarantined.entry(if known { code } else { "other" }.to_owned()).or_default() += 1;
+    }
+
+    /// These packages were found.
+    pub fn models(&mut self, models: Vec<Model>) {
+        self.models = models;
+    }
+
+    /// The database was corrupt at start and was set aside.
+    pub fn records_reset(&mut self) {
+        self.records_reset = true;
+    }
+
+    /// The watchdog's word: which stage does not tick and for how long, or none.
+    pub fn silent_stage(&mut self, silent: Option<(&'static str, Duration)>) {
+        self.silent = silent;
+    }
+
+    /// The sensors were read.
+    pub fn sensed(&mut self, sensed: Sensed) {
+        self.sensed = Some(sensed);
+    }
+
+    /// Everything at once.
+    pub fn report(&self, now: Duration) -> HealthReport {
+        let since = |at: Duration| now.saturating_sub(at).as_secs();
+        let (state, reason) = match &self.share.0 {
+            ShareHealth::Available => ("available", None),
+            ShareHealth::Lost { reason } => ("lost", Some(reason.clone())),
+            ShareHealth::NotMounted => ("not_mounted", None),
+        };
+        let degraded = self.degraded();
+        let clock = self.clock();
+        HealthReport {
+            status: if degraded.is_empty() { Status::Online } else { Status::Degraded },
+            degraded,
+            device: Device { version: env!("CARGO_PKG_VERSION"), uptime_secs: now.as_secs() },
+            share: Share { state, reason, since_secs: since(self.share.1) },
+            broker: Broker { connected: self.broker.0, since_secs: since(self.broker.1) },
+            queues: self.queues,
+            slices_per_second: self.analysed.per_second(now),
+            slices_analysed: self.analysed.total(),
+            verdicts: self.verdicts.clone(),
+            quarantined: self.quarantined.clone(),
+            models: self.models.clone(),
+            disk: self.sensed.as_ref().and_then(|sensed| sensed.disk),
+            temperatures: self.sensed.as_ref().map_or_else(Vec::new, |sensed| sensed.temperatures.clone()),
+            memory: self.sensed.as_ref().and_then(|sensed| sensed.memory),
+            clock,
+            clock_trusted: clock.is_trusted(),
+        }
+    }
+
+    fn clock(&self) -> ClockTrust {
+        self.sensed.as_ref().map_or(ClockTrust::NotSynchronized, |sensed| sensed.clock)
+    }
+
+    /// What is wrong, most urgent first.
+    fn degraded(&self) -> Vec<Degraded> {
+        let mut degraded = Vec::new();
+        degraded.extend(self.model_fault());
+        degraded
+            .extend(self.silent.map(|(stage, silent)| Degraded::StageSilent { stage, silent_secs: silent.as_secs() }));
+        degraded.extend(self.disk_fault());
+        match &self.share.0 {
+            ShareHealth::Available => {}
+            ShareHealth::Lost { reason } => degraded.push(Degraded::ShareLost { reason: reason.clone() }),
+            ShareHealth::NotMounted => degraded.push(Degraded::ShareNotMounted),
+        }
+        if !self.broker.0 {
+            degraded.push(Degraded::BrokerOffline { queued: self.queues.outbox });
+        }
+        if self.records_reset {
+            degraded.push(Degraded::RecordsReset);
+        }
+        degraded.extend(self.heat_fault());
+        if !self.clock().is_trusted() {
+            degraded.push(Degraded::ClockUntrusted);
+        }
+        degraded
+    }
+
+    fn model_fault(&self) -> Option<Degraded> {
+        if self.models.is_empty() {
+            return Some(Degraded::ModelRefused { reason: "no model package is installed".into() });
+        }
+        let refused = self.models.iter().find_map(|model| Some((&model.name, model.refused.as_ref()?)));
+        refused.map(|(name, why)| Degraded::ModelRefused { reason: format!("{name} is refused: {why}") })
+    }
+
+    fn disk_fault(&self) -> Option<Degraded> {
+        let sensed = self.sensed.as_ref()?;
+        // A disk that does not answer takes no verdicts either.
+        let free_mib = sensed.disk.map_or(0, |disk| disk.free_bytes >> 20);
+        (free_mib < self.limits.disk_free_min_mib).then_some(Degraded::DiskLow { free_mib })
+    }
+
+    fn heat_fault(&self) -> Option<Degraded> {
+        let zones = &self.sensed.as_ref()?.temperatures;
+        let hottest = zones.iter().max_by(|a, b| a.celsius.total_cmp(&b.celsius))?;
+        let hot = hottest.celsius >= self.limits.hot_celsius;
+        hot.then(|| Degraded::Hot { sensor: hottest.sensor.clone(), celsius: hottest.celsius })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Disk, Temperature};
+    use super::*;
+
+    const fn s(secs: u64) -> Duration {
+        Duration::from_secs(secs)
+    }
+
+    fn sensed() -> Sensed {
+        Sensed {
+            disk: Some(Disk { free_bytes: 1 << 30, total_bytes: 1 << 34 }),
+            temperatures: vec![],
+            memory: None,
+            clock: ClockTrust::Synchronized,
+        }
+    }
+
+    fn model(refused: Option<&str>) -> Model {
+        Model { name: "fracture-detector-edge 0.1.0".into(), digest: None, refused: refused.map(Into::into) }
+    }
+
+    fn well() -> Health {
+        let mut health = Health::new(Limits::default());
+        health.share(ShareHealth::Available, s(1));
+        health.broker(true, s(2));
+        health.models(vec![model(None)]);
+        health.sensed(sensed());
+        health
+    }
+
+    fn codes(health: &Health) -> Vec<&'static str> {
+        health.report(s(60)).degraded.iter().map(Degraded::code).collect()
+    }
+
+    #[test]
+    fn a_device_that_has_just_started_claims_nothing() {
+        let health = Health::new(Limits::default());
+        assert_eq!(codes(&health), ["model_refused", "share_lost", "broker_offline", "clock_untrusted"]);
+        let report = health.report(s(0));
+        assert!(report.disk.is_none() && !report.clock_trusted && report.status == Status::Degraded);
+    }
+
+    #[test]
+    fn a_well_device_is_online() {
+        let report = well().report(s(60));
+        assert_eq!((report.status, report.degraded.len()), (Status::Online, 0));
+        assert_eq!((report.share.since_secs, report.broker.since_secs, report.device.uptime_secs), (59, 58, 60));
+        assert_eq!(report.status_line(), "online, 0.0 slices/s, 0 slices analysed, 0 messages waiting");
+    }
+
+    #[test]
+    fn each_fault_has_its_code_and_the_worst_stands_first() {
+        let mut health = well();
+        health.models(vec![model(None), model(Some("its signature does not hold"))]);
+        health.silent_stage(Some(("inference", s(12))));
+        health.sensed(Sensed {
+            disk: Some(Disk { free_bytes: 255 << 20, total_bytes: 1 << 34 }),
+            temperatures: vec![
+                Temperature { sensor: "gpu".into(), celsius: 60.0 },
+                Temperature { sensor: "cpu".into(), celsius: 80.0 },
+            ],
+            clock: ClockTrust::BeforeBuild,
+            ..sensed()
+        });
+        health.share(ShareHealth::NotMounted, s(3));
+        health.broker(false, s(3));
+        health.records_reset();
+        let all = [
+            "model_refused",
+            "stage_silent",
+            "disk_low",
+            "share_not_mounted",
+            "broker_offline",
+            "records_reset",
+            "hot",
+            "clock_untrusted",
+        ];
+        assert_eq!(codes(&health), all);
+        let report = health.report(s(60));
+        assert!(report.degraded.is_sorted(), "the order of the enum is the urgency");
+        let line =
+            "degraded: nothing is analysed: fracture-detector-edge 0.1.0 is refused: its signature does not hold";
+        assert_eq!(report.status_line(), line);
+    }
+
+    #[test]
+    fn a_cured_fault_goes_away() {
+        let mut health = well();
+        health.broker(false, s(10));
+        health.silent_stage(Some(("publish", s(9))));
+        assert_eq!(codes(&health), ["stage_silent", "broker_offline"]);
+        health.broker(true, s(20));
+        health.silent_stage(None);
+        assert_eq!(codes(&health), [""; 0]);
+        assert_eq!(health.report(s(60)).broker.since_secs, 40);
+    }
+
+    #[test]
+    fn repeating_a_state_does_not_restart_its_time() {
+        let mut health = well();
+        health.share(ShareHealth::Available, s(30));
+        health.broker(true, s(30));
+        assert_eq!(health.report(s(60)).share.since_secs, 59);
+        health.share(ShareHealth::Lost { reason: "stale file handle".into() }, s(40));
+        let share = health.report(s(60)).share;
+        assert_eq!((share.state, share.reason.as_deref(), share.since_secs), ("lost", Some("stale file handle"), 20));
+    }
+
+    #[test]
+    fn a_disk_that_does_not_answer_is_no_disk() {
+        let mut health = well();
+        health.sensed(Sensed { disk: None, ..sensed() });
+        assert_eq!(codes(&health), ["disk_low"]);
+    }
+
+    #[test]
+    fn quarantine_reasons_are_counted_apart_and_bounded() {
+        let mut health = well();
+        for i in 0..100 {
+            health.quarantined(&format!("reason_{i}"));
+        }
+        health.quarantined("reason_0");
+        let counts = health.report(s(1)).quarantined;
+        assert_eq!((counts.len(), counts["reason_0"], counts["other"]), (MOST_REASONS + 1, 2, 68));
+    }
+
+    #[test]
+    fn slices_and_verdicts_are_counted() {
+        let mut health = well();
+        (0..40).for_each(|i| health.slice_analysed(Duration::from_millis(50_000 + i * 50)));
+        health.verdict(&Verdict::NoneSuspected);
+        health.verdict(&Verdict::NoneSuspected);
+        let report = health.report(s(52));
+        assert_eq!((report.slices_analysed, report.verdicts["none_suspected"]), (40, 2));
+        assert!((report.slices_per_second - 4.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn the_health_message_says_what_the_design_promises_and_stays_small() {
+        let mut health = well();
+        health.broker(false, s(10));
+        health.queues(Queues { outbox: 4, analysis: 0 });
+        for i in 0..MOST_REASONS {
+            health.quarantined(&format!("a_rather_long_reason_for_a_rejection_{i}"));
+        }
+        let json = serde_json::to_value(health.report(s(60))).unwrap_or_default();
+        assert_eq!(json["status"], "degraded");
+        assert_eq!(json["degraded"][0]["code"], "broker_offline");
+        assert_eq!(json["degraded"][0]["what"], "the broker is offline, messages waiting: 4");
+        assert!(json["degraded"][0]["cure"].as_str().is_some_and(|cure| !cure.is_empty()));
+        assert_eq!((&json["share"]["state"], &json["queues"]["outbox"]), (&"available".into(), &4.into()));
+        assert_eq!((&json["clock"], &json["clock_trusted"]), (&"synchronized".into(), &true.into()));
+        assert_eq!(json["disk"]["free_bytes"], 1 << 30);
+        assert!(json.to_string().len() < 4096, "{} bytes", json.to_string().len());
+    }
+}

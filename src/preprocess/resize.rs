@@ -1,0 +1,124 @@
+//! Window and resize: one slice in, one square plane of 8 bits out.
+//!
+//! A slice that is not square is squeezed into the square, as the published methods do; boxes are mapped back with
+//! one factor per axis. The filter is separable: weights per output row and per output column.
+
+use crate::dicom::Slice;
+use crate::preprocess::{Recipe, Resize};
+
+/// One slice, windowed and resized: `size` x `size` values, row by row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plane {
+    /// Rows and columns.
+    pub size: usize,
+    /// 0 (bottom of the window) to 255 (top).
+    pub pixels: Vec<u8>,
+}
+
+/// A slice whose pixels do not match its header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("slice of {rows} x {columns} pixels holds {values} values")]
+pub struct PlaneError {
+    /// Rows (0028,0010).
+    pub rows: u16,
+    /// Columns (0028,0011).
+    pub columns: u16,
+    /// Values present.
+    pub values: usize,
+}
+
+/// Windows and resizes one slice to `size` x `size`. The weights are built anew: a twentieth of the work.
+///
+/// # Errors
+/// When the slice is empty or holds more or fewer values than its header says.
+pub fn plane(slice: &Slice, recipe: &Recipe, size: usize) -> Result<Plane, PlaneError> {
+    let (rows, columns) = (slice.header.rows, slice.header.columns);
+    Resizer::new(usize::from(rows), usize::from(columns), size, recipe.resize)
+        .apply(&slice.hounsfield, recipe)
+        .ok_or(PlaneError { rows, columns, values: slice.hounsfield.len() })
+}
+
+/// The source pixels under one output pixel along one axis: from `start`, one weight each, summing to 1.
+#[derive(Clone, Debug)]
+struct Span {
+    start: usize,
+    weights: Vec<f32>,
+}
+
+/// Weights from one matrix to one square, to be used for every slice of that matrix.
+#[derive(Clone, Debug)]
+pub struct Resizer {
+    source: (usize, usize),
+    rows: Vec<Span>,
+    columns: Vec<Span>,
+}
+
+impl Resizer {
+    /// Weights from `rows` x `columns` to `size` x `size`.
+    pub fn new(rows: usize, columns: usize, size: usize, resize: Resize) -> Self {
+        let spans = match resize {
+            Resize::Area => area_spans,
+            Resize::Nearest => nearest_spans,
+        };
+        Self { source: (rows, columns), rows: spans(rows, size), columns: spans(columns, size) }
+    }
+
+    /// Windows and resizes; `None` when `hounsfield` is not the matrix that the weights were made for, or is empty.
+    pub fn apply(&self, hounsfield: &[i16], recipe: &Recipe) -> Option<Plane> {
+        let (rows, columns) = self.source;
+        if rows == 0 || columns == 0 || rows.checked_mul(columns) != Some(hounsfield.len()) {
+            return None;
+        }
+        let window = recipe.window();
+        let mut pixels = Vec::with_capacity(self.rows.len() * self.columns.len());
+        let mut sums = vec![0.0_f32; columns];
+        for span in &self.rows {
+            sums.fill(0.0);
+            for (row, &weight) in hounsfield[span.start * columns..].chunks_exact(columns).zip(&span.weights) {
+                add_windowed(&mut sums, row, weight, window);
+            }
+            pixels.extend(self.columns.iter().map(|span| round_half_up(weighted(&sums, span))));
+        }
+        Some(Plane { size: self.rows.len(), pixels })
+    }
+}
+
+fn add_windowed(sums: &mut [f32], row: &[i16], weight: f32, (low, scale): (f32, f32)) {
+    for (sum, &hu) in sums.iter_mut().zip(row) {
+        *sum += weight * ((f32::from(hu) - low) * scale).clamp(0.0, 255.0);
+    }
+}
+
+fn weighted(sums: &[f32], span: &Span) -> f32 {
+    sums[span.start..].iter().zip(&span.weights).map(|(sum, weight)| sum * weight).sum()
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 255 by construction; `as` saturates")]
+fn round_half_up(value: f32) -> u8 {
+    (value + 0.5) as u8
+}
+
+/// Output pixel `i` covers `i * source / size` to `(i + 1) * source / size`; counted in units of `1 / size`, so exactly.
+fn area_spans(source: usize, size: usize) -> Vec<Span> {
+    (0..size)
+        .map(|i| {
+            let (from, to) = (i * source, (i + 1) * source);
+            let start = from / size;
+            let weights = (start..to.div_ceil(size))
+                .map(|pixel| {
+                    let covered = to.min((pixel + 1) * size) - from.max(pixel * size);
+                    covered as f32 / source as f32
+                })
+                .collect();
+            Span { start, weights }
+        })
+        .collect()
+}
+
+fn nearest_spans(source: usize, size: usize) -> Vec<Span> {
+    (0..size).map(|i| Span { start: (2 * i + 1) * source / (2 * size), weights: vec![1.0] }).collect()
+}
+
+#[cfg(test)]
+#[path = "resize_tests.rs"]
+mod tests;
