@@ -208,6 +208,8 @@ pub(super) fn json(payload: &impl serde::Serialize) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
     use super::super::payload::DeviceState;
     use super::super::samples::{at, context, none_suspected, suspected, topics};
     use super::*;

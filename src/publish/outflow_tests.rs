@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::outflow::{Command, Event, Limits, Outflow, STATUS_PREFIX};
+use super::limits::Limits;
+use super::outflow::{Command, Event, Outflow, STATUS_PREFIX};
 use crate::store::{MessagePriority, MessageProperties, OutboxMessage, OutboxRow};
 
 const CONNECTED: Event = Event::Connected { max_packet_bytes: None, receive_max: None };
