@@ -1,6 +1,5 @@
 """Rows of the prepared data -> tensors for one step: channels, metadata, augmentation."""
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -118,8 +117,7 @@ def _disturb(image: Tensor, how: Augmentation, rng: np.random.Generator) -> Tens
     return (image + noise * deviation).clamp_(0, 1)
 
 
-def shuffled(rows: np.ndarray, size: int, rng: np.random.Generator) -> list[np.ndarray]:
-    """Batches of equal size in random order; what does not fill a batch waits for the next epoch."""
-    order = rng.permutation(rows)
-    whole = math.floor(len(order) / size)
-    return np.split(order[: whole * size], whole) if whole else [order]
+def in_batches(rows: np.ndarray, size: int) -> list[np.ndarray]:
+    """Batches of equal size; what does not fill one is left to another epoch. Fewer rows than one batch are one batch."""
+    whole = len(rows) // size
+    return np.split(rows[: whole * size], whole) if whole else [rows]

@@ -121,9 +121,9 @@ class FractureDetector(nn.Module):
         self._start_rare()
 
     def _start_rare(self) -> None:
-        """A fracture is rare: every anchor starts at a score of 0.01, so that the first steps do not only unlearn."""
+        """A fracture is rare: every anchor starts at a score of 0.001, so that the first steps do not only unlearn."""
         for branch in self.scores:
-            nn.init.constant_(branch[-1].bias, math.log(0.01 / 0.99))
+            nn.init.constant_(branch[-1].bias, math.log(0.001 / 0.999))
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         p3 = self.to_p3(image)

@@ -41,6 +41,8 @@ class Training:
     learning_rate: float
     weight_decay: float = 0.01
     average_decay: float = 0.998
+    slices_per_epoch: int = 1_000_000
+    """At most so many, drawn anew for every epoch: neighbouring slices are nearly alike."""
     negatives_per_positive: float = 2.0
     ratio_known_share: float = 0.3
     seed: int = 1

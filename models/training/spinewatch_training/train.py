@@ -131,7 +131,8 @@ class Run:
     def epoch(self) -> None:
         wall, cpu = time.monotonic(), time.process_time()
         rng = np.random.default_rng([self.how.seed, len(self.history)])
-        plan = batches.shuffled(self.work.epoch_rows(rng), self.how.batch, rng)
+        rows = rng.permutation(self.work.epoch_rows(rng))[: self.how.slices_per_epoch]
+        plan = batches.in_batches(rows, self.how.batch)
         self.net.train()
         total = 0.0
         bar = tqdm(plan, f"{self.settings.name} {len(self.history) + 1}/{self.how.epochs}", mininterval=2)
