@@ -15,7 +15,7 @@ from .batches import Batch
 from .train import Classifier, Detector
 
 OPSET = 17
-METHOD = "static int8, QDQ, weights per channel, ReLU and sums fused into 8-bit activations"
+METHOD = "static int8, QDQ, weights per channel"
 ACTIVATIONS = "uint8, per tensor, range calibrated on training slices"
 QUANTISED_OPERATORS = ["Conv", "Relu", "Add", "Concat", "MaxPool", "Resize"]
 

@@ -43,6 +43,9 @@ class Training:
     average_decay: float = 0.998
     slices_per_epoch: int = 1_000_000
     """At most so many, drawn anew for every epoch: neighbouring slices are nearly alike."""
+    evaluation_slices: int = 1000
+    """At most so many held-out slices are looked at after an epoch, by the detector those with boxes first; the package's
+    figures are of all."""
     negatives_per_positive: float = 2.0
     ratio_known_share: float = 0.3
     seed: int = 1

@@ -116,6 +116,7 @@ class Run:
         self.settings, self.work, self.how = settings, work, settings.training
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.net = work.net.to(self.device)
+        self.evaluated = self._evaluation_rows()
         self.average = copy.deepcopy(self.net).eval()
         decay = [p for p in self.net.parameters() if p.ndim > 1]
         plain = [p for p in self.net.parameters() if p.ndim <= 1]
@@ -123,6 +124,12 @@ class Run:
         self.optimiser = torch.optim.AdamW(groups, self.how.learning_rate)
         self.history: list[dict[str, float]] = []
         self.steps, self.wall_s, self.cpu_s, self.best = 0, 0.0, 0.0, -1.0
+
+    def _evaluation_rows(self) -> np.ndarray:
+        rows = np.random.default_rng(self.how.seed).permutation(self.work.validation)
+        if not self.settings.is_classifier:
+            rows = rows[np.argsort(~np.isin(rows, self.work.slices.box_row), kind="stable")]
+        return rows[: self.how.evaluation_slices]
 
     @property
     def finished(self) -> bool:
@@ -141,7 +148,7 @@ class Run:
             into_time = (self.wall_s + time.monotonic() - wall) / (self.how.minutes * 60)
             total += self._step(rows, max(into_epochs, into_time), rng)
             bar.set_postfix(loss=f"{total / (done + 1):.4f}", refresh=False)
-        figures = evaluate(self.work, self.average, self.device)
+        figures = evaluate(self.work, self.average, self.device, self.evaluated)
         self.wall_s += time.monotonic() - wall
         self.cpu_s += time.process_time() - cpu
         self.history.append({"loss": total / max(1, len(plan)), **figures, "wall_s": self.wall_s, "cpu_s": self.cpu_s})
@@ -217,12 +224,11 @@ def _replace(path: Path, state: dict) -> None:
 
 
 @torch.no_grad()
-def evaluate(work: Classifier | Detector, net: nn.Module, device: torch.device, known: bool = False) -> dict[str, float]:
-    """Figures on the held-out studies."""
-    rows, model = work.validation, work.for_export(net).eval()
-    outputs = []
+def evaluate(work: Classifier | Detector, net: nn.Module, device: torch.device, rows: np.ndarray) -> dict[str, float]:
+    """Figures on held-out slices."""
+    model, outputs = work.for_export(net).eval(), []
     for part in np.array_split(rows, max(1, len(rows) // 64)):
-        batch = batches.plain(work.slices, part, work.settings.recipe, known)
+        batch = batches.plain(work.slices, part, work.settings.recipe)
         inputs = (batch.image, batch.metadata) if work.settings.is_classifier else (batch.image,)
         with torch.autocast(device.type, torch.bfloat16):
             outputs.append(model(*(i.to(device) for i in inputs)).float().cpu().numpy())
