@@ -78,7 +78,8 @@ def is_held_out(uid: str, share: float) -> bool:
 def load(data: Data, recipe: Recipe) -> Slices:
     """The prepared slices; prepares them first where that has not been done with this recipe."""
     prepared = data.cache / str(recipe.size)
-    stamp = json.dumps({"folder": str(data.folder), "recipe": {**asdict(recipe), "neighbours": None}})
+    studies = hashlib.sha256((data.folder / "train.csv").read_bytes()).hexdigest()
+    stamp = json.dumps({"studies": studies, "recipe": {**asdict(recipe), "neighbours": None}})
     if not (prepared / "stamp.json").exists() or (prepared / "stamp.json").read_text() != stamp:
         _prepare(data.folder, recipe, prepared)
         (prepared / "stamp.json").write_text(stamp)

@@ -16,7 +16,7 @@ def write(classifier: Settings, detector: Settings, path: Path) -> None:
     The detector runs on every slice here; on the device it runs where the classifier reaches its gate.
     """
     first, second = train.task(classifier), train.task(detector)
-    rows = np.intersect1d(first.validation, second.validation)
+    rows = first.slices.rows(True, classifier.data.validation_share)
     probabilities = export.outputs(first, classifier.export.package / "model.onnx", rows)
     found = export.outputs(second, detector.export.package / "model.onnx", rows)
     slices, size = first.slices, detector.recipe.size

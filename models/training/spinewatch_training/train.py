@@ -60,7 +60,7 @@ class Detector:
         self.settings, self.slices = settings, slices
         self.net: nn.Module = FractureDetector(settings.recipe.size, **settings.net)
         share = settings.data.validation_share
-        usable = np.flatnonzero(self._knows_its_boxes()[slices.study])
+        usable = np.flatnonzero(self._knows_its_boxes()[slices.study] & self._may_show_a_vertebra())
         self.training = np.intersect1d(slices.rows(False, share), usable)
         self.validation = np.intersect1d(slices.rows(True, share), usable)
         if not np.isin(self.training, slices.box_row).any():
@@ -71,6 +71,10 @@ class Detector:
         boxed = np.zeros(len(self.slices.studies), bool)
         boxed[self.slices.study[self.slices.box_row]] = True
         return boxed | ~self.slices.fractured.any(1)
+
+    def _may_show_a_vertebra(self) -> np.ndarray:
+        """The device does not run the detector where the classifier sees none; without labels every slice may show one."""
+        return (self.slices.visible != 0).any(1)
 
     def epoch_rows(self, rng: np.random.Generator) -> np.ndarray:
         """All slices with boxes, and others drawn anew."""

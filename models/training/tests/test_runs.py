@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from spinewatch_training import __main__ as verbs
-from spinewatch_training import evidence, export, train
+from spinewatch_training import dataset, evidence, export, train
 
 KINDS = ["vertebra-classifier", "fracture-detector"]
 
@@ -91,6 +91,17 @@ def test_a_fractured_study_without_boxes_teaches_the_detector_nothing(run, rsna,
     everything = np.concatenate([work.training, work.validation])
     assert index not in work.slices.study[everything]
     assert index in boxed.slices.study[np.concatenate([boxed.training, boxed.validation])]
+
+
+def test_the_detector_learns_nothing_where_the_device_does_not_run_it(run):
+    made = run("fracture-detector", 1)
+    slices = dataset.load(made.data, made.recipe)
+    visible = slices.visible.copy()
+    visible[::2] = 0
+    visible[1::4] = -1
+    work = train.Detector(made, dataclasses.replace(slices, visible=visible))
+    rows = np.concatenate([work.training, work.validation])
+    assert sorted(rows) == list(range(1, len(visible), 2)), "known to be empty are left out, unknown are not"
 
 
 def test_evidence_has_a_line_for_every_held_out_slice(run, tmp_path):
