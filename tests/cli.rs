@@ -6,11 +6,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 fn spinewatch(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_spinewatch"))
-        .args(args)
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .output()
-        .unwrap()
+    Command::new(env!("CARGO_BIN_EXE_spinewatch")).args(args).current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap()
 }
 
 fn words(output: &Output) -> String {
@@ -68,8 +64,7 @@ fn the_shipped_packages_hold_on_this_machine() {
 #[test]
 fn a_folder_without_packages_fails_the_self_test() {
     let dir = tempfile::tempdir().unwrap();
-    let output =
-        spinewatch(&["selftest", "--models", dir.path().to_str().unwrap(), "--keys", "models/keys"]);
+    let output = spinewatch(&["selftest", "--models", dir.path().to_str().unwrap(), "--keys", "models/keys"]);
     assert_eq!(output.status.code(), Some(1), "{}", words(&output));
 }
 
@@ -117,8 +112,7 @@ fn a_real_head_is_never_free_of_suspicion() {
 fn the_demo_gets_its_study_right() {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("demo");
-    let output =
-        spinewatch(&["demo", "--once", "--slices", "110", "--rate", "40", "--out", out.to_str().unwrap()]);
+    let output = spinewatch(&["demo", "--once", "--slices", "110", "--rate", "40", "--out", out.to_str().unwrap()]);
     let told = words(&output);
     assert!(output.status.success(), "{told}");
     assert!(told.contains("1 of 1 verdicts and their levels are right"), "{told}");

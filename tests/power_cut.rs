@@ -55,7 +55,8 @@ fn console(share: &Path, first_seed: u64, stop: &std::sync::atomic::AtomicBool) 
             break;
         }
         let fractures = if seed % 2 == 0 { Fractures::Fractured } else { Fractures::Intact };
-        let study = Study::generate(&StudySpec { fractures, slices: Some(SLICES), matrix: 256, ..StudySpec::new(seed) });
+        let study =
+            Study::generate(&StudySpec { fractures, slices: Some(SLICES), matrix: 256, ..StudySpec::new(seed) });
         let folder = share.join(seed.to_string());
         std::fs::create_dir_all(&folder).unwrap();
         for index in 0..study.len() {
@@ -127,14 +128,20 @@ async fn kill_minus_nine_loses_no_verdict_and_tells_none_twice() {
         revisions += payloads.len();
         for pair in payloads.windows(2) {
             assert_eq!(pair[1].revision, pair[0].revision + 1, "{study}: a revision is missing or out of order");
-            assert!(says(&pair[0]) != says(&pair[1]), "{study}: the same verdict was told as new: {:?}", says(&pair[1]));
+            assert!(
+                says(&pair[0]) != says(&pair[1]),
+                "{study}: the same verdict was told as new: {:?}",
+                says(&pair[1])
+            );
         }
         let last = payloads.last().unwrap();
         let analysed = usize::try_from(last.coverage.slices_analysed).unwrap();
         assert_eq!(analysed, SLICES, "{study}: {} of {SLICES} slices count", analysed);
         assert!(["suspected", "none_suspected"].contains(&last.verdict.as_str()), "{study}: {}", last.verdict);
     }
-    println!("{kills} kills, {all} studies, {revisions} revisions, 0 lost, 0 told twice, {again} redelivered and deduplicated");
+    println!(
+        "{kills} kills, {all} studies, {revisions} revisions, 0 lost, 0 told twice, {again} redelivered and deduplicated"
+    );
 }
 
 fn says(payload: &TriagePayload) -> (String, bool, Vec<String>, u32) {

@@ -41,7 +41,7 @@ fn header(n: u32) -> SliceHeader {
         columns: 512,
         pixel_spacing: [0.390_625, 0.390_625],
         image_position_patient: [-99.804_687_5, -151.3, -0.625 * f64::from(n) + 0.1],
-        image_orientation_patient: [1.0, 0.0, 0.0, 0.0, 0.927_183_854_566_787_4, -0.374_606_593_415_912_04],
+        image_orientation_patient: [1.0, 0.0, 0.0, 0.0, 0.927_183_854_566_787_4, -0.374_606_593_415_912],
         slice_thickness: Some(0.625),
         instance_number: i32::try_from(n).ok(),
         expected_slices: None,
@@ -96,7 +96,7 @@ fn assessment(verdict: Verdict, provisional: bool) -> Assessment {
             slices_missing: 0,
             slices_unreadable: 0,
             gaps: vec![],
-            extent_mm: 187.300_000_000_000_01,
+            extent_mm: 187.300_000_000_000_01_f64,
         },
         missing: vec![],
     }

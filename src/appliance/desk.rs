@@ -79,7 +79,7 @@ pub enum Act {
     /// Write to the ledger, before anything that is told of the same series.
     Record(FileRecord),
     /// Commit an assessment, and tell it where it is news.
-    Tell(Statement),
+    Tell(Box<Statement>),
 }
 
 /// An assessment of a series as it stands.
@@ -320,7 +320,7 @@ impl Desk {
 
     fn provisional(&self, series_key: &str) -> Option<Act> {
         let assessment = self.assess(series_key, Completeness::Receiving)?;
-        self.statement(series_key, assessment).map(Act::Tell)
+        self.statement(series_key, assessment).map(|said| Act::Tell(Box::new(said)))
     }
 
     fn conclude(&mut self, series_key: &str, completeness: Completeness) -> Vec<Act> {
@@ -330,7 +330,7 @@ impl Desk {
         let Some(case) = self.cases.get_mut(series_key) else { return Vec::new() };
         let records = case.take_records(self.studies.get(series_key), analyses, true);
         case.concluded = true;
-        records.into_iter().map(Act::Record).chain(statement.map(Act::Tell)).collect()
+        records.into_iter().map(Act::Record).chain(statement.map(|said| Act::Tell(Box::new(said)))).collect()
     }
 
     fn assess(&self, series_key: &str, completeness: Completeness) -> Option<Assessment> {

@@ -92,21 +92,14 @@ struct Played {
 
 impl Played {
     fn new(rules: DeskRules, truth: Vec<Evidence>) -> Self {
-        Self {
-            desk: Desk::new(rules),
-            truth,
-            fails_on: None,
-            analysed: vec![],
-            records: vec![],
-            statements: vec![],
-        }
+        Self { desk: Desk::new(rules), truth, fails_on: None, analysed: vec![], records: vec![], statements: vec![] }
     }
 
     fn play(&mut self, acts: Vec<Act>) {
         for act in acts {
             match act {
                 Act::Record(record) => self.records.push(record),
-                Act::Tell(statement) => self.statements.push(statement),
+                Act::Tell(statement) => self.statements.push(*statement),
                 Act::Analyse(Job { tag, input }) => {
                     let truth = self.truth.iter().find(|e| (e.z_mm - input.this.z_mm).abs() < 1e-9).unwrap();
                     let number = truth.instance_number.unwrap();

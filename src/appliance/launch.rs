@@ -173,7 +173,7 @@ impl Appliance {
             }
             None => None,
         };
-        let mut desk = Desk::new(desk_rules(&settings.study, analyser.as_deref().map_err(|error| error)));
+        let mut desk = Desk::new(desk_rules(&settings.study, analyser.as_deref()));
         let now = Now { monotonic: signals.clock(), wall };
         for open in store.open_series()? {
             desk.restore(open, now);

@@ -128,7 +128,7 @@ fn analyse(args: &AnalyzeArgs, files: &[PathBuf]) -> anyhow::Result<Report> {
         Err(_) => None,
     };
     let mut bench = Bench {
-        desk: Desk::new(desk_rules(&StudySettings::default(), analyser.as_deref().map_err(|error| error))),
+        desk: Desk::new(desk_rules(&StudySettings::default(), analyser.as_deref())),
         pool,
         waiting: VecDeque::new(),
         in_flight: 0,
@@ -195,7 +195,7 @@ impl Bench {
                     self.rejected.push(RejectedFile { file: record.fingerprint, fate, code, reason });
                 }
                 Act::Tell(statement) => {
-                    self.statements.insert(statement.series_key.clone(), statement);
+                    self.statements.insert(statement.series_key.clone(), *statement);
                 }
             }
         }

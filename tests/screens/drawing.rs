@@ -9,11 +9,14 @@ use spinewatch::display::{Area, DeviceState, Display, Frame, Panel, Phase, Surfa
 
 const NOW: Duration = Duration::from_secs(500);
 
+/// Where something changed, and all pixels after it.
+type Shown = (Area, Vec<u8>);
+
 /// Notes what it was told to show.
 #[derive(Clone)]
 struct Notes {
     size: Size,
-    shown: Arc<Mutex<Vec<(Area, Vec<u8>)>>>,
+    shown: Arc<Mutex<Vec<Shown>>>,
     broken: Arc<Mutex<bool>>,
 }
 
