@@ -92,6 +92,22 @@ fn stripped_data_without_modality_class_and_preamble_is_read() {
 }
 
 #[test]
+fn text_in_another_character_set_costs_nothing() {
+    let mut file = File::ct(2, 2);
+    file.text((0x0008, 0x0005), "CS", "ISO_IR 192");
+    file.set((0x0010, 0x0010), "PN", Value::Bytes(b"M\xFCller^\xE5\xBC\xA0".to_vec()));
+    file.set((0x0008, 0x0008), "CS", Value::Bytes(b"ORIGINAL\\PRIM\xC4R\\\xFF\xFE ".to_vec()));
+    assert_eq!(one(&file).header.image_type[0], "ORIGINAL");
+}
+
+#[test]
+fn bytes_in_big_endian_words_are_refused_rather_than_swapped() {
+    let mut file = File { big_endian: true, transfer_syntax: Some(file::BIG_ENDIAN.to_owned()), ..File::ct(2, 2) };
+    file.short((0x0028, 0x0100), 8).short((0x0028, 0x0101), 8).short((0x0028, 0x0102), 7);
+    assert_eq!(refused(&file), ("unusable_bits_allocated", RejectionKind::Broken));
+}
+
+#[test]
 fn each_attribute_that_a_slice_cannot_do_without_is_named() {
     let cases: [(file::Tag, &str); 12] = [
         ((0x0008, 0x0018), "missing_sop_instance_uid"),

@@ -75,7 +75,7 @@ pub fn open<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Dataset<'a>, Rejecti
         return Err(Rejection::FileTooLarge { bytes: bytes.len(), limit: limits.max_file_bytes });
     }
     let has_preamble = bytes.get(128..132) == Some(b"DICM");
-    let Meta { end, transfer_syntax } = meta_group(bytes, if has_preamble { 132 } else { 0 })?;
+    let Meta { end, transfer_syntax } = meta_group(bytes, if has_preamble { 132 } else { 0 }, limits)?;
     let coding = match transfer_syntax {
         Some(uid) => allowed(uid),
         None => Ok(Coding::Native(first_encoding(bytes, end, has_preamble)?)),
@@ -100,11 +100,16 @@ struct Meta<'a> {
 }
 
 /// Walks the elements of group 0002. FileMetaInformationGroupLength is not believed.
-fn meta_group(bytes: &[u8], start: usize) -> Result<Meta<'_>, Rejection> {
+fn meta_group<'a>(bytes: &'a [u8], start: usize, limits: &Limits) -> Result<Meta<'a>, Rejection> {
     let mut meta = Meta { end: start, transfer_syntax: None };
+    let mut elements = 0;
     while let Ok(element) = Element::read(bytes, meta.end, Encoding::EXPLICIT_LITTLE) {
         if element.tag.0 != 0x0002 {
             break;
+        }
+        elements += 1;
+        if elements > limits.max_elements {
+            return Err(Rejection::TooManyElements { limit: limits.max_elements });
         }
         let length = element.length.unwrap_or(usize::MAX);
         let left = bytes.len() - element.value;
