@@ -7,7 +7,7 @@ use dicom_dictionary_std::{tags, uids};
 
 use super::element::{Element, Encoding};
 use super::inflate::inflate;
-use super::zeros_or_malformed;
+use super::{SHORT_HEADER, only_zeros};
 use crate::dicom::attribute::Keyword;
 use crate::dicom::limits::Limits;
 use crate::dicom::rejection::Rejection;
@@ -133,7 +133,7 @@ fn allowed(uid: &[u8]) -> Result<Coding, Rejection> {
 
 /// The encoding of a data set that nothing announces.
 fn first_encoding(bytes: &[u8], at: usize, has_preamble: bool) -> Result<Encoding, Rejection> {
-    if bytes.len() < SHORTEST {
+    if bytes.len() < SHORTEST.max(at + SHORT_HEADER) {
         return Err(Rejection::EndsInHeader { offset: at });
     }
     if let Some(encoding) = Encoding::of_first_element(&bytes[at..]) {
@@ -144,10 +144,7 @@ fn first_encoding(bytes: &[u8], at: usize, has_preamble: bool) -> Result<Encodin
         }
         return Err(Rejection::NotDicom);
     }
-    // allocated and not yet written
-    let element = Element::read(bytes, at, Encoding::IMPLICIT_LITTLE)?;
-    match zeros_or_malformed(bytes, &element) {
-        Rejection::Malformed { .. } => Err(Rejection::NotDicom),
-        zeros => Err(zeros),
-    }
+    // preamble and prefix may be written, or half written, and nothing behind them
+    let offset = at.max(SHORTEST);
+    if only_zeros(bytes, offset) { Err(Rejection::OnlyZeros { offset }) } else { Err(Rejection::NotDicom) }
 }
