@@ -20,6 +20,9 @@ mod coordinator;
 
 pub mod desk;
 
+#[cfg(test)]
+mod desk_tests;
+
 mod launch;
 
 mod reader;

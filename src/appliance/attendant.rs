@@ -11,9 +11,9 @@ use jiff::Timestamp;
 use tokio::sync::mpsc::Receiver;
 
 use super::launch::lock;
+use super::screen;
 use super::signals::Signals;
 use super::vitals::{self, Counts};
-use super::screen;
 use crate::config::Settings;
 use crate::display::{Delivery, DeviceState, Fault};
 use crate::health::{self, Decision, Health, HealthReport, Notifier, Queues, Sensors, ShareHealth, Watchdog};

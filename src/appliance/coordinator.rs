@@ -122,10 +122,21 @@ impl Coordinator {
         if let Content::Slices(slices) = &reading.content
             && let Some(slice) = slices.first()
         {
+            self.recall(&slice.header.series_key, now)?;
             self.last_slice.insert(slice.header.series_key.clone(), now.monotonic);
         }
         let acts = self.parts.desk.read(reading, now);
         self.execute(acts, now)
+    }
+
+    /// A late slice of a series that is no longer on the desk: what is recorded of it comes back first.
+    fn recall(&mut self, series_key: &str, now: Now) -> Result<(), StoreError> {
+        if !self.parts.desk.knows(series_key)
+            && let Some(recorded) = self.parts.teller.store.series(series_key)?
+        {
+            self.parts.desk.restore(recorded, now);
+        }
+        Ok(())
     }
 
     fn analysed(&mut self, done: Done<JobTag>, now: Now) -> anyhow::Result<()> {

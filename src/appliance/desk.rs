@@ -158,12 +158,23 @@ impl Desk {
         self.cases.insert(open.series_key, case);
     }
 
+    /// Whether a series is on the desk.
+    pub fn knows(&self, series_key: &str) -> bool {
+        self.cases.contains_key(series_key)
+    }
+
     /// Takes one file.
     pub fn read(&mut self, reading: Reading, now: Now) -> Vec<Act> {
         let Reading { fingerprint, content_digest, stages, content } = reading;
         let alone = |fate, series_key| {
-            let record =
-                FileRecord { fingerprint: fingerprint.clone(), content_digest, fate, series_key, slices: Vec::new(), at: now.wall };
+            let record = FileRecord {
+                fingerprint: fingerprint.clone(),
+                content_digest,
+                fate,
+                series_key,
+                slices: Vec::new(),
+                at: now.wall,
+            };
             vec![Act::Record(record)]
         };
         match content {
@@ -213,7 +224,8 @@ impl Desk {
         let case = self.case(&first.study_key, &series_key, now);
         case.stages.merge(&stages);
         case.foreign = kept_out.or_else(|| case.foreign.take());
-        let file = FileOfSlices::new(fingerprint.to_owned(), content_digest, &kept.iter().collect::<Vec<_>>(), now.wall);
+        let file =
+            FileOfSlices::new(fingerprint.to_owned(), content_digest, &kept.iter().collect::<Vec<_>>(), now.wall);
         case.add(file, kept);
         let mut acts = self.advance(&series_key);
         crowded_out.iter().for_each(|closed| acts.extend(self.advance(&closed.series_key)));
@@ -264,7 +276,11 @@ impl Desk {
     }
 
     /// The prepared picture of a slice, as long as its series is on the desk.
-    pub fn picture(&self, series_key: &str, slice_key: &str) -> Option<&std::sync::Arc<crate::inference::PreparedSlice>> {
+    pub fn picture(
+        &self,
+        series_key: &str,
+        slice_key: &str,
+    ) -> Option<&std::sync::Arc<crate::inference::PreparedSlice>> {
         self.cases.get(series_key)?.picture(slice_key)
     }
 
@@ -291,7 +307,8 @@ impl Desk {
             return Vec::new();
         };
         let work = case.take_work(series);
-        let tagged = |(slice, input)| Act::Analyse(Job { tag: JobTag { series_key: series_key.to_owned(), slice }, input });
+        let tagged =
+            |(slice, input)| Act::Analyse(Job { tag: JobTag { series_key: series_key.to_owned(), slice }, input });
         let acts: Vec<Act> = work.into_iter().map(tagged).collect();
         let has_volume = series.geometry().slices > 0;
         if !acts.is_empty() || !series.has_ended() || !has_volume || case.is_busy() || case.concluded {

@@ -63,8 +63,11 @@ pub fn surface(settings: &DisplaySettings) -> anyhow::Result<Option<Box<dyn Surf
     Ok(match settings.surface {
         SurfaceKind::None => None,
         SurfaceKind::Terminal => {
-            let (columns, rows) = rustix::termios::tcgetwinsize(std::io::stdout()).map_or((80, 24), |w| (w.ws_col, w.ws_row));
-            Some(Box::new(Terminal::new(std::io::stdout(), size, columns, rows).context("cannot draw on the terminal")?))
+            let (columns, rows) =
+                rustix::termios::tcgetwinsize(std::io::stdout()).map_or((80, 24), |w| (w.ws_col, w.ws_row));
+            Some(Box::new(
+                Terminal::new(std::io::stdout(), size, columns, rows).context("cannot draw on the terminal")?,
+            ))
         }
         SurfaceKind::Framebuffer => Some(Box::new(
             FrameBuffer::open(&settings.framebuffer, Path::new("/sys/class/graphics"))
@@ -114,7 +117,10 @@ impl Appliance {
             .with_context(|| format!("cannot create the state folder {}", settings.state.dir.display()))?;
         let keys = Keys::open(&settings.state.dir)?;
         let (store, opened) = Store::open(&settings.state.dir.join("spinewatch.db"), wall)?;
-        let mut health = Health::new(health::Limits { disk_free_min_mib: settings.health.disk_free_min_mib, ..health::Limits::default() });
+        let mut health = Health::new(health::Limits {
+            disk_free_min_mib: settings.health.disk_free_min_mib,
+            ..health::Limits::default()
+        });
         if let Some(aside) = &opened.set_aside {
             tracing::error!(reason = aside.reason, "the database was damaged and set aside");
             health.records_reset();
@@ -127,7 +133,11 @@ impl Appliance {
         let models = analyser.as_ref().map_or_else(|_| Vec::new(), |analyser| model_tags(analyser));
         let publish_settings = publish::Settings::from_config(&settings.mqtt, &settings.device)?;
         let limits = publish_settings.limits;
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).thread_name("network").enable_all().build()?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("network")
+            .enable_all()
+            .build()?;
         let (publisher, acks) = {
             let _inside = runtime.enter();
             let birth = vitals::status(&lock(&health).report(signals.clock()), &topics, &models, None);
@@ -137,7 +147,10 @@ impl Appliance {
         let (events_in, events) = bounded::<Event>(CHANNEL);
         let (readings_in, readings) = bounded::<Reading>(CHANNEL);
         let share = scanner(settings, &keys, &store, events_in)?;
-        let clock = { let signals = Arc::clone(signals); move || signals.clock() };
+        let clock = {
+            let signals = Arc::clone(signals);
+            move || signals.clock()
+        };
         let ingest = share.spawn(clock.clone())?;
 
         let shared_analyser = analyser.as_ref().ok().cloned();
@@ -155,7 +168,9 @@ impl Appliance {
             threads.start("reader", move || read_files(&reader, &events, &readings_in, &signals, &health))?;
         }
         let pool = match &shared_analyser {
-            Some(analyser) => Some(Pool::start(analyser, workers, NonZeroUsize::new(workers.get() * 2).unwrap_or(workers), clock)?),
+            Some(analyser) => {
+                Some(Pool::start(analyser, workers, NonZeroUsize::new(workers.get() * 2).unwrap_or(workers), clock)?)
+            }
             None => None,
         };
         let mut desk = Desk::new(desk_rules(&settings.study, analyser.as_deref().map_err(|error| error)));
@@ -236,7 +251,12 @@ impl Appliance {
 }
 
 /// Draws until the appliance stops.
-fn show(surface: Box<dyn Surface + Send>, screen: &Mutex<DeviceState>, signals: &Signals, beat: &Beat) -> anyhow::Result<()> {
+fn show(
+    surface: Box<dyn Surface + Send>,
+    screen: &Mutex<DeviceState>,
+    signals: &Signals,
+    beat: &Beat,
+) -> anyhow::Result<()> {
     let mut display = Display::new(Panel::of(surface.size()), surface);
     loop {
         let state = lock(screen).clone();
@@ -318,7 +338,11 @@ fn open_models(settings: &Settings) -> Result<Arc<Analyser>, AnalyserError> {
 
 /// The packages as health knows them: those in use, those refused, and why there is none at all.
 fn health_models(analyser: &Result<Arc<Analyser>, AnalyserError>) -> Vec<health::Model> {
-    let refusal = |refusal: &Refusal| health::Model { name: refusal.package.clone(), digest: None, refused: Some(refusal.why.clone()) };
+    let refusal = |refusal: &Refusal| health::Model {
+        name: refusal.package.clone(),
+        digest: None,
+        refused: Some(refusal.why.clone()),
+    };
     match analyser {
         Ok(analyser) => {
             let used = analyser.models().iter().map(|model| health::Model {

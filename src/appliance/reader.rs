@@ -86,7 +86,9 @@ impl Reader {
         let (code, words) = (rejection.code().to_owned(), rejection.to_string());
         let fate = match rejection.kind() {
             RejectionKind::NotAnImageOfThisKind => Fate::Excluded { code, words },
-            RejectionKind::Incomplete | RejectionKind::Broken | RejectionKind::Hostile => Fate::Quarantined { code, words },
+            RejectionKind::Incomplete | RejectionKind::Broken | RejectionKind::Hostile => {
+                Fate::Quarantined { code, words }
+            }
         };
         let belongs_to = dicom::identity(bytes, &self.limits)
             .and_then(|whose| Some((whose.study_instance_uid?, whose.series_instance_uid?)))

@@ -7,7 +7,9 @@ use jiff::Timestamp;
 
 use crate::display::{Fault, Since, Words};
 use crate::health::{Degraded, HealthReport, Status};
-use crate::publish::{DeviceState, HealthPayload, ModelTag, NOTICE, PartPayload, Reason, StatusPayload, Topics, rfc3339};
+use crate::publish::{
+    DeviceState, HealthPayload, ModelTag, NOTICE, PartPayload, Reason, StatusPayload, Topics, rfc3339,
+};
 
 /// What is wrong, as the screen shows it.
 pub fn faults(report: &HealthReport, now: Duration) -> Vec<Fault> {
@@ -40,7 +42,12 @@ pub fn faults(report: &HealthReport, now: Duration) -> Vec<Fault> {
 }
 
 /// The status message.
-pub fn status(report: &HealthReport, topics: &Topics, models: &[ModelTag], started: Option<Timestamp>) -> StatusPayload {
+pub fn status(
+    report: &HealthReport,
+    topics: &Topics,
+    models: &[ModelTag],
+    started: Option<Timestamp>,
+) -> StatusPayload {
     let reason = |degraded: &Degraded| Reason { code: degraded.code().to_owned(), words: degraded.to_string() };
     StatusPayload {
         state: match report.status {

@@ -8,9 +8,16 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::config::ConfigError;
 
+mod analyze;
+mod check;
+mod demo;
+mod model_folders;
 mod models;
 mod phantom;
+mod run;
 mod screens;
+mod selftest;
+mod table;
 
 /// EX_CONFIG of sysexits.h.
 const EX_CONFIG: u8 = 78;
@@ -33,6 +40,16 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    /// Watch the share, analyse, alert, publish, until SIGTERM or Ctrl-C.
+    Run(run::RunArgs),
+    /// Show the whole path on this machine: phantom console, daemon, broker, subscriber. Needs nothing installed.
+    Demo(demo::DemoArgs),
+    /// Check a configuration, and whether this device can work with it.
+    Check(check::CheckArgs),
+    /// Analyse DICOM files or folders on this machine and print a verdict per series.
+    Analyze(analyze::AnalyzeArgs),
+    /// Prove the model packages on this machine: signatures, digests and golden cases.
+    Selftest(selftest::SelftestArgs),
     /// Sign, verify and list model packages.
     Models(models::ModelsArgs),
     /// Make synthetic cervical CT with ground truth.
@@ -64,6 +81,11 @@ impl Cli {
     /// Whatever stopped the verb, as a chain of causes for a person to read.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         match self.verb {
+            Verb::Run(args) => run::run(&args),
+            Verb::Demo(args) => demo::run(&args),
+            Verb::Check(args) => check::run(&args),
+            Verb::Analyze(args) => analyze::run(&args),
+            Verb::Selftest(args) => selftest::run(&args),
             Verb::Models(args) => models::run(args).map(|()| ExitCode::SUCCESS),
             Verb::Phantom(args) => phantom::run(args).map(|()| ExitCode::SUCCESS),
             Verb::Screens(args) => screens::run(&args).map(|()| ExitCode::SUCCESS),
@@ -81,5 +103,9 @@ impl Cli {
 
 /// 78 for a refused configuration, 1 for everything else.
 pub fn exit_code(error: &anyhow::Error) -> ExitCode {
-    if error.chain().any(<dyn std::error::Error>::is::<ConfigError>) { ExitCode::from(EX_CONFIG) } else { ExitCode::FAILURE }
+    if error.chain().any(<dyn std::error::Error>::is::<ConfigError>) {
+        ExitCode::from(EX_CONFIG)
+    } else {
+        ExitCode::FAILURE
+    }
 }

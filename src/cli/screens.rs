@@ -9,6 +9,8 @@ use clap::Args;
 use embedded_graphics::Drawable;
 use embedded_graphics::geometry::{Point, Size};
 use embedded_graphics::image::Image;
+use embedded_graphics::pixelcolor::{Rgb888, WebColors};
+use embedded_graphics::prelude::DrawTarget;
 
 use crate::display::samples::{self, Sample};
 use crate::display::{Frame, Panel, decide, draw, encode_png};
@@ -69,6 +71,7 @@ fn contact_sheet(panel: Panel, samples: &[Sample]) -> Frame {
     let Size { width, height } = panel.size;
     let rows = u32::try_from(samples.len()).unwrap_or(1).div_ceil(COLUMNS);
     let mut sheet = Frame::new(Size::new(COLUMNS * (width + GAP) + GAP, rows * (height + GAP) + GAP));
+    let Ok(()) = sheet.clear(Rgb888::CSS_SLATE_GRAY);
     for (i, sample) in (0..).zip(samples) {
         let (column, row) = (i % COLUMNS, i / COLUMNS);
         let corner = Point::zero() + Size::new(GAP + column * (width + GAP), GAP + row * (height + GAP));

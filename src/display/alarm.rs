@@ -58,7 +58,7 @@ impl Alarm {
             Self::High | Self::HighSeen => Pair { ink: WHITE, paper: RED },
             Self::Medium | Self::MediumSeen => Pair { ink: BLACK, paper: YELLOW },
             Self::Low => Pair { ink: BLACK, paper: CYAN },
-            Self::None => Pair { ink: WHITE, paper: SLATE },
+            Self::None => Pair { ink: SOFT, paper: SLATE },
         };
         if self.lit(now) { pair } else { pair.swapped() }
     }

@@ -191,19 +191,10 @@ fn device_down(state: &DeviceState, now: Duration) -> Option<Screen<'_>> {
 
 /// Studies that were not or only partly analysed, not acknowledged, younger than `limit`; not analysed goes first.
 fn left_unread(state: &DeviceState, now: Duration, limit: Duration) -> Option<Screen<'_>> {
-    let waiting = |not_at_all: bool| -> Vec<&StudyReport> {
-        let matches = |r: &&StudyReport| match r.assessment.verdict {
-            Verdict::NotAnalysed { .. } => not_at_all,
-            Verdict::PartlyAnalysed { .. } => !not_at_all,
-            _ => false,
-        };
-        let fresh = |r: &&StudyReport| r.acknowledged.is_none() && r.since.age(now) < limit;
-        state.recent.iter().filter(matches).filter(fresh).collect()
-    };
-    let mut all = waiting(true);
-    all.extend(waiting(false));
-    let newest = all.iter().map(|r| r.since.at()).max()?;
-    let (report, turn) = pick(&all, newest, now, 0)?;
+    let mut waiting: Vec<&StudyReport> = state.recent.iter().filter(|r| r.is_left_unread(now, limit)).collect();
+    waiting.sort_by_key(|r| !matches!(r.assessment.verdict, Verdict::NotAnalysed { .. }));
+    let newest = waiting.iter().map(|r| r.since.at()).max()?;
+    let (report, turn) = pick(&waiting, newest, now, 0)?;
     Some(of_report(report, turn))
 }
 
@@ -242,7 +233,7 @@ fn none_suspected(state: &DeviceState, now: Duration) -> Option<Screen<'_>> {
 
 fn resting(state: &DeviceState, now: Duration) -> Screen<'_> {
     let turn = (now.as_millis() / TURN.as_millis()).is_multiple_of(2);
-    if turn && !state.faults.is_empty() {
+    if turn && state.faults.iter().any(Fault::takes_screen) {
         return Screen::Degraded { faults: &state.faults };
     }
     Screen::Idle { recent: &state.recent }

@@ -66,6 +66,11 @@ impl Fault {
         matches!(self, Self::ModelRefused { .. } | Self::DiskFull { .. } | Self::ShareLost { .. })
     }
 
+    /// False for what the site chose itself: a chip says so, the screen stays free.
+    pub const fn takes_screen(&self) -> bool {
+        !matches!(self, Self::IdentifiersInClear)
+    }
+
     /// The main word of the screen.
     pub const fn headline(&self) -> &'static str {
         match self {
@@ -98,17 +103,17 @@ impl Fault {
     pub fn meaning(&self) -> String {
         match self {
             Self::ModelRefused { reason } => {
-                format!("The model was refused: {}.", reason.as_str().trim_end_matches('.'))
+                format!("The model was refused: {}. Slices are kept.", bare(reason))
             }
             Self::DiskFull { free_mib } => format!("{free_mib} MiB are left. New slices are not taken."),
-            Self::ShareLost { reason, .. } => format!("No slices arrive: {}.", reason.as_str().trim_end_matches('.')),
+            Self::ShareLost { reason, .. } => format!("No slices arrive: {}.", bare(reason)),
             Self::BrokerOffline { queued: 0, .. } => "The broker is offline. No message waits.".to_owned(),
             Self::BrokerOffline { queued: 1, .. } => "The broker is offline. 1 message waits.".to_owned(),
             Self::BrokerOffline { queued, .. } => format!("The broker is offline. {queued} messages wait."),
             Self::RecordsReset => "The database was damaged and set aside. Earlier studies are not listed.".to_owned(),
-            Self::FilesRefused { files: 1, reason } => format!("1 file was refused: {}.", reason.as_str()),
+            Self::FilesRefused { files: 1, reason } => format!("1 file was refused: {}.", bare(reason)),
             Self::FilesRefused { files, reason } => {
-                format!("{files} files were refused; the last: {}.", reason.as_str())
+                format!("{files} files were refused; the last: {}.", bare(reason))
             }
             Self::ClockUntrusted => "The time of day is not known. Messages say so.".to_owned(),
             Self::IdentifiersInClear => "Messages carry study identifiers in clear.".to_owned(),
@@ -118,10 +123,10 @@ impl Fault {
     /// What a person should do.
     pub const fn action(&self) -> &'static str {
         match self {
-            Self::ModelRefused { .. } => "Read every study as usual. Call service. Slices are kept until then.",
+            Self::ModelRefused { .. } => "Read every study as usual. Call service.",
             Self::DiskFull { .. } => "Read every study as usual. Call service.",
             Self::ShareLost { .. } => "Read every study as usual. Check network and scanner share.",
-            Self::BrokerOffline { .. } => "Clinics see no alert: tell them by telephone.",
+            Self::BrokerOffline { .. } => "Clinics see no alert. Tell them by telephone.",
             Self::RecordsReset => "Look up earlier results in the clinic's system.",
             Self::FilesRefused { .. } => "Read that study as usual. Send it again.",
             Self::ClockUntrusted => "Connect the network so that the clock can be set.",
@@ -136,4 +141,9 @@ impl Fault {
             _ => None,
         }
     }
+}
+
+/// A reason without its full stop, for the middle of a sentence.
+fn bare(reason: &Words) -> &str {
+    reason.as_str().trim_end_matches(['.', '…'])
 }

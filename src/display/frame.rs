@@ -91,6 +91,9 @@ impl Frame {
     /// Lays a colour over one row from `x` on, as opaque as `cover` says (0 to 1) pixel by pixel.
     pub(super) fn cover_row(&mut self, y: i32, x: i32, colour: Rgb888, cover: &mut dyn FnMut(i32) -> f32, width: i32) {
         let row = Area::new(x, y, width, 1).intersection(&self.clip);
+        if row.is_empty() {
+            return;
+        }
         let ink = [colour.r(), colour.g(), colour.b()];
         let from = row.x;
         for (at, pixel) in (from..).zip(self.span(y, from, row.right()).iter_mut()) {

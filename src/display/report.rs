@@ -46,8 +46,20 @@ impl Since {
 
     /// `3:12`, `1 h 04`, `2 d 3 h`; with `over` in front where only a lower bound is known.
     pub fn words(&self, now: Duration) -> String {
-        let over = if self.at_least { "over " } else { "" };
-        format!("{over}{}", span(self.age(now)))
+        self.over(&span(self.age(now)))
+    }
+
+    /// `just now`, `3 min ago`, `1 h 04 ago`: for lists, so that they do not change every second.
+    pub fn ago(&self, now: Duration) -> String {
+        match self.age(now).as_secs() / 60 {
+            0 if !self.at_least => "just now".to_owned(),
+            minutes @ 0..60 => self.over(&format!("{minutes} min ago")),
+            _ => format!("{} ago", self.words(now)),
+        }
+    }
+
+    fn over(&self, span: &str) -> String {
+        if self.at_least { format!("over {span}") } else { span.to_owned() }
     }
 }
 
@@ -79,11 +91,15 @@ impl StudyName {
 
     /// `14:32 #7F3A`, or `#7F3A`.
     pub fn words(&self) -> String {
-        let short: String = self.key.chars().take(4).collect::<String>().to_uppercase();
         match self.started {
-            Some(t) => format!("{:02}:{:02} #{short}", t.hour(), t.minute()),
-            None => format!("#{short}"),
+            Some(t) => format!("{:02}:{:02} {}", t.hour(), t.minute(), self.short()),
+            None => self.short(),
         }
+    }
+
+    /// `#7F3A`
+    pub fn short(&self) -> String {
+        format!("#{}", self.key.chars().take(4).collect::<String>().to_uppercase())
     }
 }
 
@@ -141,7 +157,7 @@ impl Delivery {
     /// In one or two words.
     pub const fn words(self) -> &'static str {
         match self {
-            Self::ScreenOnly => "on this screen only",
+            Self::ScreenOnly => "screen only",
             Self::Queued => "not sent yet",
             Self::Sent => "sent",
             Self::Refused => "sending refused",
@@ -171,6 +187,12 @@ impl StudyReport {
     pub fn suspected_levels(&self) -> Vec<Level> {
         let found = |level: &Level| self.assessment.findings.iter().any(|f| f.level == *level);
         Level::ALL.into_iter().filter(found).collect()
+    }
+
+    /// True where a person has to read what the device did not, nobody has taken note, and it is younger than `limit`.
+    pub fn is_left_unread(&self, now: Duration, limit: Duration) -> bool {
+        let unread = matches!(self.assessment.verdict, Verdict::NotAnalysed { .. } | Verdict::PartlyAnalysed { .. });
+        unread && self.acknowledged.is_none() && self.since.age(now) < limit
     }
 
     /// True for a verdict of `suspected`.

@@ -25,8 +25,8 @@ pub struct Sample {
     pub now: Duration,
 }
 
-/// The time of all samples: lit in every flash, and a turn of the faults.
-const NOW: Duration = Duration::from_secs(4000);
+/// The time of all samples: lit in every flash, the first of several pages, a turn of the faults.
+const NOW: Duration = Duration::from_secs(4320);
 
 /// Every screen once, in the order of a study's life.
 pub fn all() -> Vec<Sample> {
@@ -62,7 +62,7 @@ pub fn all() -> Vec<Sample> {
         s.phase = Phase::Failed { reason: Words::new("The database folder /var/lib/spinewatch cannot be written.") };
     }));
     let mut stale = running("Do not trust this screen.", "stale", &fill_recent);
-    stale.state.beat(Duration::from_secs(3958));
+    stale.state.beat(Duration::from_secs(4278));
     samples.push(stale);
     samples
 }
@@ -120,15 +120,19 @@ fn starting() -> Phase {
     Phase::Starting { steps: steps.into_iter().collect() }
 }
 
+/// A day at work, all of it read by now.
 fn fill_recent(state: &mut DeviceState) {
-    let mut old = suspected("c1d4", &[Level::C6], false, 6100);
-    old.study.started = Some(Time::constant(12, 51, 0, 0));
+    let at = |minutes: u64| NOW - Duration::from_secs(minutes * 60);
+    let mut old = suspected("c1d4", &[Level::C6], false, 0);
+    old.study.started = Some(Time::constant(13, 52, 0, 0));
     old.delivery = Delivery::Sent;
-    for report in [old, not_analysed(), partly_analysed(), none_suspected()] {
-        let age = report.since.age(NOW) + super::HELD;
-        state.report(StudyReport { since: Since::aged(NOW, age), ..report }, NOW);
-    }
-    state.retire_alert("c1d4");
+    let earlier = |report: StudyReport, minutes| StudyReport { since: Since::new(at(minutes)), ..report };
+    state.report(earlier(partly_analysed(), 45), at(45));
+    state.report(earlier(old, 40), at(40));
+    state.acknowledge("c1d4", "Trauma centre", at(38));
+    state.set_fault(Fault::ClockUntrusted, at(37));
+    state.clear_fault(&Fault::ClockUntrusted, at(35));
+    state.report(earlier(none_suspected(), 21), at(21));
 }
 
 /// A series half way.
@@ -172,7 +176,7 @@ pub fn partly_analysed() -> StudyReport {
     let gap = Gap { from_mm: 10.0, to_mm: -2.5, missing_slices: 5 };
     let missing = vec![Missing::Levels { levels: vec![Level::C7] }, Missing::Slices { gap }];
     let verdict = Verdict::PartlyAnalysed { missing: missing.clone() };
-    report("09af", (13, 48), assessment(verdict, &Level::ALL[..6], missing), 35)
+    report("09af", (13, 44), assessment(verdict, &Level::ALL[..6], missing), 35)
 }
 
 /// Another part of the body.

@@ -163,8 +163,9 @@ impl Element {
 }
 
 fn paint_shape(frame: &mut Frame, shape: &Shape, colour: Rgb888) {
-    let b = shape.bounds();
-    for y in b.y..b.bottom() {
+    let (b, core) = (shape.bounds(), shape.core());
+    frame.fill(core, colour);
+    for y in (b.y..b.bottom()).filter(|y| !(core.y..core.bottom()).contains(y)) {
         let mut cover = |x: i32| shape.cover([x as f32 + 0.5, y as f32 + 0.5]);
         frame.cover_row(y, b.x, colour, &mut cover, b.width);
     }

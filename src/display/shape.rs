@@ -26,6 +26,13 @@ pub enum Form {
         /// Thickness.
         width: f32,
     },
+    /// A rectangle on whole pixels with rounded corners.
+    Slab {
+        /// The rectangle.
+        area: Area,
+        /// Radius of its corners, at most half of the shorter side.
+        radius: f32,
+    },
     /// A closed polygon whose corners are rounded outwards.
     Polygon {
         /// Corners in order.
@@ -73,13 +80,25 @@ impl Shape {
         (0.5 - d).clamp(0.0, 1.0)
     }
 
+    /// Pixels that are covered for certain: the middle of a filled slab, for painting it fast. May be empty.
+    pub fn core(&self) -> Area {
+        match (&self.form, self.line) {
+            (Form::Slab { area, radius }, None) => area.inset(0, round(radius.ceil())),
+            _ => Area::default(),
+        }
+    }
+
     /// Pixels that may be covered.
     pub fn bounds(&self) -> Area {
+        if let Form::Slab { area, .. } = &self.form {
+            return *area;
+        }
         let (places, margin): (Vec<Place>, f32) = match &self.form {
             Form::Disc { centre, radius } => (vec![*centre], *radius),
             Form::Stroke { from, to, width } => (vec![*from, *to], width / 2.0),
             Form::Polygon { corners, round } => (corners.clone(), *round),
             Form::Arc { centre, radius, width, .. } => (vec![*centre], radius + width / 2.0),
+            Form::Slab { .. } => (Vec::new(), 0.0),
         };
         let low = |i: usize| places.iter().map(|p| p[i]).fold(f32::MAX, f32::min) - margin - 0.5;
         let high = |i: usize| places.iter().map(|p| p[i]).fold(f32::MIN, f32::max) + margin + 0.5;
@@ -90,9 +109,7 @@ impl Shape {
 
 /// A rectangle with rounded corners.
 pub fn slab(area: Area, radius: f32) -> Form {
-    let (x, y) = (area.x as f32 + radius, area.y as f32 + radius);
-    let (right, bottom) = (area.right() as f32 - radius, area.bottom() as f32 - radius);
-    Form::Polygon { corners: vec![[x, y], [right, y], [right, bottom], [x, bottom]], round: radius }
+    Form::Slab { area, radius: radius.min(area.width.min(area.height) as f32 / 2.0) }
 }
 
 impl Form {
@@ -101,6 +118,7 @@ impl Form {
         match self {
             Self::Disc { centre, radius } => length(sub(p, *centre)) - radius,
             Self::Stroke { from, to, width } => segment(p, *from, *to) - width / 2.0,
+            Self::Slab { area, radius } => rounded(p, *area, *radius),
             Self::Polygon { corners, round } => polygon(p, corners) - round,
             Self::Arc { centre, radius, turns, width } => arc(sub(p, *centre), *radius, *turns) - width / 2.0,
         }
@@ -123,6 +141,14 @@ fn segment(p: Place, from: Place, to: Place) -> f32 {
     let (along, rel) = (sub(to, from), sub(p, from));
     let t = (dot(rel, along) / dot(along, along).max(1e-6)).clamp(0.0, 1.0);
     length([rel[0] - along[0] * t, rel[1] - along[1] * t])
+}
+
+/// Distance from a rectangle with rounded corners.
+fn rounded(p: Place, area: Area, radius: f32) -> f32 {
+    let half = [area.width as f32 / 2.0, area.height as f32 / 2.0];
+    let middle = [area.x as f32 + half[0], area.y as f32 + half[1]];
+    let q = [(p[0] - middle[0]).abs() - half[0] + radius, (p[1] - middle[1]).abs() - half[1] + radius];
+    length([q[0].max(0.0), q[1].max(0.0)]) + q[0].max(q[1]).min(0.0) - radius
 }
 
 /// Even-odd for the sign, the nearest edge for the value.
@@ -174,13 +200,17 @@ mod tests {
             Form::Stroke { from: [12.0, 30.0], to: [33.0, 11.0], width: 5.0 },
             Form::Polygon { corners: vec![[14.0, 14.0], [30.0, 16.0], [22.0, 31.0]], round: 2.0 },
             Form::Arc { centre: [22.0, 22.0], radius: 9.0, turns: [0.1, 0.7], width: 3.0 },
+            slab(Area::new(9, 12, 30, 17), 5.0),
         ];
         for form in forms {
             let shape = Shape::filled(form);
             let bounds = shape.bounds();
             for (x, y) in (0..50).flat_map(|y| (0..50).map(move |x| (x, y))) {
                 let inside = bounds.holds(&Area::new(x, y, 1, 1));
-                assert!(inside || shape.cover([x as f32 + 0.5, y as f32 + 0.5]) == 0.0, "{shape:?} at {x},{y}");
+                let cover = shape.cover([x as f32 + 0.5, y as f32 + 0.5]);
+                assert!(inside || cover == 0.0, "{shape:?} at {x},{y}");
+                let core = shape.core().holds(&Area::new(x, y, 1, 1));
+                assert!(!core || cover == 1.0, "{shape:?} at {x},{y}");
             }
         }
     }

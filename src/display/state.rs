@@ -21,6 +21,9 @@ pub const ARRIVING: usize = 4;
 /// Events that are remembered.
 pub const EVENTS: usize = 32;
 
+/// The longest name of whoever acknowledged that the screens show in full.
+const NAME_LIMIT: usize = 40;
+
 /// What the device is doing as a whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Phase {
@@ -154,7 +157,7 @@ impl DeviceState {
         if let Some(before) = &before {
             keep_acknowledgement(before, &mut report);
         }
-        self.remember(now, &format!("{} {}", report.study.words(), spoken(&report.assessment.verdict)));
+        self.remember(now, &format!("{} {}", report.study.short(), spoken(&report.assessment.verdict)));
         if report.is_suspected() {
             self.raise(report.clone());
         }
@@ -175,12 +178,12 @@ impl DeviceState {
 
     /// A clinic has taken note.
     pub fn acknowledge(&mut self, study_key: &str, by: &str, now: Duration) {
-        let by = Words::new(by);
+        let by = Words::within(by, NAME_LIMIT);
         let entry = Acknowledged { by: by.clone(), at: Since::new(now) };
         let mut name = None;
         for report in self.of_study(study_key) {
             report.acknowledged = Some(entry.clone());
-            name = Some(report.study.words());
+            name = Some(report.study.short());
         }
         self.alerts_beyond.remove(study_key);
         if let Some(name) = name {
@@ -245,9 +248,20 @@ impl DeviceState {
         &self.recent
     }
 
+    /// How many studies were not or only partly analysed, and nobody has taken note for less than `limit`.
+    pub fn left_unread(&self, now: Duration, limit: Duration) -> usize {
+        self.recent.iter().filter(|r| r.is_left_unread(now, limit)).count()
+    }
+
     /// The last events, oldest first.
     pub fn events(&self) -> impl Iterator<Item = &Event> {
         self.events.oldest_ordered()
+    }
+
+    /// The time of day at which an event happened, where that is known.
+    pub fn time_of(&self, event: &Event, now: Duration) -> Option<Time> {
+        let ago = SignedDuration::try_from(now.saturating_sub(event.at)).unwrap_or_default();
+        self.clock(now).map(|time| time.wrapping_sub(ago))
     }
 
     /// How many events were overwritten by newer ones.

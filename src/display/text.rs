@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use ab_glyph::{Font, FontRef, PxScale};
 use embedded_graphics::mono_font::{MonoFont, ascii};
 
-use super::area::{Area, index, round, to_i32};
+use super::area::{Area, round, to_i32};
 
 static BOLD: LazyLock<FontRef<'static>> = LazyLock::new(|| embedded(include_bytes!("fonts/BarlowCondensed-Bold.ttf")));
 static MEDIUM: LazyLock<FontRef<'static>> =
@@ -18,13 +18,39 @@ fn embedded(bytes: &'static [u8]) -> FontRef<'static> {
     FontRef::try_from_slice(bytes).expect("an embedded font is a font")
 }
 
-/// Letters of the body face reach this far above and below the baseline, in parts of the size.
-const ASCENT: f32 = 0.76;
-const DESCENT: f32 = 0.21;
-/// Capitals of both faces.
-const CAP: f32 = 0.70;
-/// From baseline to baseline.
-const LEADING: f32 = 1.14;
+/// How far letters reach above and below the baseline, and from baseline to baseline, in parts of the size.
+#[derive(Clone, Copy, PartialEq)]
+struct Reach {
+    up: f32,
+    down: f32,
+    leading: f32,
+}
+
+/// Capitals and digits only: no room is needed below the baseline but for the overshoot of round letters.
+const CAPITALS: Reach = Reach { up: 0.70, down: 0.015, leading: 0.86 };
+/// Sentences.
+const SENTENCE: Reach = Reach { up: 0.76, down: 0.21, leading: 1.14 };
+/// Sentences with letters outside ASCII, such as an accented capital.
+const ACCENTED: Reach = Reach { up: 0.96, down: 0.24, leading: 1.24 };
+
+impl Reach {
+    fn of(text: &str) -> Self {
+        let capital = |c: char| (c.is_ascii_uppercase() && c != 'Q') || c.is_ascii_digit() || " :.+·–-%?!&".contains(c);
+        if text.chars().all(capital) {
+            CAPITALS
+        } else if text.chars().all(|c| c.is_ascii() || "·–…’".contains(c)) {
+            SENTENCE
+        } else {
+            ACCENTED
+        }
+    }
+
+    /// Rows above the baseline, rows below it, rows from baseline to baseline.
+    fn rows(self, px: f32) -> (i32, i32, i32) {
+        let whole = |v: f32| round((v * px).ceil());
+        (whole(self.up), whole(self.down), round(self.leading * px))
+    }
+}
 
 /// A typeface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -56,6 +82,11 @@ impl Face {
             Self::Pixel9 => Some(&ascii::FONT_9X15_BOLD),
             Self::Pixel10 => Some(&ascii::FONT_10X20),
         }
+    }
+
+    /// Rows of a line of a pixel font; 1 for an outline font.
+    pub(super) fn height(self) -> i32 {
+        self.pixels().map_or(1, |font| to_i32(font.character_size.height))
     }
 
     pub(super) fn outlines(self) -> &'static FontRef<'static> {
@@ -166,12 +197,13 @@ pub fn fit(text: &str, area: Area, setting: Setting) -> Fitted {
     let mut px = setting.face.pixels().map_or(setting.max.floor(), |_| 1.0);
     loop {
         let lines = wrap(&words, setting.face, area.width as f32 / px);
-        let height = block_height(setting.face, px, lines.len(), is_capitals(text));
+        let height = block_height(rows(setting.face, px, text), lines.len());
         let fits = lines.len() <= setting.lines
             && height <= area.height
             && lines.iter().all(|l| setting.face.advance(l) * px <= area.width as f32);
         if fits || px <= 4.0 {
-            return place(lines, area, setting, px);
+            let lines = balanced(&words, setting.face, lines, area.width as f32 / px);
+            return place(text, lines, area, setting, px);
         }
         px -= if px > 40.0 { 1.0 } else { 0.5 };
     }
@@ -214,47 +246,61 @@ fn wrap(words: &[(&str, f32)], face: Face, room: f32) -> Vec<String> {
     lines
 }
 
-/// A long word in pieces of at most `room`.
-fn broken(word: &str, face: Face, room: f32) -> Vec<String> {
-    let mut pieces = vec![String::new()];
-    for c in word.chars() {
-        let advance = face.advance(c.encode_utf8(&mut [0; 4]));
-        match pieces.last_mut() {
-            Some(piece) if piece.is_empty() || face.advance(piece) + advance <= room => piece.push(c),
-            _ => pieces.push(c.into()),
+/// The same number of lines, as even in length as they can be: no lone word at the end.
+fn balanced(words: &[(&str, f32)], face: Face, mut lines: Vec<String>, mut room: f32) -> Vec<String> {
+    while lines.len() > 1 && words.iter().all(|(_, advance)| *advance < room * 0.97) {
+        room *= 0.97;
+        let narrower = wrap(words, face, room);
+        if narrower.len() > lines.len() {
+            break;
         }
+        lines = narrower;
     }
+    lines
+}
+
+/// The lines of a text in a pixel font, or in ems of an outline one.
+pub(super) fn wrapped(text: &str, face: Face, room: i32) -> Vec<String> {
+    let words: Vec<(&str, f32)> = text.split(' ').map(|w| (w, face.advance(w))).collect();
+    wrap(&words, face, room as f32)
+}
+
+/// A long word in pieces of at most `room`, broken behind a separator where there is one in the second half of a piece.
+fn broken(word: &str, face: Face, room: f32) -> Vec<String> {
+    let mut pieces = Vec::new();
+    let mut piece = String::new();
+    for c in word.chars() {
+        if !piece.is_empty() && face.advance(&piece) + face.advance(c.encode_utf8(&mut [0; 4])) > room {
+            let separator = piece.rfind(['/', '-', '_', '.', ',', ':']).map(|at| at + 1);
+            let cut = separator.filter(|at| at * 2 > piece.len()).unwrap_or(piece.len());
+            let rest = piece.split_off(cut);
+            pieces.push(std::mem::replace(&mut piece, rest));
+        }
+        piece.push(c);
+    }
+    pieces.push(piece);
     pieces
 }
 
-/// Capitals and digits only: such a line needs no room below its baseline.
-fn is_capitals(text: &str) -> bool {
-    text.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || " :.+·–-%?!#&".contains(c))
-}
-
-fn block_height(face: Face, px: f32, lines: usize, capitals: bool) -> i32 {
-    let count = to_i32(u32::try_from(lines.max(1)).unwrap_or(u32::MAX));
-    if let Some(font) = face.pixels() {
-        return count * to_i32(font.character_size.height);
+/// Rows above the first baseline, rows below the last one, rows from baseline to baseline.
+fn rows(face: Face, px: f32, text: &str) -> (i32, i32, i32) {
+    match face.pixels() {
+        Some(font) => {
+            let (height, up) = (to_i32(font.character_size.height), to_i32(font.baseline));
+            (up, height - up, height)
+        }
+        None => Reach::of(text).rows(px),
     }
-    let (up, down) = extent(px, capitals);
-    (count - 1) * round(px * LEADING) + up + down
 }
 
-/// How far letters reach above and below their baseline, in whole pixels.
-fn extent(px: f32, capitals: bool) -> (i32, i32) {
-    let whole = |v: f32| round((v * px).ceil());
-    if capitals { (whole(CAP), whole(0.03)) } else { (whole(ASCENT), whole(DESCENT)) }
+fn block_height((up, down, pitch): (i32, i32, i32), lines: usize) -> i32 {
+    up + down + pitch * (i32::try_from(lines).unwrap_or(i32::MAX) - 1).max(0)
 }
 
-fn place(lines: Vec<String>, area: Area, setting: Setting, px: f32) -> Fitted {
-    let capitals = lines.iter().all(|l| is_capitals(l));
-    let height = block_height(setting.face, px, lines.len(), capitals);
+fn place(text: &str, lines: Vec<String>, area: Area, setting: Setting, px: f32) -> Fitted {
+    let (up, down, pitch) = rows(setting.face, px, text);
+    let height = block_height((up, down, pitch), lines.len());
     let top = area.y + if setting.middle { (area.height - height) / 2 } else { 0 };
-    let (up, pitch) = match setting.face.pixels() {
-        Some(font) => (to_i32(font.baseline), to_i32(font.character_size.height)),
-        None => (extent(px, capitals).0, round(px * LEADING)),
-    };
     let mut bounds = Area::default();
     let lines: Vec<Line> = (0..)
         .zip(lines)
@@ -272,6 +318,5 @@ fn place(lines: Vec<String>, area: Area, setting: Setting, px: f32) -> Fitted {
         })
         .collect();
     let px = setting.face.pixels().map_or(px, |f| f.character_size.height as f32);
-    debug_assert!(index(bounds.height) < usize::MAX);
     Fitted { px, lines, bounds }
 }

@@ -10,18 +10,23 @@ pub struct Words(Arc<str>);
 
 impl Words {
     /// The longest line that every layout still shows legibly.
-    pub const LIMIT: usize = 160;
+    pub const LIMIT: usize = 140;
 
     /// Control characters become spaces, runs of blanks one space; longer text is cut at a word and ends in `…`.
     pub fn new(text: &str) -> Self {
+        Self::within(text, Self::LIMIT)
+    }
+
+    /// As [`Self::new`], with at most `limit` characters: for names.
+    pub fn within(text: &str, limit: usize) -> Self {
         let clean: Vec<&str> =
             text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|w| !w.is_empty()).collect();
         let clean = clean.join(" ");
-        if clean.chars().count() <= Self::LIMIT {
+        if clean.chars().count() <= limit {
             return Self(clean.into());
         }
-        let head: String = clean.chars().take(Self::LIMIT - 1).collect();
-        let cut = head.rfind(' ').filter(|at| *at > Self::LIMIT / 2).unwrap_or(head.len());
+        let head: String = clean.chars().take(limit.saturating_sub(1)).collect();
+        let cut = head.rfind(' ').filter(|at| *at > head.len() / 2).unwrap_or(head.len());
         Self(format!("{}…", &head[..cut]).into())
     }
 

@@ -73,10 +73,9 @@ impl GoldenCase {
     }
 
     fn read(files: &BTreeMap<String, Vec<u8>>, manifest: &Manifest, case: usize) -> Result<Self, Fault> {
-        let [_, channels, rows, columns] = manifest.input.shape;
         let metadata = manifest.metadata.as_ref();
         Ok(Self {
-            image: array(files, case, "image", &[channels, rows, columns])?,
+            image: array(files, case, "image", &manifest.input.shape)?,
             metadata: metadata.map(|input| array(files, case, "metadata", &input.shape)).transpose()?,
             expected: array(files, case, "expected", &manifest.output.shape)?,
         })

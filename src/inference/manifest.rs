@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::preprocess::{MetadataField, Neighbours, Recipe};
-use crate::triage::Level;
+use crate::preprocess::{MetadataField, Recipe};
 
 /// A checked manifest.
 #[derive(Clone, Debug, PartialEq)]
@@ -215,7 +214,9 @@ impl Manifest {
         };
         let Document { format, name, version, model, trained_on, intended_use, input, metadata, .. } = document;
         let Document { preprocessing, output, quantisation, metrics, golden, .. } = document;
-        ensure(format == 1, || format!("format = {format}: this version reads format 1"))?;
+        if format != 1 {
+            return Err(format!("format = {format}: this version reads format 1"));
+        }
         let manifest = Self {
             name,
             version,
@@ -231,92 +232,13 @@ impl Manifest {
             metrics,
             golden,
         };
-        manifest.check_words()?;
-        manifest.check_inputs()?;
-        manifest.check_head()?;
+        manifest.check()?;
         Ok(manifest)
-    }
-
-    fn check_words(&self) -> Result<(), String> {
-        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        let name = &self.name;
-        ensure((1..=64).contains(&name.len()) && name.chars().all(plain), || {
-            format!("name = {name:?}: must be 1 to 64 of a-z, 0-9 and hyphen")
-        })?;
-        let version = &self.version;
-        ensure((1..=32).contains(&version.len()) && version.chars().all(|c| c.is_ascii_graphic()), || {
-            format!("version = {version:?}: must be 1 to 32 visible ASCII characters")
-        })?;
-        let model = &self.model;
-        ensure(!model.is_empty() && !model.contains(['/', '\\']) && model != "..", || {
-            format!("model = {model:?}: must be the name of a file in the package's own folder")
-        })
-    }
-
-    fn check_inputs(&self) -> Result<(), String> {
-        let [batch, channels, rows, columns] = self.input.shape;
-        ensure(batch == 1 && matches!(channels, 1 | 3) && rows == columns && (8..=2048).contains(&rows), || {
-            format!("[input] shape = {:?}: must be [1, 1 or 3, size, size] with size 8 to 2048", self.input.shape)
-        })?;
-        ensure(channels == 3 || self.preprocessing.neighbours == Neighbours::None, || {
-            "[preprocessing] neighbours = \"adjacent\" needs 3 channels in [input] shape".to_owned()
-        })?;
-        if let Some(MetadataInput { shape, fields, .. }) = &self.metadata {
-            ensure(!fields.is_empty() && *shape == [1, fields.len()], || {
-                format!("[metadata] shape = {shape:?}: must be [1, {}], the number of fields", fields.len())
-            })?;
-        }
-        let Golden { cases, tolerance } = self.golden;
-        ensure((1..=32).contains(&cases), || format!("[golden] cases = {cases}: must be 1 to 32"))?;
-        ensure(tolerance > 0.0 && tolerance <= 0.25, || {
-            format!("[golden] tolerance = {tolerance}: must be above 0 and at most 0.25, or it proves nothing")
-        })?;
-        self.preprocessing.fault().map_or(Ok(()), Err)
-    }
-
-    fn check_head(&self) -> Result<(), String> {
-        let Output { shape, classes, .. } = &self.output;
-        match &self.head {
-            Head::Classifier(ClassifierPoint { thresholds, gate }) => {
-                ensure(*shape == [1, 7], || format!("[output] shape = {shape:?}: must be [1, 7]"))?;
-                ensure(classes.iter().map(String::as_str).eq(Level::ALL.map(Level::name)), || {
-                    format!("[output] classes = {classes:?}: must be C1 to C7 in this order")
-                })?;
-                for &threshold in thresholds {
-                    fraction("thresholds", threshold)?;
-                }
-                fraction("gate", *gate)
-            }
-            Head::Detector(DetectorPoint { score, nms_iou, finding_score }) => {
-                let rows = 4 + classes.len();
-                ensure(!classes.is_empty(), || "[output] classes = []: name at least one".to_owned())?;
-                ensure(matches!(shape[..], [1, r, n] if r == rows && (1..=1 << 20).contains(&n)), || {
-                    let transposed = matches!(shape[..], [1, _, r] if r == rows);
-                    let hint =
-                        if transposed { " (this is the transposed layout: export without transposing)" } else { "" };
-                    format!(
-                        "[output] shape = {shape:?}: must be [1, {rows}, N], 4 + {} classes by boxes{hint}",
-                        rows - 4
-                    )
-                })?;
-                fraction("score", *score)?;
-                fraction("nms_iou", *nms_iou)?;
-                fraction("finding_score", *finding_score)
-            }
-        }
     }
 }
 
 fn point<T: DeserializeOwned>(table: &toml::Table) -> Result<T, String> {
     table.clone().try_into().map_err(|error: toml::de::Error| format!("[operating_point]: {}", error.message()))
-}
-
-fn fraction(key: &str, value: f32) -> Result<(), String> {
-    ensure(value > 0.0 && value <= 1.0, || format!("[operating_point] {key} = {value}: must be above 0, at most 1"))
-}
-
-fn ensure(holds: bool, otherwise: impl FnOnce() -> String) -> Result<(), String> {
-    if holds { Ok(()) } else { Err(otherwise()) }
 }
 
 fn in_one_line(text: &str, error: &toml::de::Error) -> String {

@@ -8,8 +8,9 @@ use serde::Serialize;
 
 use crate::inference::{GoldenCase, Kind, Manifest, TrustedKeys, digest, files};
 
-/// A verified package.
+/// A verified package; only [`Package::open`] makes one.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Package {
     /// What the network takes, gives and is for.
     pub manifest: Manifest,

@@ -36,6 +36,8 @@ const CHECKS: [Duration; 4] =
     [Duration::from_secs(2), Duration::from_secs(6), Duration::from_secs(20), Duration::from_secs(60)];
 /// A file that was read in vain, or that changes again and again, is waited for twice as long each time, up to this.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// A file that cannot be had, since someone has it open perhaps, is tried again at least this often.
+const LONGEST_REFUSAL: Duration = Duration::from_secs(4);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
@@ -97,6 +99,8 @@ pub(super) struct Tracked {
     content: Option<ContentDigest>,
     /// How often it was read since it was handed on last, and did not suit.
     in_vain: u8,
+    /// How often it could not be had since it was handed on last.
+    pub refusals: u8,
     /// How often it was handed on.
     pub times_handed: u8,
 }
@@ -116,6 +120,7 @@ impl Tracked {
             changed: now,
             content: None,
             in_vain: 0,
+            refusals: 0,
             times_handed: 0,
         }
     }
@@ -183,21 +188,32 @@ impl Tracked {
             Structure::Unknown => !reading.flat_tail && reading.length > 0,
             Structure::Incomplete => false,
         };
-        if is_whole { Some(Finish::Whole) } else { self.refused(now, settings).then_some(Finish::Incomplete) }
-    }
-
-    /// The file could not be had, or was of no use yet. Whether to give it up.
-    pub fn refused(&mut self, now: Duration, settings: &Settings) -> bool {
-        let patience = (self.changed + settings.incomplete).saturating_sub(now);
+        if is_whole {
+            return Some(Finish::Whole);
+        }
+        let patience = self.patience(now, settings);
         self.in_vain = self.in_vain.saturating_add(1);
         self.settle(self.backoff(settings).min(patience), now);
+        patience.is_zero().then_some(Finish::Incomplete)
+    }
+
+    /// The file could not be had. Whether to give it up.
+    pub fn refused(&mut self, now: Duration, settings: &Settings) -> bool {
+        let patience = self.patience(now, settings);
+        self.refusals = self.refusals.saturating_add(1);
+        let wait = settings.settle.saturating_mul(1 << self.refusals.min(8)).min(LONGEST_REFUSAL);
+        self.settle(wait.min(patience), now);
         patience.is_zero()
+    }
+
+    fn patience(&self, now: Duration, settings: &Settings) -> Duration {
+        (self.changed + settings.incomplete).saturating_sub(now)
     }
 
     /// It was handed on, or given up.
     pub fn handed(&mut self, now: Duration) {
         self.times_handed = self.times_handed.saturating_add(1);
-        self.in_vain = 0;
+        (self.in_vain, self.refusals) = (0, 0);
         self.content = None;
         self.hand(0, now);
     }
@@ -228,3 +244,6 @@ impl Tracked {
         settings.settle.saturating_mul(1 << times).min(LONGEST_WAIT.max(settings.settle))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,15 +1,14 @@
 //! What is remembered of the share's folders, and when each is worth a look. Pure.
 //!
 //! The cost is bounded by what changes, not by what lies there. Of 100,000 old files each costs a name in a listing
-//! now and then, a look at its state more rarely still, and 41 bytes of memory. A folder is listed
-//! - at every scan while it is lively (its modification time or its names changed in the last 30 s), but for at most a
-//!   tenth of the time;
-//! - otherwise in its turn, all idle folders together for at most a 400th of the time, since no modification time of a
-//!   network share can be trusted to tell of every new file.
+//! now and then, a look at its state more rarely still, and some 50 bytes of memory. A folder is listed at every scan while
+//! it is lively (its modification time or its names changed in the last 30 s), but for at most a tenth of the time; and
+//! otherwise in its [turn](super::turns).
 
-use super::listing::{Pass, Room, Shared};
+use super::listing::{Pass, Room};
 use super::share::{Kind, Stat};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use super::turns::Turns;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::RandomState;
 use std::path::Path;
 use std::sync::Arc;
@@ -19,15 +18,8 @@ use std::time::Duration;
 pub(super) const LIVELY: Duration = Duration::from_secs(30);
 /// A lively folder is listed for at most one part in so many of the time.
 const LIVELY_SHARE: u32 = 10;
-/// All idle folders together are listed for at most one part in so many of the time.
-pub(super) const IDLE_SHARE: u32 = 400;
-/// An idle folder is left alone for at least this long.
-const IDLE_PAUSE: Duration = Duration::from_secs(5);
 /// Idle folders whose modification time is looked at in one scan.
 const CHECKS_PER_SCAN: usize = 100;
-/// Known files looked at again per second, and at most at once.
-const RECHECKS_PER_SECOND: u128 = 100;
-const RECHECKS_AT_ONCE: usize = 1000;
 
 /// A folder. The root is `ROOT`.
 pub(super) type FolderId = u32;
@@ -85,15 +77,12 @@ pub(super) struct FolderMemory {
 pub(super) struct Folders {
     folders: BTreeMap<FolderId, FolderMemory>,
     next: FolderId,
-    unlisted: BTreeSet<FolderId>,
+    turns: Turns,
     hasher: RandomState,
     max_depth: u8,
     max_folders: usize,
-    /// Idle folders are checked from here on.
-    turn: FolderId,
-    idle_listing_due: Duration,
-    rechecks: usize,
-    rechecks_since: Duration,
+    /// The folders that are not lively are checked from here on.
+    check_from: FolderId,
     pub left_out: u64,
 }
 
@@ -102,14 +91,11 @@ impl Folders {
         let mut folders = Self {
             folders: BTreeMap::new(),
             next: ROOT,
-            unlisted: BTreeSet::new(),
+            turns: Turns::new(),
             hasher: RandomState::new(),
             max_depth,
             max_folders: max_folders.max(1),
-            turn: ROOT,
-            idle_listing_due: Duration::ZERO,
-            rechecks: RECHECKS_AT_ONCE,
-            rechecks_since: Duration::ZERO,
+            check_from: ROOT,
             left_out: 0,
         };
         folders.insert(Arc::from(Path::new("")), 0, None, true);
@@ -132,7 +118,7 @@ impl Folders {
             recheck_from: 0,
         };
         self.folders.insert(self.next, folder);
-        self.unlisted.insert(self.next);
+        self.turns.enter(self.next);
         self.next += 1;
     }
 
@@ -142,54 +128,55 @@ impl Folders {
 
     /// Whether anything changed of late, so that the next scan should come soon.
     pub fn any_lively(&self, now: Duration) -> bool {
-        !self.unlisted.is_empty() || self.folders.values().any(|f| f.is_lively(now))
+        self.turns.unlisted().is_some() || self.folders.values().any(|f| f.is_lively(now))
     }
 
-    /// A folder that was never listed, the latest first: what arrives goes before what lay there.
-    pub fn unlisted(&self) -> Option<(FolderId, &Arc<Path>)> {
-        self.unlisted.last().and_then(|id| Some((*id, &self.folders.get(id)?.path)))
+    /// A folder that was never listed.
+    pub fn unlisted(&self) -> Option<FolderId> {
+        self.turns.unlisted()
     }
 
-    /// A folder cannot be listed now.
-    pub fn refused(&mut self, folder: FolderId, now: Duration) {
-        self.unlisted.remove(&folder);
-        if let Some(folder) = self.folders.get_mut(&folder) {
-            folder.listed.get_or_insert(now);
-        }
+    /// An idle folder whose turn it is to be listed.
+    pub fn idle(&self, now: Duration) -> Option<FolderId> {
+        self.turns.idle(now)
     }
 
     /// The folders whose modification time to ask for in this scan: the root, the lively, and some of the rest in turn.
     pub fn due_for_check(&mut self, now: Duration) -> Vec<FolderId> {
-        let in_turn = self.folders.range(self.turn..).chain(self.folders.range(..self.turn)).map(|(id, _)| *id);
-        let mut some: Vec<FolderId> = in_turn.take(CHECKS_PER_SCAN).collect();
-        self.turn = some.last().map_or(ROOT, |last| last + 1);
+        let in_turn = self.folders.range(self.check_from..).chain(self.folders.range(..self.check_from));
+        let mut due: Vec<FolderId> = in_turn.map(|(id, _)| *id).take(CHECKS_PER_SCAN).collect();
+        self.check_from = due.last().map_or(ROOT, |last| last + 1);
         let always = self.folders.iter().filter(|(id, f)| **id == ROOT || f.is_lively(now)).map(|(id, _)| *id);
-        some.extend(always);
-        some.sort_unstable();
-        some.dedup();
-        some
+        due.extend(always);
+        due.sort_unstable();
+        due.dedup();
+        due.retain(|id| self.folders.get(id).is_some_and(|f| f.listed.is_some()));
+        due
     }
 
     /// Takes the modification time of a folder; whether to list it now.
     pub fn checked(&mut self, folder: FolderId, mtime_ns: i64, now: Duration) -> bool {
-        let idle_listing_due = self.idle_listing_due;
         let Some(folder) = self.folders.get_mut(&folder) else { return false };
-        if folder.mtime_ns.replace(mtime_ns) != Some(mtime_ns) {
+        let before = folder.mtime_ns.replace(mtime_ns);
+        if before != Some(mtime_ns) && !(before.is_none() && folder.is_old) {
             folder.lively_until = now + LIVELY;
         }
         let Some(listed) = folder.listed else { return true };
-        let ago = now.saturating_sub(listed);
-        if folder.is_lively(now) {
-            ago >= folder.took * LIVELY_SHARE
-        } else {
-            ago >= IDLE_PAUSE && now >= idle_listing_due
+        folder.is_lively(now) && now.saturating_sub(listed) >= folder.took * LIVELY_SHARE
+    }
+
+    /// A folder cannot be listed now. It is tried again in its turn.
+    pub fn refused(&mut self, folder: FolderId, now: Duration) {
+        if let Some(memory) = self.folders.get_mut(&folder) {
+            self.turns.listed(folder, memory.listed.replace(now), now);
         }
     }
 
     /// A folder is not there any more. Those inside it will not be there either when their turn comes.
     pub fn gone(&mut self, folder: FolderId) {
-        self.unlisted.remove(&folder);
-        if let Some(parent) = self.folders.remove(&folder).and_then(|gone| gone.parent) {
+        let Some(memory) = self.folders.remove(&folder) else { return };
+        self.turns.leave(folder, memory.listed);
+        if let Some(parent) = memory.parent {
             self.forget(parent);
         }
     }
@@ -223,36 +210,17 @@ impl Folders {
 
     /// Starts a listing.
     pub fn list(&mut self, folder: FolderId, room: Room, now: Duration) -> Option<Pass<'_>> {
-        self.allow_rechecks(now);
         let memory = self.folders.get_mut(&folder)?;
         memory.listing = memory.listing.wrapping_add(1);
-        let is_idle = !memory.is_lively(now);
-        Some(Pass::new(
-            folder,
-            memory,
-            room,
-            now,
-            Shared {
-                hasher: &self.hasher,
-                idle_listing_due: is_idle.then_some(&mut self.idle_listing_due),
-                rechecks: &mut self.rechecks,
-                unlisted: &mut self.unlisted,
-            },
-        ))
-    }
-
-    fn allow_rechecks(&mut self, now: Duration) {
-        let since = now.saturating_sub(self.rechecks_since).as_millis();
-        let more = usize::try_from(since * RECHECKS_PER_SECOND / 1000).unwrap_or(RECHECKS_AT_ONCE);
-        if more > 0 {
-            self.rechecks = self.rechecks.saturating_add(more).min(RECHECKS_AT_ONCE);
-            self.rechecks_since = now;
-        }
+        Some(Pass::new(folder, memory, &self.hasher, &mut self.turns, room, now))
     }
 }
 
 impl FolderMemory {
-    fn is_lively(&self, now: Duration) -> bool {
+    pub fn is_lively(&self, now: Duration) -> bool {
         now < self.lively_until || self.unread > 0
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,9 +1,9 @@
 //! One listing of one folder, entry by entry: what of it is new, and which known files are looked at again. Pure.
 
-use super::folders::{FolderId, FolderMemory, IDLE_SHARE, LIVELY, Memory, Name, NameId};
+use super::folders::{FolderId, FolderMemory, LIVELY, Memory, Name, NameId};
 use super::names;
 use super::share::{Kind, Stat};
-use std::collections::BTreeSet;
+use super::turns::Turns;
 use std::ffi::{OsStr, OsString};
 use std::hash::{BuildHasher, RandomState};
 use std::os::unix::ffi::OsStrExt;
@@ -37,25 +37,18 @@ pub(super) struct Room {
     pub old: usize,
 }
 
-/// What all folders have in common.
-#[derive(Debug)]
-pub(super) struct Shared<'a> {
-    pub hasher: &'a RandomState,
-    /// When idle folders are listed again; only where the listed folder is one.
-    pub idle_listing_due: Option<&'a mut Duration>,
-    /// So many known files may be looked at again.
-    pub rechecks: &'a mut usize,
-    pub unlisted: &'a mut BTreeSet<FolderId>,
-}
-
 /// One listing of one folder, entry by entry.
 #[derive(Debug)]
 pub(super) struct Pass<'a> {
     id: FolderId,
     folder: &'a mut FolderMemory,
+    hasher: &'a RandomState,
+    turns: &'a mut Turns,
     room: Room,
     now: Duration,
-    shared: Shared<'a>,
+    /// So many known files may be looked at again.
+    rechecks: usize,
+    /// Entries that were taken note of, of these files at rest, and of these those that are looked at again.
     seen: usize,
     known: usize,
     rechecked: usize,
@@ -63,14 +56,16 @@ pub(super) struct Pass<'a> {
 }
 
 impl<'a> Pass<'a> {
-    pub const fn new(
+    pub fn new(
         id: FolderId,
         folder: &'a mut FolderMemory,
+        hasher: &'a RandomState,
+        turns: &'a mut Turns,
         room: Room,
         now: Duration,
-        shared: Shared<'a>,
     ) -> Self {
-        Self { id, folder, room, now, shared, seen: 0, known: 0, rechecked: 0, found: Vec::new() }
+        let rechecks = turns.rechecks(now);
+        Self { id, folder, hasher, turns, room, now, rechecks, seen: 0, known: 0, rechecked: 0, found: Vec::new() }
     }
 
     /// Takes one entry.
@@ -79,7 +74,7 @@ impl<'a> Pass<'a> {
             return;
         }
         self.seen += 1;
-        let hash = self.shared.hasher.hash_one(name.as_bytes());
+        let hash = self.hasher.hash_one(name.as_bytes());
         let id = NameId { folder: self.id, hash };
         let listing = self.folder.listing;
         let memory = match self.folder.names.get_mut(&hash) {
@@ -127,7 +122,7 @@ impl<'a> Pass<'a> {
     fn recheck(&mut self, id: NameId, name: &OsStr, stat: Stat, handed: u8) {
         let turn = self.known;
         self.known += 1;
-        if turn >= self.folder.recheck_from && self.rechecked < *self.shared.rechecks {
+        if turn >= self.folder.recheck_from && self.rechecked < self.rechecks {
             self.rechecked += 1;
             self.follow(id, name, true, What::KnownFile(stat, handed));
         }
@@ -143,10 +138,11 @@ impl<'a> Pass<'a> {
     /// Ends the listing, which took so long. `None`: it broke off, and nothing is concluded from what was not named.
     pub fn finish(self, took: Option<Duration>) -> Vec<Found> {
         let folder = self.folder;
+        let was_idle = !folder.is_lively(self.now);
         if self.found.iter().any(|found| !found.is_old) {
             folder.lively_until = self.now + LIVELY;
         }
-        *self.shared.rechecks -= self.rechecked;
+        self.turns.rechecked(self.rechecked);
         folder.recheck_from += self.rechecked;
         if folder.recheck_from >= self.known {
             folder.recheck_from = 0;
@@ -155,11 +151,10 @@ impl<'a> Pass<'a> {
             folder.listing = folder.listing.wrapping_sub(1);
             return self.found;
         };
-        self.shared.unlisted.remove(&self.id);
-        folder.listed = Some(self.now);
+        self.turns.listed(self.id, folder.listed.replace(self.now), self.now);
         folder.took = took;
-        if let Some(due) = self.shared.idle_listing_due {
-            *due = self.now + took * IDLE_SHARE;
+        if was_idle {
+            self.turns.spend(took, self.now);
         }
         if folder.names.len() > self.seen {
             // Two listings must agree that a name is gone: one short listing of a failing share forgets nothing.

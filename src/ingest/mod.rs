@@ -18,9 +18,12 @@ mod names;
 mod outlet;
 mod pulse;
 mod scanner;
+#[cfg(test)]
+mod scripted;
 mod settings;
 mod share;
 mod thread;
+mod turns;
 mod watch;
 
 pub use event::{Arrival, Event, ShareState, Unreadable, Why};

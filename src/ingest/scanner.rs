@@ -39,6 +39,8 @@ pub struct ScanReport {
 const READ_PER_SCAN: usize = 32 << 20;
 /// Folders seen for the first time that are listed in one scan.
 const NEW_FOLDERS_PER_SCAN: usize = 200;
+/// Idle folders listed in one scan, should they cost nothing.
+const IDLE_FOLDERS_PER_SCAN: usize = 100;
 /// So many errors of the kind that a lost share gives are put down to single files before the share counts as lost.
 const DOUBTS_PER_SCAN: u32 = 3;
 /// Pause while the channel is full.
@@ -57,6 +59,7 @@ pub struct Scanner<S> {
     outlet: Outlet,
     pulse: Arc<Pulse>,
     max_file_bytes: u64,
+    lost_pause: Duration,
     state: Option<ShareState>,
     /// Errors of this scan that were put down to single files.
     doubts: u32,
@@ -69,7 +72,8 @@ impl<S: Share> Scanner<S> {
     /// A scanner that has not looked yet.
     ///
     /// `known` tells which files were handed on in an earlier life; `structure` whether bytes end where they say they
-    /// should. `events` is to be bounded, and to be sent to by this scanner only.
+    /// should. `events` is to be bounded, with room for one event at least, and to be sent to by this
+    /// scanner only.
     pub fn new(
         share: S,
         settings: Settings,
@@ -80,6 +84,7 @@ impl<S: Share> Scanner<S> {
         Self {
             share,
             max_file_bytes: settings.max_file_bytes,
+            lost_pause: settings.scan,
             watch: Watch::new(settings, Box::new(known) as Known),
             structure: Box::new(structure),
             outlet: Outlet::new(events),
@@ -117,18 +122,32 @@ impl<S: Share> Scanner<S> {
         self.pulse.set_waiting(self.watch.waiting());
         self.count_losses();
         self.report.held_back = self.outlet.is_full();
-        self.report.pause = if self.report.held_back { HELD_BACK } else { self.watch.pause(clock()) };
+        self.report.pause = if self.state != Some(ShareState::Available) {
+            self.lost_pause
+        } else if self.report.held_back {
+            HELD_BACK
+        } else {
+            self.watch.pause(clock())
+        };
         Ok(self.report)
     }
 
     fn sweep(&mut self, clock: &dyn Fn() -> Duration) -> Result<(), ShareState> {
         self.probe()?;
         for (id, path) in self.watch.folders_to_check(clock()) {
-            self.visit(id, &path, clock)?;
+            if self.check(id, &path, clock)? {
+                self.list(id, &path, clock)?;
+            }
         }
         for _ in 0..NEW_FOLDERS_PER_SCAN {
             let Some((id, path)) = self.watch.unlisted_folder() else { break };
-            self.visit(id, &path, clock)?;
+            if self.check(id, &path, clock)? {
+                self.list(id, &path, clock)?;
+            }
+        }
+        for _ in 0..IDLE_FOLDERS_PER_SCAN {
+            let Some((id, path)) = self.watch.idle_folder(clock()) else { break };
+            self.list(id, &path, clock)?;
         }
         for (id, path) in self.watch.files_to_look_at(clock()) {
             self.look(id, &path, clock)?;
@@ -176,15 +195,15 @@ impl<S: Share> Scanner<S> {
         stat
     }
 
-    fn visit(&mut self, id: FolderId, path: &Path, clock: &dyn Fn() -> Duration) -> Result<(), ShareState> {
+    /// Whether to list the folder.
+    fn check(&mut self, id: FolderId, path: &Path, clock: &dyn Fn() -> Duration) -> Result<bool, ShareState> {
         match self.stat(path) {
-            Ok(stat) => {
-                if !self.watch.folder_checked(id, stat, clock()) {
-                    return Ok(());
-                }
-            }
-            Err(error) => return self.folder_trouble(id, error, clock()),
+            Ok(stat) => Ok(self.watch.folder_checked(id, stat, clock())),
+            Err(error) => self.folder_trouble(id, error, clock()).map(|()| false),
         }
+    }
+
+    fn list(&mut self, id: FolderId, path: &Path, clock: &dyn Fn() -> Duration) -> Result<(), ShareState> {
         let Some(mut pass) = self.watch.list(id, clock()) else { return Ok(()) };
         let pulse = &self.pulse;
         let listed = self.share.list(path, &mut |name, kind| {
@@ -251,12 +270,20 @@ impl<S: Share> Scanner<S> {
     }
 
     fn trouble(&mut self, id: FileId, error: ShareError, now: Duration) -> Result<(), ShareState> {
-        match self.blame(error)? {
-            None => self.watch.gone(id),
-            Some(why) => {
+        let blamed = match error {
+            ShareError::Lost(reason) if self.watch.was_refused(id) => Ok(Some(reason)),
+            error => self.blame(error),
+        };
+        match blamed {
+            Ok(None) => self.watch.gone(id),
+            Ok(Some(why)) => {
                 if let Some(handover) = self.watch.refused(id, now) {
                     self.unreadable(handover, Why::Refused(why));
                 }
+            }
+            Err(lost) => {
+                self.watch.suspect(id);
+                return Err(lost);
             }
         }
         Ok(())
@@ -295,3 +322,6 @@ fn has_flat_tail(bytes: &[u8]) -> bool {
     let tail = &bytes[bytes.len().saturating_sub(TAIL)..];
     tail.first().is_some_and(|first| tail.iter().all(|byte| byte == first))
 }
+
+#[cfg(test)]
+mod tests;

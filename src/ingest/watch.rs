@@ -57,7 +57,7 @@ impl Watch {
 
     pub fn folders_to_check(&mut self, now: Duration) -> Vec<(FolderId, Arc<Path>)> {
         let ids = self.folders.due_for_check(now);
-        ids.into_iter().filter_map(|id| Some((id, Arc::clone(self.folders.path(id)?)))).collect()
+        ids.into_iter().filter_map(|id| self.with_path(id)).collect()
     }
 
     /// Takes a folder's state; whether to list it now.
@@ -71,7 +71,16 @@ impl Watch {
 
     /// A folder seen for the first time, the latest first.
     pub fn unlisted_folder(&self) -> Option<(FolderId, Arc<Path>)> {
-        self.folders.unlisted().map(|(id, path)| (id, Arc::clone(path)))
+        self.with_path(self.folders.unlisted()?)
+    }
+
+    /// An idle folder whose turn it is to be listed.
+    pub fn idle_folder(&self, now: Duration) -> Option<(FolderId, Arc<Path>)> {
+        self.with_path(self.folders.idle(now)?)
+    }
+
+    fn with_path(&self, folder: FolderId) -> Option<(FolderId, Arc<Path>)> {
+        Some((folder, Arc::clone(self.folders.path(folder)?)))
     }
 
     /// A folder cannot be looked into. It is tried again when it is its turn.
@@ -155,6 +164,18 @@ impl Watch {
             return None;
         }
         file.refused(now, &self.settings).then(|| self.hand_on(id, Finish::Incomplete, now)).flatten()
+    }
+
+    /// The share was lost over this file.
+    pub fn suspect(&mut self, id: FileId) {
+        if let Some(file) = self.files.get_mut(&id) {
+            file.refusals = file.refusals.saturating_add(1);
+        }
+    }
+
+    /// The file made trouble before: once more says nothing about the share.
+    pub fn was_refused(&self, id: FileId) -> bool {
+        self.files.get(&id).is_some_and(|file| file.refusals > 0)
     }
 
     /// The next file to read, and its size.

@@ -4,7 +4,8 @@ use rand::{Rng, SeedableRng};
 use rand_distr::{Distribution, Normal};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
-use super::fracture::{Fracture, FractureKind, fragments};
+use super::breaking::fragments;
+use super::fracture::{Fracture, FractureKind};
 use super::geometry::{Frame, Vec3, mix, ramp, v};
 use super::noise::hash;
 use super::soft::{Midline, SoftTissue};
@@ -25,9 +26,9 @@ pub(super) fn stream(seed: u64, purpose: u64) -> Xoshiro256PlusPlus {
 pub(super) struct Anatomy {
     pub bones: Vec<Bone>,
     pub tissue: SoftTissue,
-    /// Centres of C1 to T3 in the world, mm.
-    centres: [Vec3; 10],
-    size: f32,
+    /// Centres of C1 to T3 (of the chest: T4 to T12) in the world, mm.
+    pub centres: Vec<Vec3>,
+    pub size: f32,
 }
 
 /// What differs from patient to patient in the spine.
@@ -174,11 +175,11 @@ impl Anatomy {
             let m = build.measures(&centres, index);
             bones.push(disc(&build, [&frames[index], &frames[index + 1]], &m, rng.random()));
         }
-        for index in 0..10 {
-            bones.push(vertebra(&build, &centres, index, frames[index], fractures, seed));
+        for (index, frame) in frames.iter().enumerate() {
+            bones.push(vertebra(&build, &centres, index, *frame, fractures, seed));
         }
         let tissue = soft_tissue(&mut rng, &build, &centres);
-        Self { bones, tissue, centres, size: k }
+        Self { bones, tissue, centres: centres.to_vec(), size: k }
     }
 
     /// Where the neck's midline is at the height `z` in the world.
@@ -191,12 +192,12 @@ impl Anatomy {
         Midline { at: [mix(a.x, b.x, t), mix(a.y, b.y, t)], height }
     }
 
-    /// Centre of C4's body in the world, mm.
+    /// Centre of C4's body (of the chest: T7's) in the world, mm.
     pub(super) fn centre(&self) -> Vec3 {
         self.centres[3]
     }
 
-    /// Upper end of C1 and lower end of C7 in the world, about, mm.
+    /// Upper end of the first and lower end of the seventh vertebra in the world, about, mm.
     pub(super) fn neck(&self) -> [f32; 2] {
         [self.centres[0].z + 13.0 * self.size, self.centres[6].z - 22.0 * self.size]
     }

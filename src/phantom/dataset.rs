@@ -8,9 +8,11 @@ use std::path::Path;
 use anyhow::Context;
 use rayon::prelude::*;
 
-use super::dicom_writer::{Habits, encode, study_instance_uid};
+use super::dicom_writer::{encode, study_instance_uid};
+use super::habits::Habits;
 use super::noise::hash;
-use super::study::{SliceTruth, Study, StudySpec};
+use super::spec::StudySpec;
+use super::study::{SliceTruth, Study};
 use crate::triage::Level;
 
 /// What to write.
@@ -34,7 +36,8 @@ pub const fn study_seed(dataset_seed: u64, number: u64) -> u64 {
 }
 
 /// Writes `train_images/<StudyInstanceUID>/<n>.dcm`, `train.csv`, `train_bounding_boxes.csv` and `slices.csv`
-/// (which vertebrae each slice shows) under `out`; `done` is told after each slice: studies done, slices done.
+/// (which vertebrae each slice shows) under `out`.
+/// `progress` is told after each slice: number of the study, and how many slices it has.
 ///
 /// # Errors
 /// When the folder cannot be written.
@@ -56,8 +59,10 @@ pub fn write(spec: &DatasetSpec, out: &Path, progress: &(impl Fn(u64, usize) + S
         study.difficulty = spec.difficulty.clone();
         study.matrix = spec.matrix;
         let study = Study::generate(&study);
-        let truths = write_study(&study, out, &|slices| progress(number, slices))?;
         let uid = study_instance_uid(study.seed());
+        let folder = out.join("train_images").join(&uid);
+        let habits = Habits::research(study.seed());
+        let truths = write_series(&study, &habits, &folder, &|| progress(number, study.len()))?;
         let broken = study.truth();
         writeln!(studies, "{uid},{},{}", u8::from(broken.contains(&true)), flags(broken))?;
         for (n, truth) in (1..).zip(&truths) {
@@ -74,19 +79,60 @@ fn flags(levels: [bool; 7]) -> String {
     levels.map(|shown| if shown { "1" } else { "0" }).join(",")
 }
 
-fn write_study(study: &Study, out: &Path, progress: &(impl Fn(usize) + Sync)) -> anyhow::Result<Vec<SliceTruth>> {
-    let folder = out.join("train_images").join(study_instance_uid(study.seed()));
-    fs::create_dir_all(&folder).with_context(|| format!("could not create {}", folder.display()))?;
-    let habits = Habits::research(study);
+/// Writes every slice of a study as `<n>.dcm` into `folder`, on all threads; `progress` is told after each slice.
+/// Gives what the slices show, in their order.
+///
+/// # Errors
+/// When the folder cannot be written.
+pub fn write_series(
+    study: &Study,
+    habits: &Habits,
+    folder: &Path,
+    progress: &(impl Fn() + Sync),
+) -> anyhow::Result<Vec<SliceTruth>> {
+    fs::create_dir_all(folder).with_context(|| format!("could not create {}", folder.display()))?;
     (0..study.len())
         .into_par_iter()
         .map(|index| {
             let slice = study.render(index);
             let path = folder.join(format!("{}.dcm", index + 1));
-            let bytes = encode(study, index, &slice.hounsfield, &habits)?;
+            let bytes = encode(study, index, &slice.hounsfield, habits)?;
             fs::write(&path, bytes).with_context(|| format!("could not write {}", path.display()))?;
-            progress(study.len());
+            progress();
             Ok(slice.truth)
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn the_tables_name_every_file_and_every_box_lies_in_a_fractured_study() {
+        let out = tempfile::tempdir().unwrap();
+        let spec = DatasetSpec { studies: 4, seed: 6, spacing_mm: 6.0..=6.0, difficulty: 0.0..=0.4, matrix: 64 };
+        write(&spec, out.path(), &|_, _| ()).unwrap();
+        let rows = |name: &str| -> Vec<Vec<String>> {
+            let text = fs::read_to_string(out.path().join(name)).unwrap();
+            text.lines().skip(1).map(|line| line.split(',').map(str::to_owned).collect()).collect()
+        };
+        let studies = rows("train.csv");
+        assert_eq!(studies.len(), 4);
+        for row in &studies {
+            assert_eq!(row[1] == "1", row[2..].contains(&"1".to_owned()), "{row:?}");
+        }
+        for row in rows("slices.csv") {
+            let path = out.path().join("train_images").join(&row[0]).join(format!("{}.dcm", row[1]));
+            assert!(path.is_file(), "{}", path.display());
+        }
+        let boxes = rows("train_bounding_boxes.csv");
+        assert!(!boxes.is_empty());
+        for row in boxes {
+            let study = studies.iter().find(|s| s[0] == row[0]).unwrap();
+            assert_eq!(study[1], "1");
+        }
+    }
 }

@@ -12,6 +12,8 @@ mod vertebra;
 
 mod fracture;
 
+mod breaking;
+
 mod surroundings;
 
 mod soft;
@@ -20,13 +22,33 @@ mod anatomy;
 
 mod canvas;
 
+mod chest;
+
+mod spec;
+
+mod scan;
+
 mod study;
+
+mod habits;
+
+mod rle;
+
+mod jpeg_lossless;
 
 pub mod dicom_writer;
 
+pub mod companions;
+
+pub mod console;
+
 pub mod dataset;
 
+#[cfg(test)]
+mod tests;
+
 pub use fracture::{Fracture, FractureKind};
-pub use study::{
-    Direction, FRACTURE_MM2, Fractures, Geometry, RenderedSlice, SHOWN_MM2, SliceTruth, Study, StudySpec, TruthBox,
-};
+pub use habits::{CANARY, Habits, Opening, PaddingTag, Syntax};
+pub use scan::Geometry;
+pub use spec::{Direction, Fractures, Padding, Region, StudySpec};
+pub use study::{FRACTURE_MM2, RenderedSlice, SHOWN_MM2, SliceTruth, Study, TruthBox};

@@ -62,6 +62,8 @@ pub fn parse(message: &Message, topics: &Topics) -> Result<Ack, NotAnAck> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
     use super::super::samples::topics;
     use super::*;
     use crate::store::MessageProperties;

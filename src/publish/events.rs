@@ -208,6 +208,8 @@ pub(super) fn json(payload: &impl serde::Serialize) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
     use super::super::payload::DeviceState;
     use super::super::samples::{at, context, none_suspected, suspected, topics};
     use super::*;
@@ -268,7 +270,13 @@ mod tests {
     fn an_alert_is_confirmed_revised_and_retracted_by_event_id() {
         let early = Assessment { provisional: true, ..suspected(&[Level::C2]) };
         assert_eq!(
-            story(&[early.clone(), early, suspected(&[Level::C2]), suspected(&[Level::C2, Level::C5]), none_suspected()]),
+            story(&[
+                early.clone(),
+                early,
+                suspected(&[Level::C2]),
+                suspected(&[Level::C2, Level::C5]),
+                none_suspected()
+            ]),
             [
                 vec![event("k-1", First, None), event("k-1-alert", First, None)],
                 vec![],

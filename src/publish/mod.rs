@@ -18,6 +18,8 @@ mod trim;
 
 mod events;
 
+mod limits;
+
 mod backoff;
 
 mod outflow;
@@ -25,6 +27,8 @@ mod outflow;
 mod client;
 
 mod ack;
+
+mod driver;
 
 mod publisher;
 
@@ -44,7 +48,7 @@ mod outflow_tests;
 pub use ack::{Ack, NotAnAck};
 pub use cloud_event::{CloudEvent, EventKind, NotAnEvent};
 pub use events::{VerdictContext, tell};
-pub use outflow::Limits;
+pub use limits::Limits;
 pub use payload::{
     AckPayload, BestSlicePayload, CoveragePayload, DeviceState, FindingPayload, GapPayload, HealthPayload, ModelTag,
     NOTICE, PHANTOM_NOTICE, PartPayload, Reason, StageTiming, StatusPayload, Timings, TriagePayload, rfc3339,

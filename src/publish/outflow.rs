@@ -19,46 +19,8 @@ use rand::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
 use super::backoff::{Backoff, step};
+use super::limits::Limits;
 use crate::store::OutboxRow;
-
-/// Limits of delivery.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// How long the broker keeps a verdict, s.
-    pub expiry_secs: u32,
-    /// How long the broker keeps an alert for a subscriber that is away, s.
-    pub alert_expiry_secs: u32,
-    /// Messages that may wait for their acknowledgement at a time.
-    pub in_flight: usize,
-    /// No acknowledgement for so long: the link is dropped and built anew.
-    pub ack_timeout: Duration,
-    /// No connection after so long: the attempt is given up.
-    pub connect_timeout: Duration,
-    /// Refusals after which a message is given up until the next start.
-    pub max_attempts: u32,
-    /// Longest packet in bytes that is ever sent, whatever the broker allows.
-    pub max_packet_bytes: usize,
-    /// First and longest wait before the next attempt to connect.
-    pub reconnect: (Duration, Duration),
-    /// First and longest rest of a message that was refused, or on which the broker hung up.
-    pub rest: (Duration, Duration),
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            expiry_secs: 72 * 3600,
-            alert_expiry_secs: 24 * 3600,
-            in_flight: 8,
-            ack_timeout: Duration::from_secs(10),
-            connect_timeout: Duration::from_secs(10),
-            max_attempts: 8,
-            max_packet_bytes: 8192,
-            reconnect: (Duration::from_millis(250), Duration::from_secs(15)),
-            rest: (Duration::from_secs(1), Duration::from_secs(60)),
-        }
-    }
-}
 
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::outflow::{Command, Event, Limits, Outflow, STATUS_PREFIX};
+use super::limits::Limits;
+use super::outflow::{Command, Event, Outflow, STATUS_PREFIX};
 use crate::store::{MessagePriority, MessageProperties, OutboxMessage, OutboxRow};
 
 const CONNECTED: Event = Event::Connected { max_packet_bytes: None, receive_max: None };
@@ -135,7 +136,10 @@ fn attempts_to_connect_come_less_and_less_often_and_at_once_after_a_link_that_wo
         waits.push(due - now);
         now = due;
     }
-    assert!(waits[0] <= Duration::from_millis(250) && waits[11] > secs(7) && waits.iter().all(|w| *w <= secs(15)), "{waits:?}");
+    assert!(
+        waits[0] <= Duration::from_millis(250) && waits[11] > secs(7) && waits.iter().all(|w| *w <= secs(15)),
+        "{waits:?}"
+    );
     outflow.on(Event::Tick, now);
     outflow.on(CONNECTED, now);
     outflow.on(acknowledged("status-1"), now);
@@ -284,7 +288,8 @@ impl World {
                     Command::Send(row) => self.on_the_wire.push(row.message.event_id),
                     Command::Fetch { .. } | Command::Delete(_) if self.store_fails => events.push(Event::StoreFailed),
                     Command::Fetch { limit, held } => {
-                        let ids: Vec<_> = self.outbox.iter().filter(|id| !held.contains(id)).take(limit).cloned().collect();
+                        let ids: Vec<_> =
+                            self.outbox.iter().filter(|id| !held.contains(id)).take(limit).cloned().collect();
                         events.push(Event::Rows(ids.iter().map(|id| row(id)).collect()));
                     }
                     Command::Delete(id) => {

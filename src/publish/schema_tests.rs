@@ -9,7 +9,9 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::events::{self, VerdictContext, tell};
-use super::payload::{DeviceState, HealthPayload, ModelTag, PartPayload, Reason, StageTiming, StatusPayload, TriagePayload};
+use super::payload::{
+    DeviceState, HealthPayload, ModelTag, PartPayload, Reason, StageTiming, StatusPayload, TriagePayload,
+};
 use super::samples::{at, context, model, none_suspected, suspected, topics};
 use super::{Limits, MAX_PAYLOAD, NOTICE};
 use crate::store::{NextRevision, OutboxMessage, SeriesAssessment, ToldVerdict};
@@ -63,7 +65,8 @@ fn next(revision: u32, previous: Option<&Assessment>, now: &Assessment) -> NextR
 
 fn messages(previous: Option<&Assessment>, now: &Assessment, context: &VerdictContext) -> Vec<OutboxMessage> {
     let revision = if previous.is_some() { 2 } else { 1 };
-    tell(&next(revision, previous, now), &topics(), &Limits::default(), context).map_or_else(Vec::new, |told| told.messages)
+    tell(&next(revision, previous, now), &topics(), &Limits::default(), context)
+        .map_or_else(Vec::new, |told| told.messages)
 }
 
 fn partly() -> Assessment {
@@ -134,7 +137,11 @@ fn device_messages_hold_against_their_schema() {
         check("status", &message.payload);
         assert!(message.retain && message.expiry_secs.is_none());
     }
-    let part = |state: &str, reason: Option<&str>| PartPayload { state: state.into(), for_secs: 3, reason: reason.map(Into::into) };
+    let part = |state: &str, reason: Option<&str>| PartPayload {
+        state: state.into(),
+        for_secs: 3,
+        reason: reason.map(Into::into),
+    };
     let health = HealthPayload {
         at: super::rfc3339(at()),
         share: part("lost", Some("the host is down")),
@@ -189,7 +196,9 @@ fn the_study_keys_schema_form_is_that_of_the_store() {
 fn gaps(most: usize) -> impl Strategy<Value = Vec<Gap>> {
     let gap = (-2000.0..2000.0_f64, 0.1..500.0_f64, 1..5000_u32);
     prop::collection::vec(gap, 0..most).prop_map(|gaps| {
-        gaps.into_iter().map(|(from_mm, extent, missing_slices)| Gap { from_mm, to_mm: from_mm - extent, missing_slices }).collect()
+        gaps.into_iter()
+            .map(|(from_mm, extent, missing_slices)| Gap { from_mm, to_mm: from_mm - extent, missing_slices })
+            .collect()
     })
 }
 

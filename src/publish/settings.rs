@@ -211,6 +211,8 @@ fn read(key: &'static str, path: &Path) -> Result<Vec<u8>, SettingsError> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
     use super::*;
 
     fn url(text: &str) -> Result<BrokerUrl, SettingsError> {

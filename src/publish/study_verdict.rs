@@ -48,6 +48,8 @@ fn weight(assessment: &Assessment) -> (bool, u8, usize, u32) {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
     use super::super::samples::{self, finding};
     use super::*;
     use crate::triage::{Level, Missing};

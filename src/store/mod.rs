@@ -93,3 +93,64 @@ impl Store {
         Ok(value)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use jiff::Timestamp;
+
+    use super::*;
+
+    fn entry(detail: String) -> AuditEntry {
+        AuditEntry {
+            at: Timestamp::UNIX_EPOCH,
+            actor: "a".into(),
+            action: "b".into(),
+            subject: None,
+            detail: Some(detail),
+        }
+    }
+
+    #[test]
+    fn a_full_disk_is_said_and_the_store_works_again_when_there_is_space() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, _) = Store::open(&folder.path().join("s.db"), Timestamp::UNIX_EPOCH).unwrap();
+        let limit = |pages: u32| store.lock().pragma_update(None, "max_page_count", pages).unwrap();
+        limit(1);
+        let error = store.audit(&entry("x".repeat(100_000))).unwrap_err();
+        assert!(matches!(error, StoreError::DiskFull), "{error}");
+        limit(100_000);
+        store.audit(&entry("small".into())).unwrap();
+        assert_eq!(store.audit_trail(9).unwrap().len(), 1, "of the first, nothing is left");
+    }
+
+    #[test]
+    fn a_panic_under_the_lock_leaves_no_open_transaction() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, _) = Store::open(&folder.path().join("s.db"), Timestamp::UNIX_EPOCH).unwrap();
+        let clone = store.clone();
+        let panicked = std::thread::spawn(move || {
+            clone.write(|tx| -> Result<(), StoreError> {
+                tx.execute("INSERT INTO audit (at, actor, action) VALUES (0, 'a', 'b')", [])?;
+                panic!("in the middle");
+            })
+        });
+        assert!(panicked.join().is_err());
+        store.audit(&entry("after".into())).unwrap();
+        assert_eq!(store.audit_trail(9).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn every_commit_is_synced() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, _) = Store::open(&folder.path().join("s.db"), Timestamp::UNIX_EPOCH).unwrap();
+        let pragma = |name: &str| -> String {
+            store
+                .lock()
+                .query_row(&format!("SELECT CAST({name} AS TEXT) FROM pragma_{name}"), [], |row| row.get(0))
+                .unwrap()
+        };
+        assert_eq!((pragma("synchronous").as_str(), pragma("journal_mode").as_str()), ("2", "wal"));
+    }
+}

@@ -139,6 +139,8 @@ fn remove_oldest(path: &Path) {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
     use super::*;
 
     fn at(text: &str) -> Timestamp {

@@ -78,8 +78,18 @@ impl Store {
             let files = purge_files(tx, records_before, retention.max_files, still_there)?;
             Ok(Purged { slices, series, files, verdicts, audit })
         })?;
-        self.lock().execute_batch("PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE);")?;
+        self.give_back()?;
         Ok(purged)
+    }
+
+    /// Returns free pages to the file system. Each step of the statement frees a page, so it is stepped to its end.
+    fn give_back(&self) -> Result<(), StoreError> {
+        let connection = self.lock();
+        let mut vacuum = connection.prepare("PRAGMA incremental_vacuum")?;
+        let mut steps = vacuum.query([])?;
+        while steps.next()?.is_some() {}
+        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        Ok(())
     }
 }
 

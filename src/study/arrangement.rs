@@ -143,3 +143,6 @@ fn by_position(a: &Member, b: &Member) -> Ordering {
 fn same_position(a: &Member, b: &Member) -> bool {
     (a.position - b.position).abs() < SAME_POSITION_MM
 }
+
+#[cfg(test)]
+mod tests;

@@ -29,7 +29,7 @@ pub struct Geometry {
     pub spacing_mm: Option<f64>,
     /// Highest and lowest position along the normal, mm. Absent without a slice.
     pub range_mm: Option<[f64; 2]>,
-    /// By InstanceNumber where the slices have one, by arrival otherwise. Absent where neither tells.
+    /// By InstanceNumber, or by arrival where no slice has one. Absent where that does not tell.
     pub direction: Option<Direction>,
     /// Stretches without slices, from head to foot.
     pub gaps: Vec<Gap>,
@@ -48,13 +48,16 @@ impl Geometry {
         let slices = u32::try_from(volume.len()).unwrap_or(u32::MAX);
         let expected_slices = expected_slices(volume.iter().map(|m| &m.header)).filter(|expected| *expected >= slices);
         let in_gaps = gaps.iter().map(|gap| gap.missing_slices).fold(0, u32::saturating_add);
-        let by_number = || direction(volume.iter().map(|m| m.header.instance_number.map(i64::from)));
-        let by_arrival = || direction(volume.iter().map(|m| Some(i64::from(m.arrival))));
+        let is_numbered = volume.iter().any(|m| m.header.instance_number.is_some());
+        let number = |m: &&Member| match m.header.instance_number {
+            Some(number) => Some(i64::from(number)),
+            None => (!is_numbered).then_some(i64::from(m.arrival)),
+        };
         Self {
             slices,
             spacing_mm: median(&distances),
             range_mm: positions.first().zip(positions.last()).map(|(head, foot)| [*head, *foot]),
-            direction: by_number().or_else(by_arrival),
+            direction: direction(volume.iter().map(number)),
             gaps,
             missing_slices: expected_slices.map_or(0, |expected| expected - slices).max(in_gaps),
             expected_slices,
@@ -135,3 +138,6 @@ fn direction(numbers_from_head: impl Iterator<Item = Option<i64>>) -> Option<Dir
         _ => Some(Direction::FootToHead),
     }
 }
+
+#[cfg(test)]
+mod tests;

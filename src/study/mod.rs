@@ -6,6 +6,8 @@
 mod arrangement;
 mod completeness;
 mod exclusion;
+#[cfg(test)]
+mod fixtures;
 mod geometry;
 mod member;
 mod series;

@@ -110,7 +110,8 @@ impl Series {
         let order_changed = self.rearrange();
         let standing = self.arrangement.standing[index];
         let reading_changed = earlier.is_some() && standing == Standing::Accepted;
-        if order_changed || reading_changed || self.arrangement.order.is_empty() {
+        let has_no_volume_yet = self.arrangement.order.is_empty() && !self.has_ended();
+        if order_changed || reading_changed || has_no_volume_yet {
             self.life.change(now);
         }
         match standing {
@@ -248,3 +249,6 @@ impl Series {
         work
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -130,3 +130,6 @@ impl Studies {
         Some(Closed { series_key, completeness: Completeness::LimitReached, revision: series.revision() })
     }
 }
+
+#[cfg(test)]
+mod tests;

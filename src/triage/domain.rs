@@ -241,6 +241,7 @@ pub enum Priority {
 #[serde(from = "Written")]
 pub struct Assessment {
     /// One of the four.
+    #[serde(flatten)]
     pub verdict: Verdict,
     /// True while slices still arrive: the final assessment confirms or revises it.
     pub provisional: bool,

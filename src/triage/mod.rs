@@ -21,7 +21,7 @@ mod revision;
 
 #[cfg(test)]
 #[allow(clippy::cast_possible_truncation, reason = "a probability fits")]
-mod synthetic;
+pub(crate) mod synthetic;
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test may stop")]
@@ -30,7 +30,6 @@ mod tests;
 pub use assess::{assess, assess_with};
 pub use context::{OperatingPoint, SeriesContext};
 pub use domain::{
-    Assessment, BestSlice, Completeness, Coverage, Evidence, Finding, FractureBox, Gap, Level, Missing, Priority,
-    Verdict,
+    Assessment, BestSlice, Completeness, Coverage, Evidence, Finding, FractureBox, Gap, Level, Missing, Priority, Verdict,
 };
 pub use revision::Revision;

@@ -4,14 +4,15 @@
 
 use std::time::Duration;
 
+use super::partly_analysed::missing_words;
 use crate::display::alarm::{Alarm, BLACK, Pair, WHITE};
-use crate::display::area::Area;
+use crate::display::area::{Area, index};
+use crate::display::report::span;
 use crate::display::scene::Scene;
 use crate::display::spine::{Mark, marks};
-use crate::display::state::Outcome;
-use crate::display::text::{Face, Setting, width};
-use crate::display::{Delivery, DeviceState, Panel, Progress, Screen, StudyReport, Turn};
-use crate::triage::Level;
+use crate::display::state::{Outcome, spoken};
+use crate::display::text::{Face, Setting, width, wrapped};
+use crate::display::{Delivery, DeviceState, Panel, Progress, Screen, StudyReport, Turn, Words};
 
 const ON_BLACK: Pair = Pair { ink: WHITE, paper: BLACK };
 
@@ -30,14 +31,51 @@ pub fn compose(panel: Panel, screen: &Screen<'_>, state: &DeviceState, now: Dura
     if let Some(marks) = levels(screen) {
         spine(&mut scene, area.cut_left(13), marks);
     }
-    let body = area.inset(1, 1);
-    for (line, row) in lines(screen, now).iter().zip(body.rows(3, 0)) {
-        let face = if width(line, Face::Pixel6, 1.0) <= row.width { Face::Pixel6 } else { Face::Pixel5 };
-        let fits = Setting { middle: true, ..Setting::block(face, 1.0) };
-        scene.moving_text(&shortened(line, face, row.width), row, Setting { lines: 1, ..fits }, ON_BLACK);
+    let mut body = area.inset(1, 1);
+    if let Screen::Suspected { report, .. } = screen {
+        let names = report.suspected_levels().iter().map(|l| l.name()).collect::<Vec<_>>().join(" ");
+        largest(&mut scene, &names, body.cut_top(15), ON_BLACK);
     }
+    paged(&mut scene, &lines(screen, now), body, now);
     scene
 }
+
+/// Paragraphs are wrapped; what does not fit at once takes turns page by page, so that nothing is cut off.
+fn paged(scene: &mut Scene, paragraphs: &[String], area: Area, now: Duration) {
+    let pages = |face: Face| paginate(paragraphs, face, area);
+    let (large, small) = (pages(Face::Pixel6), pages(Face::Pixel5));
+    let (face, pages) = if large.len() <= 1 { (Face::Pixel6, large) } else { (Face::Pixel5, small) };
+    let page = usize::try_from(now.as_secs() / PAGE.as_secs()).unwrap_or(0) % pages.len().max(1);
+    let rows = area.rows(i32::try_from(rows_of(face, area)).unwrap_or(1), 0);
+    for (line, row) in pages.get(page).into_iter().flatten().zip(rows) {
+        scene.moving_text(line, row, Setting::line(face, 1.0), ON_BLACK);
+    }
+}
+
+/// How many rows of a face fit.
+fn rows_of(face: Face, area: Area) -> usize {
+    index(area.height / face.height()).max(1)
+}
+
+/// Wrapped paragraphs on as many pages as they need; a paragraph begins on the page where it fits whole.
+fn paginate(paragraphs: &[String], face: Face, area: Area) -> Vec<Vec<String>> {
+    let room = rows_of(face, area);
+    let mut pages: Vec<Vec<String>> = Vec::new();
+    for paragraph in paragraphs {
+        let lines = wrapped(paragraph, face, area.width);
+        for (i, line) in lines.iter().enumerate() {
+            let needed = if i == 0 { lines.len().min(room) } else { 1 };
+            match pages.last_mut() {
+                Some(page) if page.len() + needed <= room => page.push(line.clone()),
+                _ => pages.push(vec![line.clone()]),
+            }
+        }
+    }
+    pages
+}
+
+/// How long a page stands.
+const PAGE: Duration = Duration::from_secs(3);
 
 /// White on black without an alarm; black on white with one, swapped by a flash.
 const fn mono_pair(alarm: Alarm, now: Duration) -> Pair {
@@ -63,18 +101,10 @@ fn main_word(screen: &Screen<'_>) -> &'static str {
 /// In the largest pixel font in which the word fits.
 fn largest(scene: &mut Scene, word: &str, area: Area, pair: Pair) {
     let faces = [Face::Pixel10, Face::Pixel9, Face::Pixel7, Face::Pixel6];
-    let face = faces.into_iter().find(|f| width(word, *f, 1.0) <= area.width).unwrap_or(Face::Pixel5);
+    let fits =
+        |f: &Face| width(word, *f, 1.0) <= area.width && rows_of(*f, area) * index(f.height()) <= index(area.height);
+    let face = faces.into_iter().find(fits).unwrap_or(Face::Pixel5);
     scene.text(word, area, Setting::line(face, 1.0).centred(), pair);
-}
-
-/// A text that is too long for its line ends in two dots; the whole of it is in the log and on the wire.
-fn shortened(line: &str, face: Face, room: i32) -> String {
-    if width(line, face, 1.0) <= room {
-        return line.to_owned();
-    }
-    let mut short: String = line.to_owned();
-    while width(&short, face, 1.0) + width("..", face, 1.0) > room && short.pop().is_some() {}
-    format!("{}..", short.trim_end())
 }
 
 fn levels(screen: &Screen<'_>) -> Option<[Mark; 7]> {
@@ -122,7 +152,7 @@ fn lamps(scene: &mut Scene, area: Area, alarm: Alarm, colour: embedded_graphics:
 fn strip(scene: &mut Scene, mut area: Area, state: &DeviceState, now: Duration) {
     let mark = area.cut_left(8);
     let step = i32::try_from(now.as_secs() % 4).unwrap_or(0);
-    let (dx, dy) = [(0, 0), (4, 0), (4, 4), (0, 4)][crate::display::area::index(step)];
+    let (dx, dy) = [(0, 0), (4, 0), (4, 4), (0, 4)][index(step)];
     scene.fill(Area::new(mark.x + dx, mark.y + 1 + dy, 3, 3), WHITE);
     let clock = state.clock(now).map_or("--:--".to_owned(), |t| format!("{:02}:{:02}", t.hour(), t.minute()));
     let setting = Setting::line(Face::Pixel5, 1.0);
@@ -139,79 +169,55 @@ fn strip(scene: &mut Scene, mut area: Area, state: &DeviceState, now: Duration) 
 }
 
 fn lines(screen: &Screen<'_>, now: Duration) -> Vec<String> {
-    let two = |a: &str, b: &str| vec![a.to_owned(), b.to_owned()];
+    let three = |a: String, b: &str, c: &str| vec![a, b.to_owned(), c.to_owned()];
     match *screen {
         Screen::Suspected { report, turn } => alert_lines(report, turn, now),
-        Screen::StartupFailed { reason } => reason_lines(reason.as_str(), "call service"),
+        Screen::StartupFailed { reason } => vec![reason.as_str().to_owned(), "call service".to_owned()],
         Screen::Stale { silent_for } => {
-            let mut lines = two("No news for", "Read every study");
-            lines[0] = format!("No news for {}", crate::display::report::span(silent_for));
-            lines
+            three(format!("no news for {}", span(silent_for)), "read every study", "call service")
         }
-        Screen::Degraded { faults } => {
-            faults.first().map_or(Vec::new(), |f| reason_lines(&f.meaning(), "read every study"))
-        }
+        Screen::Degraded { faults } => faults.first().map_or(Vec::new(), |f| vec![f.meaning(), f.action().to_owned()]),
         Screen::NotAnalysed { report, why, .. } => {
-            let mut lines = reason_lines(why, "read the study");
-            lines.insert(0, report.study.words());
-            lines.truncate(3);
-            lines
+            vec![format!("{}: {}", report.study.words(), Words::new(why).as_str()), "READ THE STUDY".to_owned()]
         }
         Screen::PartlyAnalysed { report, .. } => {
-            let missing = super::partly_analysed::missing_words(&report.assessment.missing);
-            vec![report.study.words(), missing, "read the study".to_owned()]
+            three(report.study.words(), &missing_words(&report.assessment.missing), "READ THE STUDY")
         }
         Screen::Updating { what, percent } => {
-            vec![
-                what.as_str().to_owned(),
-                percent.map_or(String::new(), |p| format!("{p} %")),
-                "does not analyse".to_owned(),
-            ]
+            let percent = percent.map_or(String::new(), |p| format!("{p} %"));
+            three(what.as_str().to_owned(), &percent, "does not analyse")
         }
-        Screen::Starting { steps } => steps
-            .iter()
-            .find(|s| s.outcome != Outcome::Passed)
-            .map_or(Vec::new(), |s| two(s.name.as_str(), "not analysing yet")),
+        Screen::Starting { steps } => {
+            let step = steps.iter().find(|s| s.outcome != Outcome::Passed);
+            step.map_or(Vec::new(), |s| vec![s.name.as_str().to_owned(), "not analysing yet".to_owned()])
+        }
         Screen::Receiving { progress, .. } => progress_lines(progress),
-        Screen::NoneSuspected { report } => {
-            vec![report.study.words(), "not a clearance".to_owned(), "READ THE STUDY".to_owned()]
-        }
+        Screen::NoneSuspected { report } => three(report.study.words(), "not a clearance", "READ THE STUDY"),
         Screen::Idle { recent } => {
-            let last = recent.first().map_or("no study yet".to_owned(), |r| {
-                format!("{} {}", crate::display::state::spoken(&r.assessment.verdict), r.study.words())
-            });
-            vec![last, "no alert is not".to_owned(), "no fracture".to_owned()]
+            let last = |r: &StudyReport| format!("{} {}", r.study.words(), spoken(&r.assessment.verdict));
+            three(recent.first().map_or("no study yet".to_owned(), last), "no alert does not", "mean no fracture")
         }
     }
 }
 
 fn alert_lines(report: &StudyReport, turn: Turn, now: Duration) -> Vec<String> {
-    let names: Vec<&str> = report.suspected_levels().iter().map(|l: &Level| l.name()).collect();
     let seen = match &report.acknowledged {
-        Some(seen) => format!("seen: {}", seen.by.as_str()),
+        Some(seen) => format!("seen by {}", seen.by.as_str()),
         None => format!("NOT SEEN {}", report.since.words(now)),
     };
-    let certainty = if report.assessment.provisional { "provis." } else { "confirmed" };
-    let sent = if matches!(report.delivery, Delivery::Sent) { "sent" } else { "NOT SENT" };
-    let turn = turn.words().map_or(String::new(), |t| format!("{t} "));
-    vec![names.join(" "), seen, format!("{turn}{certainty} {sent}")]
+    let certainty = if report.assessment.provisional { "provisional" } else { "confirmed" };
+    let sent = match report.delivery {
+        Delivery::Sent => "sent",
+        Delivery::Queued => "not sent",
+        Delivery::Refused => "refused",
+        Delivery::ScreenOnly => "here only",
+    };
+    let mut lines = vec![seen, format!("{certainty} {sent}")];
+    lines.extend(turn.words());
+    lines
 }
 
 fn progress_lines(progress: &Progress) -> Vec<String> {
     let count = progress.expected.map_or(progress.received.to_string(), |e| format!("{}/{e}", progress.received));
     vec![progress.study.words(), format!("{count} slices"), "no result yet".to_owned()]
-}
-
-/// A reason over two lines, then what to do.
-fn reason_lines(reason: &str, action: &str) -> Vec<String> {
-    let mut first = String::new();
-    let mut second = String::new();
-    for word in reason.split(' ') {
-        let line = if second.is_empty() && first.len() + word.len() < 19 { &mut first } else { &mut second };
-        if !line.is_empty() {
-            line.push(' ');
-        }
-        line.push_str(word);
-    }
-    vec![first, second, action.to_owned()]
 }

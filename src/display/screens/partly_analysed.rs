@@ -1,23 +1,19 @@
 //! "Partly analysed": what is missing, and what to do.
 
-use crate::display::alarm::Alarm;
-use crate::display::chrome::{ON_NIGHT, Sheet};
+use crate::display::chrome::Sheet;
 use crate::display::icon::Icon;
 use crate::display::spine::{self, marks};
-use crate::display::text::{Face, Setting};
 use crate::display::{StudyReport, Turn};
 use crate::triage::{Level, Missing};
 
 /// Lays the screen out.
-pub fn lay_out(sheet: &mut Sheet<'_>, report: &StudyReport, turn: Turn, alarm: Alarm) {
-    sheet.banner("PARTLY ANALYSED", alarm, Some(Icon::Half));
-    let column = sheet.body.cut_left(sheet.body.height * 3 / 5);
+pub fn lay_out(sheet: &mut Sheet<'_>, report: &StudyReport, turn: Turn) {
+    sheet.banner("PARTLY ANALYSED", Icon::Half);
+    let column = sheet.spine_column();
     spine::draw(&mut sheet.scene, column, marks(&report.assessment.coverage.levels_seen, &[], true));
-    sheet.body.cut_left(sheet.px(10.0));
     super::study_line(sheet, report, turn);
-    super::action_card(sheet, "Read the study as usual. Send what is missing again.", 48.0);
-    let setting = Setting::block(Face::Medium, 22.0 * sheet.unit).middle();
-    sheet.scene.text(&missing_words(&report.assessment.missing), sheet.body, setting, ON_NIGHT);
+    super::action_card(sheet, "Read the study. Send the rest again.");
+    super::reason(sheet, &missing_words(&report.assessment.missing));
 }
 
 /// What is missing, in sentences.

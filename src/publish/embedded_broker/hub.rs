@@ -259,3 +259,161 @@ fn publish_of(will: LastWill) -> Publish {
 fn lower(a: QoS, b: QoS) -> QoS {
     if (a as u8) < (b as u8) { a } else { b }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    fn secs(n: u64) -> Duration {
+        Duration::from_secs(n)
+    }
+
+    /// Connects a client that subscribes to everything; its packets.
+    fn client(hub: &mut Hub, name: &str, number: u64, opening: impl FnOnce(&mut Opening)) -> mpsc::Receiver<Packet> {
+        let (packets, receiver) = mpsc::channel(100);
+        let outlet = Outlet { number, packets };
+        let mut wish = Opening { clean: false, expiry: secs(60), receive_max: 10, will: None, outlet };
+        opening(&mut wish);
+        hub.open(name, wish, secs(0));
+        hub.subscribe(name, vec![SubscribeFilter::new("#", QoS::AtLeastOnce)], secs(0));
+        receiver
+    }
+
+    fn message(topic: &str, retain: bool, expiry: Option<u32>) -> Publish {
+        let properties = PublishProperties {
+            message_expiry_interval: expiry,
+            user_properties: vec![("id".into(), topic.into())],
+            content_type: Some("application/json".into()),
+            ..PublishProperties::default()
+        };
+        Publish { retain, ..Publish::new(topic, QoS::AtLeastOnce, "x", Some(properties)) }
+    }
+
+    fn drain(packets: &mut mpsc::Receiver<Packet>) -> Vec<Publish> {
+        std::iter::from_fn(|| packets.try_recv().ok())
+            .map(|packet| match packet {
+                Packet::Publish(publish) => publish,
+                other => panic!("{other:?}"),
+            })
+            .collect()
+    }
+
+    fn expiries(packets: &mut mpsc::Receiver<Packet>) -> Vec<Option<u32>> {
+        drain(packets).iter().map(|p| p.properties.as_ref().unwrap().message_expiry_interval).collect()
+    }
+
+    #[test]
+    fn properties_arrive_as_they_were_sent() {
+        let mut hub = Hub::default();
+        let mut packets = client(&mut hub, "c", 1, |_| {});
+        hub.publish(message("t", false, Some(60)), secs(1));
+        let [arrived] = &drain(&mut packets)[..] else { panic!("one") };
+        assert_eq!(arrived.properties, message("t", false, Some(60)).properties);
+        assert!(arrived.pkid > 0 && !arrived.retain);
+    }
+
+    #[test]
+    fn a_retained_message_counts_its_expiry_down_and_then_is_gone() {
+        let mut hub = Hub::default();
+        hub.publish(message("t", true, Some(60)), secs(0));
+        hub.publish(message("old", true, Some(60)), secs(0));
+        hub.publish(Publish { payload: "".into(), ..message("old", true, None) }, secs(0));
+        let mut early = client(&mut hub, "early", 1, |_| {});
+        assert_eq!(expiries(&mut early), [Some(60)], "the empty one has removed `old`");
+        hub.subscribe("early", vec![SubscribeFilter::new("#", QoS::AtLeastOnce)], secs(45));
+        assert_eq!(expiries(&mut early), [Some(15)]);
+        hub.subscribe("early", vec![SubscribeFilter::new("#", QoS::AtLeastOnce)], secs(60));
+        assert!(drain(&mut early).is_empty());
+    }
+
+    #[test]
+    fn what_came_while_a_client_was_away_arrives_later_unless_it_expired() {
+        let mut hub = Hub::default();
+        let packets = client(&mut hub, "c", 1, |_| {});
+        hub.close("c", 1, true, secs(10));
+        drop(packets);
+        hub.publish(message("short", false, Some(5)), secs(20));
+        hub.publish(message("long", false, Some(50)), secs(20));
+        hub.publish(Publish { qos: QoS::AtMostOnce, ..message("once", false, None) }, secs(20));
+        let (sender, mut packets) = mpsc::channel(10);
+        let outlet = Outlet { number: 2, packets: sender };
+        let wish = Opening { clean: false, expiry: secs(60), receive_max: 10, will: None, outlet };
+        assert!(hub.open("c", wish, secs(30)), "the session was kept");
+        hub.pump("c", secs(30));
+        assert_eq!(expiries(&mut packets), [Some(40)]);
+    }
+
+    #[test]
+    fn a_session_ends_with_its_expiry() {
+        let mut hub = Hub::default();
+        let _packets = client(&mut hub, "c", 1, |_| {});
+        hub.close("c", 1, true, secs(10));
+        hub.tick(secs(69));
+        assert!(hub.sessions.contains_key("c"));
+        hub.tick(secs(70));
+        assert!(!hub.sessions.contains_key("c"));
+    }
+
+    #[test]
+    fn what_was_not_acknowledged_comes_again_and_never_more_at_a_time_than_the_client_wants() {
+        let mut hub = Hub::default();
+        let mut packets = client(&mut hub, "c", 1, |opening| opening.receive_max = 2);
+        (0..5).for_each(|n| hub.publish(message(&format!("t/{n}"), false, None), secs(1)));
+        let first = drain(&mut packets);
+        assert_eq!(first.len(), 2);
+        hub.acknowledged("c", first[0].pkid, secs(1));
+        let second = drain(&mut packets);
+        assert_eq!(second.len(), 1);
+        assert_ne!(second[0].pkid, first[1].pkid);
+        hub.close("c", 1, false, secs(2));
+        let (sender, mut packets) = mpsc::channel(10);
+        let outlet = Outlet { number: 2, packets: sender };
+        hub.open("c", Opening { clean: false, expiry: secs(60), receive_max: 10, will: None, outlet }, secs(3));
+        hub.pump("c", secs(3));
+        let topics: Vec<_> = drain(&mut packets).iter().map(|p| String::from_utf8(p.topic.to_vec()).unwrap()).collect();
+        assert_eq!(topics, ["t/1", "t/2", "t/3", "t/4"]);
+    }
+
+    #[test]
+    fn a_will_is_published_after_its_delay_unless_the_client_returns_or_said_farewell() {
+        for (farewell, returns, published) in [(false, false, true), (true, false, false), (false, true, false)] {
+            let mut hub = Hub::default();
+            let mut watcher = client(&mut hub, "watcher", 1, |_| {});
+            let will = LastWill::new("status", "offline", QoS::AtLeastOnce, true, None);
+            let properties = rumqttc::mqttbytes::v5::LastWillProperties {
+                delay_interval: Some(5),
+                payload_format_indicator: None,
+                message_expiry_interval: None,
+                content_type: None,
+                response_topic: None,
+                correlation_data: None,
+                user_properties: vec![("id".into(), "w".into())],
+            };
+            let will = LastWill { properties: Some(properties), ..will };
+            let _device = client(&mut hub, "device", 2, |opening| opening.will = Some(will));
+            hub.close("device", 2, farewell, secs(10));
+            hub.tick(secs(14));
+            assert!(drain(&mut watcher).is_empty(), "not yet");
+            let _again = returns.then(|| client(&mut hub, "device", 3, |_| {}));
+            hub.tick(secs(15));
+            let arrived = drain(&mut watcher);
+            assert_eq!(arrived.len(), usize::from(published));
+            let user = arrived.first().map(|p| p.properties.as_ref().unwrap().user_properties.clone());
+            assert_eq!(user, published.then(|| vec![("id".to_owned(), "w".to_owned())]));
+            assert_eq!(hub.retained.len(), usize::from(published));
+        }
+    }
+
+    #[test]
+    fn a_second_connection_of_a_client_ends_the_first_and_its_end_changes_nothing() {
+        let mut hub = Hub::default();
+        let mut first = client(&mut hub, "c", 1, |_| {});
+        let mut second = client(&mut hub, "c", 2, |_| {});
+        assert!(matches!(first.try_recv(), Err(mpsc::error::TryRecvError::Disconnected)));
+        hub.close("c", 1, false, secs(1));
+        hub.publish(message("t", false, None), secs(2));
+        assert_eq!(drain(&mut second).len(), 1);
+    }
+}

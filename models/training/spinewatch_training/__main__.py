@@ -1,0 +1,48 @@
+"""`python -m spinewatch_training train|package|evidence ...`; `--help` says more."""
+
+import argparse
+from pathlib import Path
+
+from . import evidence, export, package, settings, train
+from .settings import Settings
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser("spinewatch_training", description=__doc__)
+    parser.add_argument("--data", type=Path, help="folder in the RSNA layout, in place of the TOML's [data] folder")
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    for verb, words in (
+        ("train", "train, or go on with, the run that a TOML describes"),
+        ("package", "export the run's best weights, quantise them and write the package"),
+    ):
+        verbs.add_parser(verb, help=words).add_argument("config", type=Path)
+    both = verbs.add_parser("evidence", help="both packages over the held-out studies, one CSV line per slice")
+    both.add_argument("classifier", type=Path)
+    both.add_argument("detector", type=Path)
+    both.add_argument("csv", type=Path)
+    given = parser.parse_args()
+    if given.verb == "train":
+        print(train.train(settings.load(given.config, given.data)))
+    elif given.verb == "package":
+        print(make_package(settings.load(given.config, given.data)))
+    else:
+        evidence.write(settings.load(given.classifier, given.data), settings.load(given.detector, given.data), given.csv)
+
+
+def make_package(run: Settings) -> Path:
+    """Float32, int8, figures of both, folder. Unsigned: `spinewatch models sign` comes after."""
+    work = train.task(run)
+    single, integer = run.output / "float32.onnx", run.output / "int8.onnx"
+    export.to_onnx(work, run.output / "best.pt", single)
+    float_layers = export.quantise(work, single, integer)
+    figures = work.figures(export.outputs(work, integer, work.validation), work.validation)
+    before = work.figures(export.outputs(work, single, work.validation), work.validation)
+    figures[f"float32_{work.figure}"] = before[work.figure]
+    if run.is_classifier:
+        informed = work.figures(export.outputs(work, integer, work.validation, known=True), work.validation)
+        figures["macro_f1_with_slice_ratio"] = informed["macro_f1"]
+    return package.write(work, integer, float_layers, figures)
+
+
+if __name__ == "__main__":
+    main()

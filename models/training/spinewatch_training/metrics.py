@@ -1,0 +1,79 @@
+"""Figures per slice and per box. NumPy in, plain numbers out."""
+
+import numpy as np
+
+NMS_IOU = 0.5
+LEAST_SCORE = 0.01
+
+
+def classifier_figures(probabilities: np.ndarray, visible: np.ndarray, threshold: float = 0.5) -> dict[str, float]:
+    """Macro F1 over C1 to C7 in all slices; exact match ratio in all slices, and in those that show a vertebra."""
+    shown, true = probabilities >= threshold, visible > 0
+    hit, said, there = (shown & true).sum(0), shown.sum(0), true.sum(0)
+    f1 = 2 * hit / np.maximum(said + there, 1)
+    exact, any_level = (shown == true).all(1), true.any(1)
+    return {
+        "macro_f1": float(f1.mean()),
+        **{f"f1_c{i + 1}": float(v) for i, v in enumerate(f1)},
+        "exact_match": float(exact.mean()),
+        "exact_match_with_vertebra": float(exact[any_level].mean()) if any_level.any() else 0.0,
+        "coverage_error": _coverage_error(probabilities[any_level], true[any_level]),
+    }
+
+
+def _coverage_error(probabilities: np.ndarray, true: np.ndarray) -> float:
+    """How far down the ranking one must go to cover all true labels."""
+    if not len(true):
+        return 0.0
+    lowest_true = np.where(true, probabilities, np.inf).min(1)
+    return float((probabilities >= lowest_true[:, None]).sum(1).mean())
+
+
+def pairwise_iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Boxes m x 4 and k x 4 -> m x k."""
+    low, high = np.maximum(a[:, None, :2], b[None, :, :2]), np.minimum(a[:, None, 2:], b[None, :, 2:])
+    shared = (high - low).clip(0).prod(2)
+    area = (a[:, 2:] - a[:, :2]).prod(1)[:, None] + (b[:, 2:] - b[:, :2]).prod(1)[None]
+    return shared / np.maximum(area - shared, 1e-9)
+
+
+def boxes_of_output(output: np.ndarray, least_score: float = LEAST_SCORE) -> np.ndarray:
+    """One image's output, 5 x A (cx cy w h score) -> m x 5 (x1 y1 x2 y2 score) after non-maximum suppression, best first."""
+    output = output.T[output[4] >= least_score]
+    output = output[np.argsort(-output[:, 4], kind="stable")][:100]
+    centre, size = output[:, :2], output[:, 2:4]
+    boxes = np.concatenate([centre - size / 2, centre + size / 2, output[:, 4:]], 1)
+    kept: list[int] = []
+    overlap = pairwise_iou(boxes[:, :4], boxes[:, :4])
+    for i in range(len(boxes)):
+        if all(overlap[i, k] <= NMS_IOU for k in kept):
+            kept.append(i)
+    return boxes[kept]
+
+
+def detector_figures(found: list[np.ndarray], true: list[np.ndarray]) -> dict[str, float]:
+    """Average precision over all images, at an IoU of 0.5 and as the mean over 0.5 to 0.95; 101 recall points as COCO has it."""
+    precision = [average_precision(found, true, t) for t in np.arange(0.5, 0.96, 0.05)]
+    return {"map50": precision[0], "map50_95": float(np.mean(precision))}
+
+
+def average_precision(found: list[np.ndarray], true: list[np.ndarray], threshold: float) -> float:
+    """Each true box is met once, by the best-scored box that overlaps it enough."""
+    scored, total = [], sum(len(t) for t in true)
+    for boxes, truth in zip(found, true):
+        free = np.ones(len(truth), bool)
+        overlap = pairwise_iou(boxes[:, :4], truth)
+        for i in np.argsort(-boxes[:, 4], kind="stable"):
+            candidates = np.where(free, overlap[i], -1) if len(truth) else np.array([-1.0])
+            best = int(candidates.argmax())
+            hit = candidates[best] >= threshold
+            if hit:
+                free[best] = False
+            scored.append((boxes[i, 4], hit))
+    if not total or not scored:
+        return 0.0
+    hits = np.array([hit for _, hit in sorted(scored, key=lambda entry: -entry[0])], float)
+    recall, precision = hits.cumsum() / total, hits.cumsum() / np.arange(1, len(hits) + 1)
+    precision = np.maximum.accumulate(precision[::-1])[::-1]
+    at = np.searchsorted(recall, np.linspace(0, 1, 101))
+    return float(np.where(at < len(precision), precision[at.clip(max=len(precision) - 1)], 0).mean())

@@ -1,0 +1,128 @@
+"""One TOML file per run -> checked settings. Unknown keys are errors."""
+
+import dataclasses
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+KINDS = ("vertebra-classifier", "fracture-detector")
+NEIGHBOURS = ("none", "adjacent")
+
+
+@dataclass(frozen=True)
+class Data:
+    """Where the slices come from. `validation_share` of the studies, chosen by a hash of their UID, is never trained on."""
+
+    folder: Path
+    cache: Path
+    validation_share: float = 0.125
+    description: str = "not described"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """From Hounsfield units to the network's input; the package carries it to the device."""
+
+    size: int
+    window_center_hu: float = 400.0
+    window_width_hu: float = 1800.0
+    neighbours: str = "none"
+    mean: float = 0.5
+    std: float = 0.25
+
+
+@dataclass(frozen=True)
+class Training:
+    """The run ends after `epochs` or after `minutes` of wall time, whichever comes first; the learning rate follows."""
+
+    epochs: int
+    minutes: float
+    batch: int
+    learning_rate: float
+    weight_decay: float = 0.01
+    average_decay: float = 0.998
+    slices_per_epoch: int = 1_000_000
+    """At most so many, drawn anew for every epoch: neighbouring slices are nearly alike."""
+    evaluation_slices: int = 1000
+    """At most so many held-out slices are looked at after an epoch, by the detector those with boxes first; the package's
+    figures are of all."""
+    negatives_per_positive: float = 2.0
+    ratio_known_share: float = 0.3
+    seed: int = 1
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Largest change of each kind; 0 switches it off."""
+
+    shift: float = 0.06
+    scale: float = 0.12
+    rotation_degrees: float = 8.0
+    flip: bool = True
+    brightness: float = 0.06
+    contrast: float = 0.15
+    noise: float = 0.03
+    blur: float = 0.7
+    lone_slice_share: float = 0.1
+
+
+@dataclass(frozen=True)
+class Export:
+    """What is written into the package beside the network."""
+
+    package: Path
+    version: str
+    intended_use: str
+    limits: str
+    calibration_slices: int = 256
+    golden_cases: int = 4
+    golden_tolerance: float = 0.03
+    operating_point: dict = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A whole run."""
+
+    name: str
+    kind: str
+    output: Path
+    data: Data
+    recipe: Recipe
+    net: dict
+    training: Training
+    augmentation: Augmentation
+    export: Export
+
+    @property
+    def is_classifier(self) -> bool:
+        return self.kind == "vertebra-classifier"
+
+
+SECTIONS = {"data": Data, "recipe": Recipe, "training": Training, "augmentation": Augmentation, "export": Export}
+
+
+def load(path: Path, folder: Path | None = None) -> Settings:
+    """Reads a run's TOML. Relative paths count from the current folder; `folder` replaces `[data] folder`."""
+    table = tomllib.loads(path.read_text())
+    if folder is not None:
+        table.setdefault("data", {})["folder"] = str(folder)
+    sections = {name: _section(kind, table.pop(name, {}), f"{path}: [{name}]") for name, kind in SECTIONS.items()}
+    net = {key: tuple(v) if isinstance(v, list) else v for key, v in table.pop("net", {}).items()}
+    settings = _section(Settings, {**table, **sections, "net": net}, str(path))
+    if settings.kind not in KINDS:
+        raise ValueError(f"{path}: kind = {settings.kind!r}: must be one of {', '.join(KINDS)}")
+    if settings.recipe.neighbours not in NEIGHBOURS:
+        raise ValueError(f"{path}: neighbours = {settings.recipe.neighbours!r}: must be one of {', '.join(NEIGHBOURS)}")
+    return settings
+
+
+def _section(kind: type, values: dict, where: str):
+    fields = {f.name: f for f in dataclasses.fields(kind)}
+    if unknown := sorted(set(values) - set(fields)):
+        raise ValueError(f"{where}: unknown key {unknown[0]!r}; allowed: {', '.join(fields)}")
+    absent = object()
+    required = [n for n, f in fields.items() if f.default is f.default_factory is dataclasses.MISSING]
+    if missing := [n for n in required if values.get(n, absent) is absent]:
+        raise ValueError(f"{where}: {missing[0]!r} is missing")
+    return kind(**{n: Path(v) if fields[n].type is Path else v for n, v in values.items()})

@@ -1,0 +1,78 @@
+import pytest
+import torch
+
+from spinewatch_training import losses
+from spinewatch_training.nets import FractureDetector
+
+
+def box(*values):
+    return torch.tensor(values, dtype=torch.float32)
+
+
+def test_overlap_of_known_boxes():
+    assert losses.iou(box(0, 0, 2, 2), box(1, 0, 3, 2)).item() == pytest.approx(1 / 3)
+    assert losses.iou(box(0, 0, 1, 1), box(2, 2, 3, 3)).item() == 0
+    # same aspect: IoU less (distance of centres / diagonal of the span) squared
+    assert losses.complete_iou(box(0, 0, 2, 2), box(1, 0, 3, 2)).item() == pytest.approx(1 / 3 - 1 / 13, abs=1e-5)
+    assert losses.complete_iou(box(0, 0, 4, 2), box(0, 0, 4, 2)).item() == pytest.approx(1, abs=1e-5)
+    assert losses.complete_iou(box(0, 0, 4, 1), box(0, 0, 1, 4)) < losses.iou(box(0, 0, 4, 1), box(0, 0, 1, 4))
+
+
+def test_an_anchor_learns_only_a_box_that_it_lies_in_and_the_best_learns_its_overlap():
+    net = FractureDetector(64, (8, 8, 16, 16, 32), (1, 1))
+    boxes = torch.stack([box(8, 8, 40, 40), box(44, 44, 60, 60)])
+    anchors = net.points.shape[1]
+    corners = torch.stack([net.points[0] - 12, net.points[1] - 12, net.points[0] + 12, net.points[1] + 12], 1)
+    anchor, owner, score = losses.assign(torch.full((anchors,), 0.5), corners, net.points, boxes)
+    assert len(set(anchor.tolist())) == len(anchor) and {tuple(o) for o in owner.tolist()} == {tuple(b) for b in boxes.tolist()}
+    for index, truth, value in zip(anchor, owner, score):
+        x, y = net.points[:, index]
+        assert truth[0] < x < truth[2] and truth[1] < y < truth[3]
+        assert 0 < value <= 1
+    first = (owner == boxes[0]).all(1)
+    assert score[first].max().item() == pytest.approx(losses.iou(boxes[:1], corners[anchor[first]]).max().item(), rel=1e-4)
+
+
+def test_a_box_far_smaller_than_the_first_guesses_still_teaches_an_anchor():
+    net = FractureDetector(64, (8, 8, 16, 16, 32), (1, 1))
+    corners = torch.stack([net.points[0] - 60, net.points[1] - 60, net.points[0] + 60, net.points[1] + 60], 1)
+    anchor, _, score = losses.assign(torch.full((len(corners),), 1e-3), corners, net.points, torch.tensor([[18.0, 18, 24, 24]]))
+    assert len(anchor) == 1 and score.item() > 0
+
+
+def test_a_distribution_on_the_true_distance_costs_least():
+    sides = torch.full((1, 4), 2.25)
+
+    def cost(low, high):
+        logits = torch.full((1, 4, 8), -20.0)
+        logits[..., 2], logits[..., 3] = torch.tensor(low).log(), torch.tensor(high).log()
+        return losses._distribution_loss(logits, sides).item()
+
+    assert cost(0.75, 0.25) < min(cost(0.5, 0.5), cost(0.95, 0.05))
+
+
+def test_distances_decode_to_the_box_that_they_were_made_of():
+    net = FractureDetector(64, (8, 8, 16, 16, 32), (1, 1))
+    anchor = torch.tensor([27])
+    truth = torch.tensor([[12.0, 20.0, 40.0, 44.0]])
+    sides = losses._sides(net, anchor, truth)
+    distances = torch.full((1, 32, net.points.shape[1]), -30.0)
+    for side, value in enumerate(sides[0]):
+        low = int(value)
+        distances[0, side * 8 + low, 27] = torch.log(1 - (value - low))
+        distances[0, side * 8 + low + 1, 27] = torch.log(value - low + 1e-9)
+    assert net.decode(distances)[0, :, 27].tolist() == pytest.approx(truth[0].tolist(), abs=1e-2)
+
+
+def test_the_loss_of_an_empty_image_pushes_only_scores():
+    net = FractureDetector(64, (8, 8, 16, 16, 32), (1, 1))
+    distances, logits = net(torch.randn(2, 3, 64, 64))
+    distances.retain_grad(), logits.retain_grad()
+    losses.detection_loss(net, distances, logits, [torch.zeros(0, 4)] * 2).backward()
+    assert distances.grad is None or distances.grad.abs().max() == 0
+    assert (logits.grad > 0).all()
+
+
+def test_unknown_labels_do_not_count():
+    logits = torch.tensor([[3.0, -3.0]])
+    assert losses.visibility_loss(logits, torch.tensor([[1.0, -1.0]])) == losses.visibility_loss(logits[:, :1], torch.ones(1, 1))

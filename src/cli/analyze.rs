@@ -1,0 +1,288 @@
+//! `spinewatch analyze`: files in, verdicts out, with the very stages of the daemon and without its share, store and wire.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use clap::Args;
+use jiff::Timestamp;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use super::model_folders::ModelFolders;
+use super::table::Table;
+use crate::appliance::desk::{Act, Content, Desk, Job, JobTag, Now, Statement};
+use crate::appliance::{Reader, desk_rules, stage_timings};
+use crate::config::StudySettings;
+use crate::dicom::Limits;
+use crate::inference::{Analyser, Choice, Pool, SubmitError, TractEngine};
+use crate::publish::{NOTICE, PHANTOM_NOTICE, StageTiming};
+use crate::store::{Fate, Keys};
+use crate::triage::{Assessment, Verdict};
+
+/// Analyse DICOM files or folders on this machine and print a verdict per series.
+#[derive(Debug, Args)]
+pub struct AnalyzeArgs {
+    /// Files, or folders that are searched for files.
+    #[arg(required = true, value_name = "DIR|FILE")]
+    paths: Vec<PathBuf>,
+    #[command(flatten)]
+    models: ModelFolders,
+    /// Slices analysed at the same time. Default: one a core.
+    #[arg(long, value_name = "N")]
+    workers: Option<NonZeroUsize>,
+    /// Print JSON instead of a table.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Report {
+    not_for_diagnosis: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limitation: Option<&'static str>,
+    series: Vec<SeriesReport>,
+    rejected: Vec<RejectedFile>,
+}
+
+#[derive(Serialize)]
+struct SeriesReport {
+    study: String,
+    series: String,
+    #[serde(flatten)]
+    assessment: Assessment,
+    stages: Vec<StageTiming>,
+}
+
+#[derive(Serialize)]
+struct RejectedFile {
+    file: String,
+    fate: &'static str,
+    code: String,
+    reason: String,
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// When a path cannot be read or the workers cannot be started.
+pub fn run(args: &AnalyzeArgs) -> anyhow::Result<ExitCode> {
+    let mut files = Vec::new();
+    for path in &args.paths {
+        collect(path, &mut files).with_context(|| format!("cannot read {}", path.display()))?;
+    }
+    files.sort();
+    if files.is_empty() {
+        bail!("no file in {}", args.paths.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", "));
+    }
+    let report = analyse(args, &files)?;
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&report)?);
+    } else {
+        print(&report);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn collect(path: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
+    if !path.is_dir() {
+        std::fs::metadata(path)?;
+        files.push(path.to_owned());
+        return Ok(());
+    }
+    for entry in std::fs::read_dir(path)? {
+        let entry = entry?;
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
+            collect(&entry.path(), files)?;
+        } else if kind.is_file() {
+            files.push(entry.path());
+        }
+    }
+    Ok(())
+}
+
+fn analyse(args: &AnalyzeArgs, files: &[PathBuf]) -> anyhow::Result<Report> {
+    let started = Instant::now();
+    let keys = args.models.trusted()?;
+    let analyser = Analyser::open(&args.models.dir(), &Choice::default(), &keys, &TractEngine).map(Arc::new);
+    let reader = Reader {
+        analyser: analyser.as_ref().ok().cloned(),
+        keys: Keys::ephemeral()?,
+        store: None,
+        clear_identifiers: false,
+        limits: Limits::default(),
+    };
+    let workers = args.workers.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
+    let pool = match &analyser {
+        Ok(analyser) => Some(Pool::start(
+            analyser,
+            workers,
+            workers.saturating_mul(NonZeroUsize::MIN.saturating_add(1)),
+            move || started.elapsed(),
+        )?),
+        Err(_) => None,
+    };
+    let mut bench = Bench {
+        desk: Desk::new(desk_rules(&StudySettings::default(), analyser.as_deref().map_err(|error| error))),
+        pool,
+        waiting: VecDeque::new(),
+        in_flight: 0,
+        statements: BTreeMap::new(),
+        rejected: Vec::new(),
+    };
+    let name = |file: &PathBuf| file.display().to_string();
+    for file in files {
+        let bytes = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+        let reading = reader.read(&bytes, name(file), Sha256::digest(&bytes).into());
+        if let Content::Slices(slices) = &reading.content
+            && slices.is_empty()
+        {
+            continue;
+        }
+        let acts = bench.desk.read(reading, at(Duration::ZERO));
+        bench.execute(acts);
+        bench.work(MOST_WAITING);
+    }
+    bench.work(0);
+    // Nothing more will come: every rule of patience is over.
+    let acts = bench.desk.tick(at(Duration::from_secs(300)));
+    bench.execute(acts);
+    bench.work(0);
+    let phantom = analyser.as_ref().is_ok_and(|analyser| analyser.models().iter().any(|model| model.phantom_trained));
+    Ok(Report {
+        not_for_diagnosis: NOTICE,
+        limitation: phantom.then_some(PHANTOM_NOTICE),
+        series: bench.statements.into_values().map(SeriesReport::from).collect(),
+        rejected: bench.rejected,
+    })
+}
+
+/// Slices that may wait in memory.
+const MOST_WAITING: usize = 64;
+
+fn at(monotonic: Duration) -> Now {
+    Now { monotonic, wall: Timestamp::now() }
+}
+
+struct Bench {
+    desk: Desk,
+    pool: Option<Pool<JobTag>>,
+    waiting: VecDeque<Job>,
+    in_flight: usize,
+    statements: BTreeMap<String, Statement>,
+    rejected: Vec<RejectedFile>,
+}
+
+impl Bench {
+    fn execute(&mut self, acts: Vec<Act>) {
+        for act in acts {
+            match act {
+                Act::Analyse(job) => self.waiting.push_back(job),
+                Act::Record(record) => {
+                    let (fate, code, reason) = match record.fate {
+                        Fate::Excluded { code, words } => ("excluded", code, words),
+                        Fate::Quarantined { code, words } => ("quarantined", code, words),
+                        Fate::Duplicate => {
+                            ("duplicate", "duplicate".into(), "the same picture is there already".into())
+                        }
+                        Fate::Accepted | Fate::Collected => continue,
+                    };
+                    self.rejected.push(RejectedFile { file: record.fingerprint, fate, code, reason });
+                }
+                Act::Tell(statement) => {
+                    self.statements.insert(statement.series_key.clone(), statement);
+                }
+            }
+        }
+    }
+
+    /// Analyses until at most `left` slices wait; with 0, until none is in flight either.
+    fn work(&mut self, left: usize) {
+        let Some(pool) = self.pool.take() else {
+            self.waiting.clear();
+            return;
+        };
+        loop {
+            while let Some(Job { tag, input }) = self.waiting.pop_front() {
+                match pool.submit(tag, input) {
+                    Ok(()) => self.in_flight += 1,
+                    Err(SubmitError::Full(tag, input) | SubmitError::Ended(tag, input)) => {
+                        self.waiting.push_front(Job { tag, input });
+                        break;
+                    }
+                }
+            }
+            let done = self.waiting.len() <= left && (left > 0 || self.in_flight == 0);
+            if done && (left > 0 || self.waiting.is_empty()) {
+                break;
+            }
+            let Ok(done) = pool.results().recv() else { break };
+            self.in_flight -= 1;
+            let analysis = done.outcome.map_err(|error| eprintln!("{}: {error}", done.slice_key)).ok();
+            let acts = self.desk.analysed(&done.tag, done.waited, analysis);
+            self.execute(acts);
+        }
+        self.pool = Some(pool);
+    }
+}
+
+impl From<Statement> for SeriesReport {
+    fn from(statement: Statement) -> Self {
+        Self {
+            study: short(&statement.study_key),
+            series: short(&statement.series_key),
+            assessment: statement.assessment,
+            stages: stage_timings(&statement.stages),
+        }
+    }
+}
+
+/// Keys of a run that keeps nothing: the first digits tell series apart.
+fn short(key: &str) -> String {
+    key.chars().take(8).collect()
+}
+
+fn print(report: &Report) {
+    let mut table = Table::new(["study", "series", "slices", "extent", "levels seen", "verdict", "findings"]);
+    for series in &report.series {
+        let assessment = &series.assessment;
+        let coverage = &assessment.coverage;
+        let seen = coverage.levels_seen.iter().map(|level| level.name()).collect::<Vec<_>>().join(" ");
+        let findings = assessment.findings.iter().map(|finding| {
+            let best = &finding.best_slice;
+            let slice = best.instance_number.map_or_else(String::new, |number| format!(", slice {number}"));
+            format!("{} {:.2} (z {:.1} mm{slice})", finding.level.name(), finding.score, best.z_mm)
+        });
+        table.row([
+            series.study.clone(),
+            series.series.clone(),
+            coverage.slices_analysed.to_string(),
+            format!("{:.0} mm", coverage.extent_mm),
+            if seen.is_empty() { "-".into() } else { seen },
+            assessment.verdict.name().to_owned(),
+            findings.collect::<Vec<_>>().join("; "),
+        ]);
+    }
+    print!("{table}");
+    for series in &report.series {
+        match &series.assessment.verdict {
+            Verdict::NotAnalysed { why } => println!("{}: not analysed: {why}", series.series),
+            _ if !series.assessment.missing.is_empty() => {
+                println!("{}: missing: {}", series.series, crate::display::missing_words(&series.assessment.missing));
+            }
+            _ => {}
+        }
+    }
+    for file in &report.rejected {
+        println!("{}: {} ({}): {}", file.file, file.fate, file.code, file.reason);
+    }
+    println!("{}.", report.not_for_diagnosis);
+    if let Some(limitation) = report.limitation {
+        println!("{limitation}.");
+    }
+}

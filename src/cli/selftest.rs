@@ -1,0 +1,57 @@
+//! `spinewatch selftest`: signature, digests, manifest and golden cases of every installed model package.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::model_folders::ModelFolders;
+use crate::inference::{SelftestReport, TractEngine, selftest};
+
+/// Prove the model packages on this machine: signatures, digests and golden cases.
+#[derive(Debug, Args)]
+pub struct SelftestArgs {
+    #[command(flatten)]
+    models: ModelFolders,
+    /// Configuration whose model folders are used.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["models", "keys"])]
+    config: Option<PathBuf>,
+}
+
+/// Runs the verb; exit code 1 when a package does not hold.
+///
+/// # Errors
+/// When no trusted key can be read.
+pub fn run(args: &SelftestArgs) -> anyhow::Result<ExitCode> {
+    let folders = match &args.config {
+        Some(path) => ModelFolders::of_settings(&crate::config::Settings::read(path)?),
+        None => args.models.clone(),
+    };
+    let report = selftest(&folders.dir(), &folders.trusted()?, &TractEngine);
+    print(&report);
+    Ok(if report.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// One line a package.
+pub fn print(report: &SelftestReport) {
+    println!("engine: {}", report.engine);
+    for model in &report.models {
+        match &model.outcome {
+            Ok((summary, golden, load)) => println!(
+                "  holds    {} {} ({}): {} golden cases, largest difference {:.4} of {}, {:.1} ms a case, loaded in {:.0} ms",
+                summary.name,
+                summary.version,
+                summary.kind.name(),
+                golden.cases,
+                golden.max_difference,
+                golden.tolerance,
+                golden.per_case.as_secs_f64() * 1000.0,
+                load.as_secs_f64() * 1000.0
+            ),
+            Err(why) => println!("  REFUSED  {}: {why}", model.package),
+        }
+    }
+    if report.models.is_empty() {
+        println!("  no model package found: this device would not analyse");
+    }
+}

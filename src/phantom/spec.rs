@@ -1,0 +1,165 @@
+//! What to generate, and the fractures drawn for it.
+
+use std::ops::RangeInclusive;
+
+use rand::Rng;
+use rand::seq::IndexedRandom;
+use rand_xoshiro::Xoshiro256PlusPlus;
+
+use super::anatomy::stream;
+use super::fracture::{Fracture, FractureKind};
+use crate::triage::Level;
+
+/// Which fractures a study has.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Fractures {
+    /// None.
+    Intact,
+    /// One level or, less often, more; drawn from the seed.
+    Fractured,
+    /// `Fractured` with this probability, drawn from the seed, else intact.
+    Sometimes(f64),
+    /// Exactly these.
+    Exactly(Vec<(Level, FractureKind)>),
+}
+
+/// The order of the slices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// Slice 1 is the highest.
+    HeadToFoot,
+    /// Slice 1 is the lowest.
+    FootToHead,
+    /// One study in ten runs from foot to head, drawn from the seed.
+    Drawn,
+}
+
+/// Which part of the body the slices run through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Region {
+    /// From above C1 to below C7.
+    Neck,
+    /// The head above the skull base: no cervical vertebra. Fractures are not in it.
+    Head,
+    /// The chest below the shoulders: thoracic vertebrae only. Fractures are not in it.
+    Chest,
+}
+
+/// The value outside the scanned circle, in Hounsfield units.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Padding {
+    /// In about one study in three: -1024, -2000, -2048 or -3024; drawn from the seed.
+    Drawn,
+    /// The scanner reconstructs the whole square.
+    Nothing,
+    /// This value.
+    Hounsfield(i16),
+}
+
+/// What to generate. The same specification gives the same study, byte for byte, on one platform.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StudySpec {
+    /// Decides everything that the other fields leave open.
+    pub seed: u64,
+    /// Which fractures.
+    pub fractures: Fractures,
+    /// Range of the difficulty of each fracture: 0 wide and displaced, 1 hair line.
+    pub difficulty: RangeInclusive<f32>,
+    /// Number of slices; the spacing follows from it. `None`: the number follows from `spacing_mm`.
+    pub slices: Option<usize>,
+    /// Range of the distance between slices in mm, drawn from the seed.
+    pub spacing_mm: RangeInclusive<f32>,
+    /// Rows and columns.
+    pub matrix: u16,
+    /// Order of the slices.
+    pub direction: Direction,
+    /// Part of the body.
+    pub region: Region,
+    /// Outside the scanned circle.
+    pub padding: Padding,
+}
+
+impl StudySpec {
+    /// A study as the training data has them: 512 x 512, fractured or not, 0.8 to 2.5 mm apart.
+    pub const fn new(seed: u64) -> Self {
+        Self {
+            seed,
+            fractures: Fractures::Sometimes(0.5),
+            difficulty: 0.0..=0.4,
+            slices: None,
+            spacing_mm: 0.8..=2.5,
+            matrix: 512,
+            direction: Direction::Drawn,
+            region: Region::Neck,
+            padding: Padding::Drawn,
+        }
+    }
+}
+
+/// The fractures of a specification, from head to foot.
+pub(super) fn draw_fractures(spec: &StudySpec) -> Vec<Fracture> {
+    if spec.region != Region::Neck {
+        return Vec::new();
+    }
+    let rng = &mut stream(spec.seed, 2);
+    let chosen: Vec<(Level, FractureKind)> = match &spec.fractures {
+        Fractures::Intact => Vec::new(),
+        Fractures::Exactly(list) => list.clone(),
+        Fractures::Fractured => draw_levels(rng),
+        Fractures::Sometimes(rate) => {
+            if rng.random_bool(rate.clamp(0.0, 1.0)) {
+                draw_levels(rng)
+            } else {
+                Vec::new()
+            }
+        }
+    };
+    let mut fractures: Vec<Fracture> = chosen
+        .into_iter()
+        .map(|(level, kind)| Fracture { level, kind, difficulty: rng.random_range(spec.difficulty.clone()) })
+        .collect();
+    fractures.sort_by_key(|f| f.level);
+    fractures
+}
+
+/// How often each vertebra breaks: the square roots of the rates in the published data, so that rare ones are learnt too.
+const LEVEL_WEIGHTS: [(Level, f32); 7] = [
+    (Level::C1, 0.27),
+    (Level::C2, 0.38),
+    (Level::C3, 0.19),
+    (Level::C4, 0.23),
+    (Level::C5, 0.28),
+    (Level::C6, 0.37),
+    (Level::C7, 0.44),
+];
+
+/// One level mostly; a second or third one is a neighbour two times in three.
+fn draw_levels(rng: &mut Xoshiro256PlusPlus) -> Vec<(Level, FractureKind)> {
+    let count = [1, 1, 1, 1, 1, 1, 2, 2, 2, 3].choose(rng).copied().unwrap_or(1);
+    let mut levels: Vec<Level> = Vec::new();
+    while levels.len() < count {
+        let last = levels.last().map(|l| *l as usize);
+        let level = match last {
+            // Above C1 comes C7 again: the ends get their share of company.
+            Some(last) if rng.random_bool(0.65) => {
+                Level::ALL[(if rng.random::<bool>() { last + 1 } else { last.wrapping_sub(1) }).min(6)]
+            }
+            _ => LEVEL_WEIGHTS.choose_weighted(rng, |w| w.1).map_or(Level::C7, |w| w.0),
+        };
+        if !levels.contains(&level) {
+            levels.push(level);
+        }
+    }
+    levels.into_iter().map(|level| (level, draw_kind(level, rng))).collect()
+}
+
+fn draw_kind(level: Level, rng: &mut Xoshiro256PlusPlus) -> FractureKind {
+    let weight = |kind: &FractureKind| match kind {
+        FractureKind::Dens => 3.0,
+        FractureKind::Hangman | FractureKind::Burst => 2.0,
+        FractureKind::Wedge | FractureKind::Teardrop => 1.3,
+        _ => 1.0,
+    };
+    let fitting: Vec<FractureKind> = FractureKind::ALL.into_iter().filter(|kind| kind.fits(level)).collect();
+    fitting.choose_weighted(rng, weight).copied().unwrap_or(FractureKind::Jefferson)
+}

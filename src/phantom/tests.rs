@@ -1,0 +1,186 @@
+//! What the phantom promises, held on small matrices.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+use rayon::prelude::*;
+
+use super::*;
+use crate::triage::Level;
+
+/// A small study from head to foot, 128 x 128.
+fn small(seed: u64, fractures: Fractures) -> StudySpec {
+    StudySpec {
+        fractures,
+        spacing_mm: 2.0..=2.0,
+        matrix: 128,
+        direction: Direction::HeadToFoot,
+        ..StudySpec::new(seed)
+    }
+}
+
+fn truths(study: &Study) -> Vec<SliceTruth> {
+    (0..study.len()).into_par_iter().map(|i| study.render(i).truth).collect()
+}
+
+/// First and last slice that shows the level; `None` when a slice between them does not.
+fn stretch(truths: &[SliceTruth], level: usize) -> Option<[usize; 2]> {
+    let shown: Vec<usize> = (0..truths.len()).filter(|i| truths[*i].levels[level]).collect();
+    let (first, last) = (*shown.first()?, *shown.last()?);
+    (last - first + 1 == shown.len()).then_some([first, last])
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bytes_and_another_seed_others() {
+    let file = |seed| {
+        let study = Study::generate(&small(seed, Fractures::Fractured));
+        dicom_writer::encode(&study, 30, &study.render(30).hounsfield, &Habits::console()).unwrap()
+    };
+    assert_eq!(file(5), file(5));
+    assert_ne!(file(5), file(6));
+}
+
+#[test]
+fn every_vertebra_shows_in_one_stretch_and_they_follow_each_other_from_head_to_foot() {
+    for seed in 0..4 {
+        let truths = truths(&Study::generate(&small(seed, Fractures::Fractured)));
+        let stretches: Vec<[usize; 2]> =
+            (0..7).map(|l| stretch(&truths, l).unwrap_or_else(|| panic!("seed {seed}, C{}", l + 1))).collect();
+        for pair in stretches.windows(2) {
+            assert!(pair[0][0] < pair[1][0] && pair[0][1] < pair[1][1], "seed {seed}: {stretches:?}");
+        }
+        assert!(stretches[0][0] > 0 && stretches[6][1] + 1 < truths.len(), "air above C1 and room below C7");
+    }
+}
+
+#[test]
+fn extents_and_overlaps_resemble_the_published_ones() {
+    let all: Vec<Vec<SliceTruth>> =
+        (100..110).map(|seed| truths(&Study::generate(&small(seed, Fractures::Intact)))).collect();
+    // Median extents along the body, mm, of the public challenge data.
+    for (level, published) in [27.5, 43.8, 27.5, 27.6, 28.8, 29.0, 32.5].into_iter().enumerate() {
+        let slices: usize = all.iter().map(|t| t.iter().filter(|t| t.levels[level]).count()).sum();
+        let mean = 2.0 * slices as f64 / all.len() as f64;
+        assert!((mean / published - 1.0).abs() < 0.15, "C{}: {mean:.1} mm, published {published}", level + 1);
+    }
+    // Share of slices that show none, one, two vertebrae: 0.37, 0.20, 0.39.
+    let mut shares = [0.0; 8];
+    let total: usize = all.iter().map(Vec::len).sum();
+    for truth in all.iter().flatten() {
+        shares[truth.levels.iter().filter(|shown| **shown).count()] += 1.0 / total as f64;
+    }
+    for (share, published) in shares.into_iter().zip([0.37, 0.20, 0.39]) {
+        assert!((share - published).abs() < 0.06, "{shares:?}");
+    }
+}
+
+#[test]
+fn every_fracture_is_boxed_over_the_fractured_vertebra_and_inside_the_image() {
+    let cases: Vec<(FractureKind, Level)> = FractureKind::ALL
+        .into_iter()
+        .flat_map(|kind| [Level::C1, Level::C2, Level::C4, Level::C7].map(|level| (kind, level)))
+        .filter(|(kind, level)| kind.fits(*level))
+        .collect();
+    assert_eq!(cases.len(), 1 + 5 + 8 + 8);
+    cases.par_iter().enumerate().for_each(|(i, (kind, level))| {
+        let mut spec = small(200 + i as u64, Fractures::Exactly(vec![(*level, *kind)]));
+        spec.difficulty = 0.2..=0.2;
+        let study = Study::generate(&spec);
+        assert_eq!(study.truth(), Level::ALL.map(|l| l == *level));
+        let slices: Vec<RenderedSlice> = (0..study.len()).map(|index| study.render(index)).collect();
+        let truths: Vec<SliceTruth> = slices.iter().map(|s| s.truth.clone()).collect();
+        let [first, last] = stretch(&truths, *level as usize).unwrap();
+        let mut boxed = 0;
+        for (index, slice) in slices.iter().enumerate() {
+            for b in &slice.truth.boxes {
+                boxed += 1;
+                assert_eq!(b.level, *level);
+                // The thin end of a process may show its break where there is hardly any bone left.
+                assert!(index + 1 >= first && index <= last + 1, "{kind:?} {level:?}: box far from the vertebra");
+                assert!(b.width > 0 && b.height > 0 && b.x + b.width <= 128 && b.y + b.height <= 128);
+                let bone = (b.y..b.y + b.height)
+                    .flat_map(|y| (b.x..b.x + b.width).map(move |x| y * 128 + x))
+                    .filter(|at| slice.hounsfield[*at] > 250)
+                    .count();
+                assert!(bone > 3, "{kind:?} {level:?}: no bone in the box");
+            }
+        }
+        assert!(boxed >= 3, "{kind:?} {level:?}: {boxed} boxed slices of 2 mm");
+    });
+}
+
+#[test]
+fn a_broken_and_an_intact_spine_of_one_seed_differ_only_where_the_fracture_is() {
+    let broken = Study::generate(&small(9, Fractures::Exactly(vec![(Level::C5, FractureKind::Burst)])));
+    let intact = Study::generate(&small(9, Fractures::Intact));
+    assert_eq!(broken.len(), intact.len());
+    let differing: Vec<usize> =
+        (0..broken.len()).filter(|i| broken.render(*i).hounsfield != intact.render(*i).hounsfield).collect();
+    let truths = truths(&broken);
+    let [first, last] = stretch(&truths, Level::C5 as usize).unwrap();
+    assert!(!differing.is_empty());
+    // The disc below follows the lost height of the body.
+    assert!(differing.iter().all(|i| *i + 4 >= first && *i <= last + 4), "{differing:?}, C5 in {first}..={last}");
+}
+
+#[test]
+fn an_intact_study_has_no_box() {
+    let studies = (300..303).map(|seed| Study::generate(&small(seed, Fractures::Intact)));
+    for study in studies {
+        assert_eq!(study.truth(), [false; 7]);
+        assert!(truths(&study).iter().all(|t| t.boxes.is_empty()), "seed {}", study.seed());
+    }
+}
+
+#[test]
+fn head_and_chest_show_no_cervical_vertebra() {
+    for region in [Region::Head, Region::Chest] {
+        let study = Study::generate(&StudySpec { region, ..small(4, Fractures::Fractured) });
+        assert!(study.fractures().is_empty());
+        assert!(truths(&study).iter().all(|t| *t == SliceTruth::default()), "{region:?}");
+        let middle = study.render(study.len() / 2);
+        assert!(middle.hounsfield.iter().any(|hu| *hu > 400), "{region:?}: no bone at all");
+    }
+}
+
+#[test]
+fn from_foot_to_head_is_the_same_patient_in_the_other_order() {
+    let down = Study::generate(&small(12, Fractures::Fractured));
+    let up = Study::generate(&StudySpec { direction: Direction::FootToHead, ..small(12, Fractures::Fractured) });
+    let (n, mut reversed) = (down.len(), truths(&up));
+    reversed.reverse();
+    assert_eq!(truths(&down), reversed);
+    assert_eq!(down.geometry().image_position_patient(0), up.geometry().image_position_patient(n - 1));
+    assert!(down.geometry().image_position_patient(0)[2] > down.geometry().image_position_patient(1)[2]);
+}
+
+#[test]
+fn half_of_the_drawn_studies_are_fractured_mostly_at_one_level() {
+    let counts: Vec<usize> = (0..400).map(|seed| spec::draw_fractures(&StudySpec::new(seed)).len()).collect();
+    let of = |n: usize| counts.iter().filter(|c| **c == n).count();
+    assert!((160..=240).contains(&of(0)), "{} intact of 400", of(0));
+    assert!(of(1) > of(2) && of(2) > of(3) && of(3) > 0, "{} {} {}", of(1), of(2), of(3));
+}
+
+/// The shipped models are trained on this anatomy: a change here means that they are out of date.
+/// Values are means over 16 x 16 squares of one slice, within the rounding of another platform's arithmetic.
+#[test]
+fn the_anatomy_is_the_one_that_the_models_were_trained_on() {
+    let study = Study::generate(&small(2022, Fractures::Exactly(vec![(Level::C5, FractureKind::Burst)])));
+    let truths = truths(&study);
+    let index = truths.iter().position(|t| !t.boxes.is_empty()).unwrap() + 2;
+    let slice = study.render(index);
+    let mean = |column: usize, row: usize| {
+        let square = (0..256).map(|i| slice.hounsfield[(row * 16 + i / 16) * 128 + column * 16 + i % 16]);
+        square.map(f64::from).sum::<f64>() / 256.0
+    };
+    let b = slice.truth.boxes[0];
+    let found = [mean(3, 3), mean(4, 3), mean(3, 4), mean(4, 4)];
+    let boxed = truths.iter().filter(|t| !t.boxes.is_empty()).count();
+    assert_eq!((study.len(), index, boxed, [b.x, b.y, b.width, b.height]), PINNED_TRUTH, "{found:?}");
+    for (found, pinned) in found.into_iter().zip(PINNED_MEANS) {
+        assert!((found - pinned).abs() < 0.5, "{found} against {pinned}");
+    }
+}
+
+const PINNED_TRUTH: (usize, usize, usize, [usize; 4]) = (113, 67, 7, [62, 58, 18, 17]);
+const PINNED_MEANS: [f64; 4] = [56.94, 17.87, 135.21, 167.75];

@@ -1,0 +1,84 @@
+//! A real mosquitto on a free port, where there is one on this machine.
+
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use spinewatch::publish::BrokerUrl;
+
+pub struct Mosquitto {
+    folder: tempfile::TempDir,
+    port: u16,
+    tls: bool,
+    child: Child,
+}
+
+impl Mosquitto {
+    /// `None`, and a word why, without mosquitto. `lines` go into its configuration, `{dir}` being its folder.
+    pub fn start(lines: &str) -> Option<Self> {
+        let Some(program) = program("mosquitto") else {
+            eprintln!("skipped: no mosquitto on this machine (apt-get install mosquitto)");
+            return None;
+        };
+        let folder = tempfile::tempdir().unwrap();
+        Some(Self::start_in(&program, folder, lines))
+    }
+
+    pub fn start_in(program: &Path, folder: tempfile::TempDir, lines: &str) -> Self {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let lines = lines.replace("{dir}", folder.path().to_str().unwrap());
+        let configuration = format!("listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\n{lines}\n");
+        std::fs::write(folder.path().join("mosquitto.conf"), configuration).unwrap();
+        let child = run(program, folder.path(), port);
+        Self { folder, port, tls: lines.contains("certfile"), child }
+    }
+
+    pub fn url(&self) -> BrokerUrl {
+        BrokerUrl { host: "127.0.0.1".into(), port: self.port, tls: self.tls }
+    }
+
+    /// SIGKILL, as a power cut.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    pub fn start_again(&mut self) {
+        self.child = run(&program("mosquitto").unwrap(), self.folder.path(), self.port);
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
+impl Drop for Mosquitto {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+pub fn program(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin"), PathBuf::from("/usr/local/sbin")]);
+    folders.map(|folder| folder.join(name)).find(|file| file.is_file())
+}
+
+fn run(program: &Path, folder: &Path, port: u16) -> Child {
+    let mut child = Command::new(program)
+        .arg("-c")
+        .arg(folder.join("mosquitto.conf"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let started = Instant::now();
+    while TcpStream::connect(("127.0.0.1", port)).is_err() {
+        assert!(started.elapsed() < Duration::from_secs(10), "mosquitto does not listen");
+        assert!(child.try_wait().unwrap().is_none(), "mosquitto ended");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child
+}
