@@ -74,11 +74,12 @@ pub fn open<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Dataset<'a>, Rejecti
     if bytes.len() > limits.max_file_bytes {
         return Err(Rejection::FileTooLarge { bytes: bytes.len(), limit: limits.max_file_bytes });
     }
-    let has_preamble = bytes.get(128..132) == Some(b"DICM");
-    let Meta { end, transfer_syntax } = meta_group(bytes, if has_preamble { 132 } else { 0 }, limits)?;
+    // PS3.10 section 7.1, but for writers that leave out the preamble, or the prefix as well
+    let prefix_ends = [132, 4].into_iter().find(|&end| bytes.get(end - 4..end) == Some(b"DICM"));
+    let Meta { end, transfer_syntax } = meta_group(bytes, prefix_ends.unwrap_or(0), limits)?;
     let coding = match transfer_syntax {
         Some(uid) => allowed(uid),
-        None => Ok(Coding::Native(first_encoding(bytes, end, has_preamble)?)),
+        None => Ok(Coding::Native(first_encoding(bytes, end, prefix_ends.is_some())?)),
     };
     if coding == Ok(Coding::Deflated) && Encoding::of_first_element(&bytes[end..]) != Some(Encoding::EXPLICIT_LITTLE) {
         let inflated = inflate(&bytes[end..], limits.max_inflated_bytes)?;
@@ -132,14 +133,14 @@ fn allowed(uid: &[u8]) -> Result<Coding, Rejection> {
 }
 
 /// The encoding of a data set that nothing announces.
-fn first_encoding(bytes: &[u8], at: usize, has_preamble: bool) -> Result<Encoding, Rejection> {
+fn first_encoding(bytes: &[u8], at: usize, has_prefix: bool) -> Result<Encoding, Rejection> {
     if bytes.len() < SHORTEST.max(at + SHORT_HEADER) {
         return Err(Rejection::EndsInHeader { offset: at });
     }
     if let Some(encoding) = Encoding::of_first_element(&bytes[at..]) {
         let element = Element::read(bytes, at, encoding)?;
         let fits = element.length.is_none_or(|length| length <= bytes.len() - element.value);
-        if has_preamble || fits && matches!(element.tag, Tag(2..0x30, _)) {
+        if has_prefix || fits && matches!(element.tag, Tag(2..0x30, _)) {
             return Ok(encoding);
         }
         return Err(Rejection::NotDicom);

@@ -133,6 +133,8 @@ fn the_transfer_syntax_is_read_off_the_data_set_where_the_header_is_wrong_or_mis
             assert_eq!(outcome(&file.bytes()), Ok(()), "{explicit} {big_endian} unannounced, preamble {preamble}");
         }
     }
+    let bare = File { preamble: false, ..File::ct(4, 4) }.bytes();
+    assert_eq!(outcome(&[b"DICM".as_slice(), &bare].concat()), Ok(()), "prefix without preamble");
     let not_deflated = File { transfer_syntax: Some(file::DEFLATED.to_owned()), ..File::ct(4, 4) };
     assert_eq!(outcome(&not_deflated.bytes()), Ok(()));
 }
