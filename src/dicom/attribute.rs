@@ -73,14 +73,13 @@ attributes! {
     RescaleIntercept RESCALE_INTERCEPT "rescale_intercept"
     RescaleSlope RESCALE_SLOPE "rescale_slope"
     RescaleType RESCALE_TYPE "rescale_type"
-    SharedFunctionalGroupsSequence SHARED_FUNCTIONAL_GROUPS_SEQUENCE "shared_functional_groups_sequence"
     PerFrameFunctionalGroupsSequence PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE "per_frame_functional_groups_sequence"
 }
 
 impl Attribute {
-    /// The attribute with this tag, where the reader looks at it.
+    /// The attribute with this tag, where the reader looks at its value.
     pub(super) fn with_tag(tag: Tag) -> Option<Self> {
-        Self::ALL.iter().copied().find(|a| a.tag() == tag)
+        Self::ALL.iter().copied().find(|&a| a.tag() == tag && a != Self::PerFrameFunctionalGroupsSequence)
     }
 }
 

@@ -1,16 +1,13 @@
-//! Attributes as typed values: the small data set that the guard has proven in, numbers and words out.
+//! Attributes as typed values: the lists that the guard has proven in, numbers and words out.
 //!
 //! Absent and empty are the same: stripped data has both. A value that is there and cannot be read is a rejection
 //! that names its attribute.
 
-use dicom_core::Tag;
-use dicom_dictionary_std::tags;
-use dicom_encoding::TransferSyntaxIndex;
 use dicom_object::InMemDicomObject;
-use dicom_transfer_syntax_registry::{TransferSyntaxRegistry, entries};
+use dicom_transfer_syntax_registry::entries::EXPLICIT_VR_LITTLE_ENDIAN;
 
 use super::attribute::Attribute;
-use super::guard::{Encoding, Scan};
+use super::guard::{List, Scan};
 use super::rejection::{Rejection, RejectionKind};
 use super::slice::Uid;
 
@@ -19,16 +16,14 @@ pub struct Header<'a> {
     top: InMemDicomObject,
     shared: Option<InMemDicomObject>,
     /// Parsed one at a time, so that no number of frames takes more memory than one.
-    frames: Option<&'a [&'a [u8]]>,
-    encoding: Encoding,
+    frames: Option<&'a [List]>,
 }
 
 impl<'a> Header<'a> {
     /// Parses what the guard has kept.
     pub fn parse(scan: &'a Scan) -> Result<Self, Rejection> {
-        let shared = scan.shared_groups.first().map(|item| parse(item, scan.encoding)).transpose()?;
-        let frames = scan.frame_groups.as_deref();
-        Ok(Self { top: parse(&scan.header, scan.encoding)?, shared, frames, encoding: scan.encoding })
+        let shared = scan.shared.first().map(parse).transpose()?;
+        Ok(Self { top: parse(&scan.top)?, shared, frames: scan.frames.as_deref() })
     }
 
     /// The attributes outside functional groups.
@@ -48,32 +43,15 @@ impl<'a> Header<'a> {
         frame: usize,
         work: impl FnOnce(&Attributes) -> Result<T, Rejection>,
     ) -> Result<T, Rejection> {
-        let own = self.frames.and_then(|items| items.get(frame)).map(|item| parse(item, self.encoding)).transpose()?;
-        let groups = own.iter().chain(&self.shared);
-        let macros =
-            groups.flat_map(|groups| MACROS.iter().filter_map(|&tag| groups.element_opt(tag).ok()??.items()?.first()));
-        work(&Attributes(macros.chain([&self.top]).collect()))
+        let own = self.frames.and_then(|frames| frames.get(frame)).map(parse).transpose()?;
+        work(&Attributes(own.iter().chain(&self.shared).chain([&self.top]).collect()))
     }
 }
 
-fn parse(dataset: &[u8], encoding: Encoding) -> Result<InMemDicomObject, Rejection> {
-    let uid = match encoding {
-        Encoding { explicit: false, .. } => entries::IMPLICIT_VR_LITTLE_ENDIAN.uid(),
-        Encoding { big_endian: false, .. } => entries::EXPLICIT_VR_LITTLE_ENDIAN.uid(),
-        _ => entries::EXPLICIT_VR_BIG_ENDIAN.uid(),
-    };
-    let syntax = TransferSyntaxRegistry.get(uid).ok_or(Rejection::Header)?;
-    InMemDicomObject::read_dataset_with_ts(dataset, syntax).map_err(|_| Rejection::Header)
+fn parse(list: &List) -> Result<InMemDicomObject, Rejection> {
+    let syntax = EXPLICIT_VR_LITTLE_ENDIAN.erased();
+    InMemDicomObject::read_dataset_with_ts(list.bytes(), &syntax).map_err(|_| Rejection::Header)
 }
-
-/// The functional group macros (PS3.3 section C.7.6.16) that describe a CT plane.
-const MACROS: [Tag; 5] = [
-    tags::PLANE_POSITION_SEQUENCE,
-    tags::PLANE_ORIENTATION_SEQUENCE,
-    tags::PIXEL_MEASURES_SEQUENCE,
-    tags::PIXEL_VALUE_TRANSFORMATION_SEQUENCE,
-    tags::CT_IMAGE_FRAME_TYPE_SEQUENCE,
-];
 
 /// Attributes of one frame: the first data set that has one wins.
 pub struct Attributes<'a>(Vec<&'a InMemDicomObject>);

@@ -11,10 +11,8 @@ pub struct Limits {
     pub max_elements: usize,
     /// Deepest nesting of sequences and items.
     pub max_depth: usize,
-    /// Longest value of an attribute that the reader looks at, in bytes.
-    pub max_value_bytes: usize,
-    /// Most elements and items in the functional groups of one frame.
-    pub max_group_elements: usize,
+    /// All attributes together that the reader looks at in one frame, in bytes.
+    pub max_attribute_bytes: usize,
     /// Largest Rows x Columns. The largest CT matrix on the market is 2048 x 2048.
     pub max_plane_pixels: usize,
     /// Largest NumberOfFrames.
@@ -30,8 +28,7 @@ impl Default for Limits {
             max_inflated_bytes: 16 << 20,
             max_elements: 200_000,
             max_depth: 64,
-            max_value_bytes: 4096,
-            max_group_elements: 4096,
+            max_attribute_bytes: 16 << 10,
             max_plane_pixels: 2048 * 2048,
             max_frames: 10_000,
             max_total_pixels: 128 << 20,

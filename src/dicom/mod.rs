@@ -1,7 +1,7 @@
 //! Bytes of one file in, slices in Hounsfield units or a named rejection out.
 //!
 //! Nothing here touches a disk, a clock or a network, and nothing allocates, recurses or runs by what a file claims:
-//! the [`guard`] proves the structure of a file before anything is parsed, and the codecs hold a code stream's own size
+//! the guard proves the structure of a file before anything is parsed, and the codecs hold a code stream's own size
 //! against the header before they decode it.
 
 mod attribute;

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::attribute::Attribute;
 use super::codec::{self, Words};
 use super::guard::{Fragment, PixelData};
 use super::image::Image;
@@ -23,6 +24,10 @@ impl<'a> Frames<'a> {
     pub fn new(image: &'a Image, pixels: &'a PixelData, big_endian: bool, rle: bool) -> Result<Self, Rejection> {
         let count = usize::try_from(image.frames).unwrap_or(usize::MAX);
         let source = match pixels {
+            // bytes in words of the other order: written either way, and nothing tells which
+            PixelData::Native(_) if big_endian && image.bits_allocated == 8 => {
+                return Err(Rejection::Unusable { attribute: Attribute::BitsAllocated, why: "is 8 in big endian" });
+            }
             PixelData::Native(bytes) => {
                 let needed = image.plane_bytes().saturating_mul(count);
                 if bytes.len() < needed {

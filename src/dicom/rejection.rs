@@ -80,12 +80,12 @@ pub enum Rejection {
         /// Allowed.
         limit: usize,
     },
-    /// A value far longer than its attribute can need.
-    #[error("{attribute} has {length} bytes, more than {limit}")]
+    /// Values far longer than a frame can need.
+    #[error("{attribute} brings the header of a frame to {length} bytes, more than {limit}")]
     ValueTooLong {
-        /// The attribute.
+        /// The attribute that is too much.
         attribute: Attribute,
-        /// Its length in bytes.
+        /// Length with it in bytes.
         length: usize,
         /// Allowed.
         limit: usize,

@@ -58,6 +58,10 @@ fn one_of_each() -> Vec<(&'static str, Vec<u8>)> {
         ("explicit little endian", native(true, false, file::EXPLICIT).bytes()),
         ("explicit big endian", native(true, true, file::BIG_ENDIAN).bytes()),
         ("without preamble", File { preamble: false, ..native(true, false, file::EXPLICIT) }.bytes()),
+        ("prefix without preamble", {
+            let bare = File { preamble: false, ..native(true, false, file::EXPLICIT) };
+            [b"DICM".as_slice(), &bare.bytes()].concat()
+        }),
         ("deflated", deflated()),
         ("RLE", rle()),
         ("JPEG baseline", encapsulated("1.2.840.10008.1.2.4.50", 8, fixture!("dct8.jpg"))),

@@ -86,12 +86,6 @@ impl Element {
         let length = if length == u32::MAX { None } else { usize::try_from(length).ok() };
         Ok(Self { start, value, tag, vr, length })
     }
-
-    /// Whether the parser will look for items in the value.
-    pub fn is_sequence(&self, encoding: Encoding) -> bool {
-        let vr = if encoding.explicit { self.vr } else { dictionary_vr(self.tag) };
-        vr == Some(VR::SQ)
-    }
 }
 
 /// The value representation that PS3.6 gives the tag.

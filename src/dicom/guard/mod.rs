@@ -1,12 +1,13 @@
 //! The bounded pre-scan that stands before the parser: raw bytes in, proven pieces out.
 //!
 //! It walks the elements iteratively, holds every length against the bytes left, and hands on only what the reader
-//! looks at: a small data set of [`Attribute`]s for the parser, and PixelData as slices of the file. Private
-//! elements, names and free text never reach a parser. It allocates nothing by a declared length, and it never
-//! recurses.
+//! looks at: flat lists of [`Attribute`]s for the parser, rewritten so that it cannot read them another way, and
+//! PixelData as slices of the file. Private elements, names and free text never reach a parser. It allocates nothing
+//! by a declared length, and it never recurses.
 
 mod element;
 mod inflate;
+mod list;
 mod open;
 mod sequence;
 #[cfg(test)]
@@ -14,14 +15,15 @@ mod tests;
 
 use std::ops::Range;
 
-use dicom_core::{Tag, VR};
+use dicom_core::Tag;
 use dicom_dictionary_std::tags;
 
 use super::attribute::{Attribute, Keyword};
 use super::limits::Limits;
 use super::rejection::Rejection;
 pub use element::Encoding;
-use element::{Element, ITEM, SEQUENCE_END, dictionary_vr};
+use element::{Element, ITEM, SEQUENCE_END};
+pub use list::List;
 pub use open::{Coding, Dataset, open};
 
 /// One fragment of encapsulated PixelData.
@@ -46,12 +48,12 @@ pub enum PixelData<'a> {
 /// What the walk has found.
 #[derive(Debug)]
 pub struct Scan<'a> {
-    /// The attributes found, as a data set in `encoding`: what the parser gets to see.
-    pub header: Vec<u8>,
-    /// The items of SharedFunctionalGroupsSequence, each a data set in `encoding`.
-    pub shared_groups: Vec<&'a [u8]>,
-    /// The items of PerFrameFunctionalGroupsSequence.
-    pub frame_groups: Option<Vec<&'a [u8]>>,
+    /// The attributes outside functional groups.
+    pub top: List,
+    /// Those of each item of SharedFunctionalGroupsSequence: one, by the standard.
+    pub shared: Vec<List>,
+    /// Those of each item of PerFrameFunctionalGroupsSequence.
+    pub frames: Option<Vec<List>>,
     pub encoding: Encoding,
     pub pixel_data: Option<PixelData<'a>>,
     /// FloatPixelData or DoubleFloatPixelData stands in the place of PixelData.
@@ -68,16 +70,16 @@ pub fn scan<'a>(dataset: &'a Dataset<'_>, limits: &Limits) -> Scan<'a> {
         limits,
         elements: 0,
         scan: Scan {
-            header: Vec::new(),
-            shared_groups: Vec::new(),
-            frame_groups: None,
+            top: List::default(),
+            shared: Vec::new(),
+            frames: None,
             encoding: dataset.encoding,
             pixel_data: None,
             float_pixel_data: false,
             outcome: Ok(()),
         },
     };
-    walk.scan.outcome = walk.dataset(dataset.start);
+    walk.scan.outcome = walk.dataset(dataset.start).map_err(|rejection| unfilled(bytes, rejection));
     walk.scan
 }
 
@@ -94,24 +96,23 @@ impl<'a> Walk<'a, '_> {
         while at < self.bytes.len() {
             let element = self.element(at, self.scan.encoding)?;
             match element.tag {
-                // no group below 0004 stands in a data set: zeros that are to be filled, or garbage
-                Tag(0..4, _) => return Err(zeros_or_malformed(self.bytes, &element)),
+                // no group below 0004 stands in a data set
+                Tag(0..4, _) => return Err(malformed(&element)),
                 tags::PIXEL_DATA => return self.pixel_data(&element),
                 tags::FLOAT_PIXEL_DATA | tags::DOUBLE_FLOAT_PIXEL_DATA => {
                     self.scan.float_pixel_data = true;
                     return Ok(());
                 }
-                tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE => {
-                    (at, self.scan.shared_groups) = self.groups(&element)?;
-                }
+                tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE => (at, self.scan.shared) = self.groups(&element)?,
                 tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE => {
-                    let (end, groups) = self.groups(&element)?;
-                    (at, self.scan.frame_groups) = (end, Some(groups));
+                    let (end, frames) = self.groups(&element)?;
+                    (at, self.scan.frames) = (end, Some(frames));
                 }
                 tag => {
                     at = self.end_of_value(&element)?;
                     if let Some(attribute) = Attribute::with_tag(tag) {
-                        self.keep(attribute, &element, at)?;
+                        let (value, encoding) = (&self.bytes[element.value..at], self.scan.encoding);
+                        self.scan.top.push(attribute, &element, value, encoding, self.limits.max_attribute_bytes)?;
                     }
                 }
             }
@@ -145,35 +146,8 @@ impl<'a> Walk<'a, '_> {
     fn end_of_value(&mut self, element: &Element) -> Result<usize, Rejection> {
         match element.length {
             Some(length) => Ok(self.within(element, length, self.bytes.len())?.end),
-            None => self.sequence(element, false, |_| ()),
+            None => self.end_of_sequence(element),
         }
-    }
-
-    /// Adds an attribute to what the parser gets to see.
-    fn keep(&mut self, attribute: Attribute, element: &Element, end: usize) -> Result<(), Rejection> {
-        // a single value cannot be a sequence: what that would claim inside has not been walked
-        if element.length.is_none() || element.vr == Some(VR::SQ) {
-            return Err(malformed(element));
-        }
-        let value = &self.bytes[element.value..end];
-        let (length, limit) = (value.len(), self.limits.max_value_bytes);
-        if length > limit {
-            return Err(Rejection::ValueTooLong { attribute, length, limit });
-        }
-        let encoding = self.scan.encoding;
-        let header = &mut self.scan.header;
-        if !encoding.explicit || (element.vr.is_some_and(|vr| vr != VR::UN)) {
-            header.extend_from_slice(&self.bytes[element.start..end]);
-        } else {
-            // written as UN, or implicit inside an explicit data set: give it the representation it has by PS3.6
-            let vr = dictionary_vr(element.tag).unwrap_or(VR::UN);
-            let short = u16::try_from(value.len()).map_err(|_| malformed(element))?;
-            header.extend_from_slice(&self.bytes[element.start..element.start + 4]);
-            header.extend_from_slice(&vr.to_bytes());
-            header.extend_from_slice(&if encoding.big_endian { short.to_be_bytes() } else { short.to_le_bytes() });
-            header.extend_from_slice(value);
-        }
-        Ok(())
     }
 
     fn pixel_data(&mut self, element: &Element) -> Result<(), Rejection> {
@@ -197,7 +171,7 @@ impl<'a> Walk<'a, '_> {
                     items.push((item.start, &self.bytes[value]));
                 }
                 (SEQUENCE_END, _) => break,
-                _ => return Err(zeros_or_malformed(self.bytes, &item)),
+                _ => return Err(malformed(&item)),
             }
         }
         let Some((&(_, offset_table), fragments)) = items.split_first() else { return Err(malformed(element)) };
@@ -211,11 +185,20 @@ fn malformed(element: &Element) -> Rejection {
     Rejection::Malformed { element: Keyword(element.tag), offset: element.start }
 }
 
-/// A console that allocates a file first and fills it later leaves zeros where an element should begin.
-fn zeros_or_malformed(bytes: &[u8], element: &Element) -> Rejection {
-    if bytes[element.start..].iter().all(|&b| b == 0) {
-        Rejection::OnlyZeros { offset: element.start }
-    } else {
-        malformed(element)
+/// A console that allocates a file first and fills it later leaves zeros where an element should be: what looks
+/// malformed then is not yet written.
+fn unfilled(bytes: &[u8], rejection: Rejection) -> Rejection {
+    match rejection {
+        Rejection::Malformed { offset, .. } if only_zeros(bytes, offset + SHORT_HEADER) => {
+            Rejection::OnlyZeros { offset: offset + SHORT_HEADER }
+        }
+        rejection => rejection,
     }
+}
+
+/// Tag and length, or tag, value representation and short length.
+const SHORT_HEADER: usize = 8;
+
+fn only_zeros(bytes: &[u8], from: usize) -> bool {
+    bytes.get(from..).is_some_and(|rest| rest.iter().all(|&byte| byte == 0))
 }

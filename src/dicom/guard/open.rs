@@ -7,7 +7,7 @@ use dicom_dictionary_std::{tags, uids};
 
 use super::element::{Element, Encoding};
 use super::inflate::inflate;
-use super::zeros_or_malformed;
+use super::{SHORT_HEADER, only_zeros};
 use crate::dicom::attribute::Keyword;
 use crate::dicom::limits::Limits;
 use crate::dicom::rejection::Rejection;
@@ -74,11 +74,12 @@ pub fn open<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Dataset<'a>, Rejecti
     if bytes.len() > limits.max_file_bytes {
         return Err(Rejection::FileTooLarge { bytes: bytes.len(), limit: limits.max_file_bytes });
     }
-    let has_preamble = bytes.get(128..132) == Some(b"DICM");
-    let Meta { end, transfer_syntax } = meta_group(bytes, if has_preamble { 132 } else { 0 })?;
+    // PS3.10 section 7.1, but for writers that leave out the preamble, or the prefix as well
+    let prefix_ends = [132, 4].into_iter().find(|&end| bytes.get(end - 4..end) == Some(b"DICM"));
+    let Meta { end, transfer_syntax } = meta_group(bytes, prefix_ends.unwrap_or(0), limits)?;
     let coding = match transfer_syntax {
         Some(uid) => allowed(uid),
-        None => Ok(Coding::Native(first_encoding(bytes, end, has_preamble)?)),
+        None => Ok(Coding::Native(first_encoding(bytes, end, prefix_ends.is_some())?)),
     };
     if coding == Ok(Coding::Deflated) && Encoding::of_first_element(&bytes[end..]) != Some(Encoding::EXPLICIT_LITTLE) {
         let inflated = inflate(&bytes[end..], limits.max_inflated_bytes)?;
@@ -100,11 +101,16 @@ struct Meta<'a> {
 }
 
 /// Walks the elements of group 0002. FileMetaInformationGroupLength is not believed.
-fn meta_group(bytes: &[u8], start: usize) -> Result<Meta<'_>, Rejection> {
+fn meta_group<'a>(bytes: &'a [u8], start: usize, limits: &Limits) -> Result<Meta<'a>, Rejection> {
     let mut meta = Meta { end: start, transfer_syntax: None };
+    let mut elements = 0;
     while let Ok(element) = Element::read(bytes, meta.end, Encoding::EXPLICIT_LITTLE) {
         if element.tag.0 != 0x0002 {
             break;
+        }
+        elements += 1;
+        if elements > limits.max_elements {
+            return Err(Rejection::TooManyElements { limit: limits.max_elements });
         }
         let length = element.length.unwrap_or(usize::MAX);
         let left = bytes.len() - element.value;
@@ -127,22 +133,19 @@ fn allowed(uid: &[u8]) -> Result<Coding, Rejection> {
 }
 
 /// The encoding of a data set that nothing announces.
-fn first_encoding(bytes: &[u8], at: usize, has_preamble: bool) -> Result<Encoding, Rejection> {
-    if bytes.len() < SHORTEST {
+fn first_encoding(bytes: &[u8], at: usize, has_prefix: bool) -> Result<Encoding, Rejection> {
+    if bytes.len() < SHORTEST.max(at + SHORT_HEADER) {
         return Err(Rejection::EndsInHeader { offset: at });
     }
     if let Some(encoding) = Encoding::of_first_element(&bytes[at..]) {
         let element = Element::read(bytes, at, encoding)?;
         let fits = element.length.is_none_or(|length| length <= bytes.len() - element.value);
-        if has_preamble || fits && matches!(element.tag, Tag(2..0x30, _)) {
+        if has_prefix || fits && matches!(element.tag, Tag(2..0x30, _)) {
             return Ok(encoding);
         }
         return Err(Rejection::NotDicom);
     }
-    // allocated and not yet written
-    let element = Element::read(bytes, at, Encoding::IMPLICIT_LITTLE)?;
-    match zeros_or_malformed(bytes, &element) {
-        Rejection::Malformed { .. } => Err(Rejection::NotDicom),
-        zeros => Err(zeros),
-    }
+    // preamble and prefix may be written, or half written, and nothing behind them
+    let offset = at.max(SHORTEST);
+    if only_zeros(bytes, offset) { Err(Rejection::OnlyZeros { offset }) } else { Err(Rejection::NotDicom) }
 }

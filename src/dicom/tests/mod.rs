@@ -2,9 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::float_cmp, reason = "tests")]
 
+mod enhanced;
+
 use proptest::prelude::*;
 
-use super::test_file::{self as file, File, PIXEL_DATA, Value, item};
+use super::test_file::{self as file, File, PIXEL_DATA, Value};
 use super::*;
 
 fn read_file(file: &File) -> Result<Vec<Slice>, Rejection> {
@@ -89,6 +91,22 @@ fn stripped_data_without_modality_class_and_preamble_is_read() {
     let header = one(&file).header;
     assert_eq!((header.slice_thickness, header.instance_number), (None, None));
     assert!(header.image_type.is_empty());
+}
+
+#[test]
+fn text_in_another_character_set_costs_nothing() {
+    let mut file = File::ct(2, 2);
+    file.text((0x0008, 0x0005), "CS", "ISO_IR 192");
+    file.set((0x0010, 0x0010), "PN", Value::Bytes(b"M\xFCller^\xE5\xBC\xA0".to_vec()));
+    file.set((0x0008, 0x0008), "CS", Value::Bytes(b"ORIGINAL\\PRIM\xC4R\\\xFF\xFE ".to_vec()));
+    assert_eq!(one(&file).header.image_type[0], "ORIGINAL");
+}
+
+#[test]
+fn bytes_in_big_endian_words_are_refused_rather_than_swapped() {
+    let mut file = File { big_endian: true, transfer_syntax: Some(file::BIG_ENDIAN.to_owned()), ..File::ct(2, 2) };
+    file.short((0x0028, 0x0100), 8).short((0x0028, 0x0101), 8).short((0x0028, 0x0102), 7);
+    assert_eq!(refused(&file), ("unusable_bits_allocated", RejectionKind::Broken));
 }
 
 #[test]
@@ -183,70 +201,6 @@ fn images_in_acquisition_is_believed_only_where_it_can_be_true() {
     assert_eq!(one(&late).header.expected_slices, None);
 }
 
-/// A sequence of one item for each content.
-fn sequence(items: &[Vec<u8>]) -> Value {
-    Value::Bytes(items.iter().flat_map(|content| item(content)).collect())
-}
-
-/// Two frames: orientation, spacing and rescale shared, position and rescale of the second frame its own.
-fn enhanced() -> File {
-    let mut file = File::ct(1, 2);
-    let text = |tag, value: &str| file.element(tag, "DS", &Value::Text(value.to_owned()));
-    let group = |tag, elements: &[Vec<u8>]| file.element(tag, "SQ", &sequence(&[elements.concat()]));
-    let orientation = group((0x0020, 0x9116), &[text((0x0020, 0x0037), "1\\0\\0\\0\\1\\0")]);
-    let measures = group((0x0028, 0x9110), &[text((0x0018, 0x0050), "2"), text((0x0028, 0x0030), "0.4\\0.4")]);
-    let rescale =
-        |intercept: &str| group((0x0028, 0x9145), &[text((0x0028, 0x1052), intercept), text((0x0028, 0x1053), "1")]);
-    let position = |z: &str| group((0x0020, 0x9113), &[text((0x0020, 0x0032), &format!("1\\2\\{z}"))]);
-    let shared = sequence(&[[orientation, measures, rescale("-1024")].concat()]);
-    let own = sequence(&[position("10"), [position("12"), rescale("-1000")].concat()]);
-    for tag in
-        [(0x0018, 0x0050), (0x0020, 0x0032), (0x0020, 0x0037), (0x0028, 0x0030), (0x0028, 0x1052), (0x0028, 0x1053)]
-    {
-        file.without(tag);
-    }
-    file.text((0x0028, 0x0008), "IS", "2").set((0x5200, 0x9229), "SQ", shared).set((0x5200, 0x9230), "SQ", own);
-    file.words(&[0, 1, 2, 3]);
-    file
-}
-
-#[test]
-fn an_enhanced_instance_gives_a_slice_for_each_frame() {
-    let slices = read_file(&enhanced()).unwrap();
-    let z: Vec<f64> = slices.iter().map(|s| s.header.image_position_patient[2]).collect();
-    assert_eq!(z, [10.0, 12.0]);
-    assert_eq!(slices[0].hounsfield, [-1024, -1023]);
-    assert_eq!(slices[1].hounsfield, [-998, -997]);
-    assert_eq!(slices[1].header.frame, 1);
-    assert_eq!(slices[1].header.pixel_spacing, [0.4, 0.4]);
-    assert_eq!(slices[1].header.expected_slices, Some(2));
-}
-
-#[test]
-fn frames_and_functional_groups_must_agree_in_number() {
-    let code = |f: &mut File| refused(f).0;
-    let per_frame = "unusable_per_frame_functional_groups_sequence";
-    assert_eq!(code(enhanced().text((0x0028, 0x0008), "IS", "3")), per_frame);
-    assert_eq!(code(enhanced().without((0x5200, 0x9230))), "missing_per_frame_functional_groups_sequence");
-    assert_eq!(code(enhanced().words(&[0, 1, 2])), "pixel_data_too_short");
-}
-
-#[test]
-fn frames_are_found_by_the_number_of_fragments_and_by_signature() {
-    let stream = include_bytes!("codec/fixtures/ls16.jls");
-    let mut file = enhanced();
-    file.short((0x0028, 0x0010), 17).short((0x0028, 0x0011), 23).short((0x0028, 0x0103), 0);
-    let (a, b) = stream.split_at(200);
-    let expected =
-        stored(&file.clone().encapsulate("1.2.840.10008.1.2.4.80", &[stream, stream]).bytes(), &Limits::default());
-    let expected = expected.unwrap().values;
-    let cut = file.clone().encapsulate("1.2.840.10008.1.2.4.80", &[a, b, a, b]).bytes();
-    assert_eq!(stored(&cut, &Limits::default()).unwrap().values, expected);
-    // frames that begin in the middle of a fragment cannot be told apart
-    let lost = file.encapsulate("1.2.840.10008.1.2.4.80", &[a, b, b]).bytes();
-    assert_eq!(stored(&lost, &Limits::default()).unwrap_err().code(), "pixel_data_fragments");
-}
-
 #[test]
 fn the_identity_of_a_truncated_file_is_what_is_there_of_it() {
     let bytes = File::ct(64, 64).bytes();
@@ -278,10 +232,10 @@ proptest! {
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..20),
         kind in 0..4usize,
     ) {
-        let mut file = if kind == 1 { enhanced() } else { File::ct(17, 23) };
+        let mut file = if kind == 1 { enhanced::two_frames() } else { File::ct(17, 23) };
         match kind {
-            2 => file.encapsulate("1.2.840.10008.1.2.4.80", &[include_bytes!("codec/fixtures/ls16.jls")]),
-            3 => file.encapsulate("1.2.840.10008.1.2.4.70", &[include_bytes!("codec/fixtures/lossless16_p7.jpg")]),
+            2 => file.encapsulate("1.2.840.10008.1.2.4.80", &[include_bytes!("../codec/fixtures/ls16.jls")]),
+            3 => file.encapsulate("1.2.840.10008.1.2.4.70", &[include_bytes!("../codec/fixtures/lossless16_p7.jpg")]),
             _ => &mut file,
         };
         let mut bytes = file.bytes();
