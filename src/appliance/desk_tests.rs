@@ -92,14 +92,7 @@ struct Played {
 
 impl Played {
     fn new(rules: DeskRules, truth: Vec<Evidence>) -> Self {
-        Self {
-            desk: Desk::new(rules),
-            truth,
-            fails_on: None,
-            analysed: vec![],
-            records: vec![],
-            statements: vec![],
-        }
+        Self { desk: Desk::new(rules), truth, fails_on: None, analysed: vec![], records: vec![], statements: vec![] }
     }
 
     fn play(&mut self, acts: Vec<Act>) {

@@ -28,7 +28,14 @@ impl PreparedSlice {
     #[cfg(test)]
     pub(crate) fn blank(slice_key: &str, z_mm: f64) -> Self {
         let classifier = Plane { size: 1, pixels: vec![0] };
-        Self { slice_key: slice_key.into(), instance_number: None, z_mm, matrix: [512, 512], classifier, detector: None }
+        Self {
+            slice_key: slice_key.into(),
+            instance_number: None,
+            z_mm,
+            matrix: [512, 512],
+            classifier,
+            detector: None,
+        }
     }
 
     /// The slice as a grey picture in the networks' window, for screen and key image: the larger of the two inputs.

@@ -326,7 +326,7 @@ proptest! {
                 }
                 1 => { count += 1; world.outbox.push(format!("row-{count}")); Event::Committed }
                 2 => { world.on_the_wire.clear(); Event::Lost }
-                3 | 4 | 5 => {
+                3..=5 => {
                     if world.on_the_wire.is_empty() { continue }
                     let id = world.on_the_wire.remove(0);
                     *world.delivered.entry(id.clone()).or_default() += 1;

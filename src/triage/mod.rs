@@ -30,6 +30,7 @@ mod tests;
 pub use assess::{assess, assess_with};
 pub use context::{OperatingPoint, SeriesContext};
 pub use domain::{
-    Assessment, BestSlice, Completeness, Coverage, Evidence, Finding, FractureBox, Gap, Level, Missing, Priority, Verdict,
+    Assessment, BestSlice, Completeness, Coverage, Evidence, Finding, FractureBox, Gap, Level, Missing, Priority,
+    Verdict,
 };
 pub use revision::Revision;
