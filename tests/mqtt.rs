@@ -10,8 +10,10 @@ mod scripted_broker;
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::process::Command;
-use std::time::Duration;
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use mosquitto::Mosquitto;
@@ -57,7 +59,8 @@ fn limits() -> Limits {
 
 /// A device: a store in a folder, and what it takes to publish from it.
 struct Device {
-    folder: tempfile::TempDir,
+    /// Kept until the end of the test; absent where somebody else owns the folder.
+    folder: Option<tempfile::TempDir>,
     store: Store,
     settings: Settings,
 }
@@ -65,10 +68,15 @@ struct Device {
 impl Device {
     fn new(url: BrokerUrl) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let store = open(&folder);
+        let device = Self::in_folder(url, folder.path().to_owned());
+        Self { folder: Some(folder), ..device }
+    }
+
+    fn in_folder(url: BrokerUrl, folder: PathBuf) -> Self {
+        let store = Store::open(&folder.join("spinewatch.db"), Timestamp::now()).unwrap().0;
         let connection = Connection::plain(url, "spinewatch-north-ct-2");
         let settings = Settings { connection, topics: Topics::new("north", "ct-2").unwrap(), limits: limits() };
-        Self { folder, store, settings }
+        Self { folder: None, store, settings }
     }
 
     fn start(&self) -> (Publisher, mpsc::Receiver<Acknowledgement>) {
@@ -79,7 +87,7 @@ impl Device {
     async fn restarted(self) -> Self {
         let Self { folder, store, settings } = self;
         drop(store);
-        let path = folder.path().join("spinewatch.db");
+        let path = folder.as_ref().unwrap().path().join("spinewatch.db");
         let mut opened = None;
         until("the database", || {
             opened = Store::open(&path, Timestamp::now()).ok();
@@ -111,10 +119,6 @@ impl Device {
     fn waiting(&self) -> u32 {
         self.store.queue_depth().unwrap().waiting
     }
-}
-
-fn open(folder: &tempfile::TempDir) -> Store {
-    Store::open(&folder.path().join("spinewatch.db"), Timestamp::now()).unwrap().0
 }
 
 fn study_key(study: &str) -> String {
@@ -330,6 +334,75 @@ async fn an_acknowledgement_waits_for_the_device_in_the_embedded_broker() {
 async fn an_acknowledgement_waits_for_the_device_in_mosquitto() {
     let Some(broker) = Mosquitto::start("") else { return };
     an_acknowledgement_arrives_although_the_device_was_away(broker.url()).await;
+}
+
+/// Not a test of its own: the process that `kills_at_any_moment...` kills while it commits and publishes.
+#[test]
+fn publishing_process_that_gets_killed() {
+    let Ok(url) = std::env::var("SPINEWATCH_TEST_BROKER") else { return };
+    let folder = PathBuf::from(std::env::var_os("SPINEWATCH_TEST_FOLDER").unwrap());
+    let first: u32 = std::env::var("SPINEWATCH_TEST_FIRST").unwrap().parse().unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let _entered = runtime.enter();
+    let device = Device::in_folder(url.parse().unwrap(), folder);
+    let _publisher = device.start();
+    for n in first.. {
+        device.commit(&format!("study {n}"), suspected(&[Level::C4]));
+        println!("\ncommitted {n}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn kills_at_any_moment_lose_no_verdict_and_duplicate_none_after_deduplication() {
+    let broker = EmbeddedBroker::start().await.unwrap();
+    let mut clinic = subscriber(broker.url(), "clinic").await;
+    let arrived = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let arrivals = std::sync::Arc::clone(&arrived);
+    let listening = tokio::spawn(async move {
+        while let Some(received) = clinic.next_event().await {
+            arrivals.lock().unwrap().push(received.event.id);
+        }
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let mut first = 0;
+    for round in 0..10 {
+        let (url, path) = (broker.url().to_string(), folder.path().to_owned());
+        first = tokio::task::spawn_blocking(move || kill_after(&url, &path, first, round * 5)).await.unwrap() + 2;
+    }
+    let device = Device::in_folder(broker.url(), folder.path().to_owned());
+    let _publisher = device.start();
+    until("an empty outbox", || device.waiting() == 0).await;
+    let committed = device.store.recent_verdicts(100_000).unwrap();
+    assert!(committed.len() > 200, "{}", committed.len());
+    let expected: Vec<_> =
+        committed.iter().flat_map(|v| [v.event_id.clone(), format!("{}-alert", v.event_id)]).collect();
+    let mut seen = Vec::new();
+    until("every event", || {
+        seen = arrived.lock().unwrap().clone();
+        expected.iter().all(|id| seen.contains(id))
+    })
+    .await;
+    seen.retain(|id| !id.starts_with("ct-2-"));
+    assert_eq!(seen.len(), expected.len(), "each once, and nothing that was not committed");
+    listening.abort();
+}
+
+/// Lets a process commit and publish, kills it after `lines` commits, returns the last that it told of.
+fn kill_after(url: &str, folder: &std::path::Path, first: u32, lines: usize) -> u32 {
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "publishing_process_that_gets_killed", "--nocapture", "--test-threads=1"])
+        .env("SPINEWATCH_TEST_BROKER", url)
+        .env("SPINEWATCH_TEST_FOLDER", folder)
+        .env("SPINEWATCH_TEST_FIRST", first.to_string())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let output = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let said = output.filter(|line| line.starts_with("committed ")).nth(lines).expect("it commits");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    said["committed ".len()..].parse().unwrap()
 }
 
 // ---- a broker that misbehaves --------------------------------------------------------------------------------------
@@ -675,4 +748,34 @@ async fn mosquitto_over_tls_wants_the_devices_certificate_and_the_device_wants_t
     let mut link = publisher.link();
     let link = patiently("a reason", link.wait_for(|link| link.reason.is_some())).await.unwrap().clone();
     assert!(!link.online, "{link:?}");
+}
+
+/// `cargo test --test mqtt -- --ignored --nocapture measure` prints the time from a commit to its alert's arrival.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a measurement"]
+async fn measure_commit_to_arrival() {
+    let embedded = EmbeddedBroker::start().await.unwrap();
+    measure("embedded", embedded.url()).await;
+    if let Some(broker) = Mosquitto::start("") {
+        measure("mosquitto", broker.url()).await;
+    }
+}
+
+async fn measure(name: &str, url: BrokerUrl) {
+    let device = Device::new(url.clone());
+    let mut clinic = subscriber(url, "clinic").await;
+    let _publisher = device.start();
+    let mut times = Vec::new();
+    for n in 0..200 {
+        let started = Instant::now();
+        device.commit(&format!("study {n}"), suspected(&[Level::C2]));
+        let committed = started.elapsed();
+        while patiently("the alert", clinic.next_event()).await.unwrap().event.kind != EventKind::Alert {}
+        times.push((started.elapsed(), committed));
+    }
+    times.sort();
+    println!(
+        "{name}: p50 {:?}, p95 {:?} from the commit's begin (which takes {:?})",
+        times[100].0, times[190].0, times[100].1
+    );
 }

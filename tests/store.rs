@@ -8,12 +8,13 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use proptest::prelude::*;
 use spinewatch::dicom::{SliceHeader, Uid};
 use spinewatch::store::{
     ClearIdentifiers, Fate, FileRecord, Keys, MessagePriority, MessageProperties, NextRevision, OutboxMessage,
     Retention, SeriesVerdict, SliceRecord, Store, StoreError, Told,
 };
-use spinewatch::triage::{Assessment, Completeness, Coverage, Evidence, Level, Verdict};
+use spinewatch::triage::{Assessment, Completeness, Coverage, Evidence, Gap, Level, Missing, Verdict};
 
 const STUDY_UID: &str = "1.2.840.113619.2.55.3.604688119";
 const SERIES_UID: &str = "1.2.840.113619.2.55.3.604688120";
@@ -96,7 +97,7 @@ fn assessment(verdict: Verdict, provisional: bool) -> Assessment {
             slices_missing: 0,
             slices_unreadable: 0,
             gaps: vec![],
-            extent_mm: 187.300_000_000_000_01_f64,
+            extent_mm: 187.300_000_000_000_04,
         },
         missing: vec![],
     }
@@ -299,6 +300,38 @@ fn a_restart_finds_every_open_series_as_it_was() {
     assert!(!store.file_known("fingerprint-4").unwrap(), "collected without a model: read again when there is one");
     assert!(store.content_known(&[1; 32]).unwrap() && !store.content_known(&[77; 32]).unwrap());
     assert!(store.slice_known(&evidence(1).slice_key).unwrap() && !store.slice_known(&evidence(4).slice_key).unwrap());
+}
+
+#[test]
+fn assessments_of_every_kind_are_read_back_as_they_were_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let gap = Gap { from_mm: -103.125_000_000_000_01, to_mm: -104.374_999_999_999_97, missing_slices: 1 };
+    let missing = vec![Missing::Slices { gap }, Missing::Levels { levels: vec![Level::C7] }, Missing::TimeLimit];
+    let mut kinds = vec![
+        assessment(Verdict::Suspected, true),
+        assessment(Verdict::NoneSuspected, false),
+        assessment(Verdict::NotAnalysed { why: "no vertebra of the neck".into() }, false),
+    ];
+    let partly = Verdict::PartlyAnalysed { missing: missing.clone() };
+    kinds.push(Assessment { missing, ..assessment(partly, false) });
+    for given in kinds {
+        store.commit_verdict(&verdict("study", "series", given.clone(), 0), tell).unwrap();
+        assert_eq!(store.latest_verdict("study").unwrap().unwrap().assessment, given);
+        assert_eq!(store.series("series").unwrap().unwrap().assessment, Some(given));
+    }
+    assert_eq!(store.latest_verdict("study").unwrap().unwrap().revision, 4);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+
+    /// A coordinate that changes in its last bit by being stored would make a restart tell a verdict anew.
+    #[test]
+    fn coordinates_are_read_back_to_the_last_bit(values in prop::array::uniform3(-3000.0..3000.0_f64)) {
+        let json = serde_json::to_string(&values).unwrap();
+        prop_assert_eq!(serde_json::from_str::<[f64; 3]>(&json).unwrap(), values);
+    }
 }
 
 #[test]
