@@ -126,3 +126,73 @@ impl Surface for FrameBuffer {
         Ok(())
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use embedded_graphics::pixelcolor::Rgb888;
+    use embedded_graphics::prelude::{DrawTarget, Point};
+    use embedded_graphics::primitives::Rectangle;
+
+    use super::*;
+
+    /// A folder that looks like `/dev` and `/sys/class/graphics` with one 8 x 4 screen.
+    fn fake(bits: &str, stride: usize, modes: Option<&str>) -> tempfile::TempDir {
+        let root = tempfile::tempdir().unwrap();
+        let info = root.path().join("graphics/fb0");
+        fs::create_dir_all(&info).unwrap();
+        fs::write(info.join("virtual_size"), "8,8\n").unwrap();
+        fs::write(info.join("bits_per_pixel"), format!("{bits}\n")).unwrap();
+        fs::write(info.join("stride"), format!("{stride}\n")).unwrap();
+        if let Some(modes) = modes {
+            fs::write(info.join("modes"), modes).unwrap();
+        }
+        fs::write(root.path().join("fb0"), vec![0xEE; stride * 4]).unwrap();
+        root
+    }
+
+    fn open(root: &tempfile::TempDir) -> io::Result<FrameBuffer> {
+        FrameBuffer::open(&root.path().join("fb0"), &root.path().join("graphics"))
+    }
+
+    fn orange_corner() -> Frame {
+        let mut frame = Frame::new(Size::new(8, 4));
+        frame.mark_shown();
+        let Ok(()) = frame.fill_solid(&Rectangle::new(Point::new(6, 2), Size::new(2, 1)), Rgb888::new(255, 132, 8));
+        frame
+    }
+
+    #[test]
+    fn only_what_changed_is_written_in_sixteen_bits() {
+        let root = fake("16", 20, Some("U:8x4p-60\n"));
+        let mut screen = open(&root).unwrap();
+        assert_eq!(screen.size(), Size::new(8, 4), "virtual_size holds two screens, the mode says one");
+        screen.show(&orange_corner()).unwrap();
+        let memory = fs::read(root.path().join("fb0")).unwrap();
+        let value = 0b11111_100001_00001_u16.to_le_bytes();
+        assert_eq!(memory[2 * 20 + 12..2 * 20 + 16], [value, value].concat());
+        assert_eq!(memory.iter().filter(|b| **b == 0xEE).count(), 80 - 4);
+    }
+
+    #[test]
+    fn thirty_two_bits_are_blue_green_red() {
+        let root = fake("32", 32, Some("U:8x4p-60\n"));
+        open(&root).unwrap().show(&orange_corner()).unwrap();
+        let memory = fs::read(root.path().join("fb0")).unwrap();
+        assert_eq!(memory[2 * 32 + 24..2 * 32 + 28], [8, 132, 255, 0xFF]);
+    }
+
+    #[test]
+    fn without_a_mode_the_virtual_size_counts() {
+        assert_eq!(open(&fake("16", 16, None)).unwrap().size(), Size::new(8, 8));
+    }
+
+    #[test]
+    fn a_frame_buffer_that_cannot_be_used_says_why() {
+        let reason = |root: &tempfile::TempDir| open(root).unwrap_err().to_string();
+        assert!(reason(&fake("24", 24, None)).contains("24 bits per pixel"));
+        assert!(reason(&fake("16", 4, None)).contains("stride"));
+        let empty = tempfile::tempdir().unwrap();
+        assert!(reason(&empty).contains("virtual_size"));
+    }
+}

@@ -66,3 +66,31 @@ pub fn encode_png(frame: &Frame) -> io::Result<Vec<u8>> {
     encoder.write_header()?.write_image_data(frame.bytes())?;
     Ok(bytes)
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::display::{Display, Panel, samples};
+
+    #[test]
+    fn a_picture_is_written_when_the_words_change_and_not_for_a_clock_or_a_flash() {
+        let dir = tempfile::tempdir().unwrap();
+        let panel = Panel::ALL[1];
+        let mut display = Display::new(panel, Box::new(PngFiles::new(dir.path(), panel.size).unwrap()));
+        let written = || fs::read_dir(dir.path()).unwrap().count();
+        let samples = samples::all();
+        let suspected = samples.iter().find(|s| s.name == "suspected").unwrap();
+        for ms in [0, 250, 500, 1000, 2000] {
+            display.tick(&suspected.state, suspected.now + Duration::from_millis(ms)).unwrap();
+        }
+        assert_eq!(written(), 1, "an age that grows and a flash are the same picture");
+        let mut seen = suspected.state.clone();
+        seen.acknowledge("7f3a", "clinic", suspected.now);
+        display.tick(&seen, suspected.now).unwrap();
+        assert_eq!(written(), 2);
+        assert!(dir.path().join("0002.png").exists());
+    }
+}

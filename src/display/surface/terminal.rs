@@ -21,13 +21,14 @@ pub struct Terminal<W: Write> {
 }
 
 impl<W: Write> Terminal<W> {
-    /// Takes frames of `size` and shows them in at most `columns` x `rows` characters, smaller where they do not fit.
-    /// Switches to the alternate screen and hides the cursor.
+    /// Shows frames of the size `wish` where the terminal has a pixel for each of theirs, two to a character; frames of its
+    /// own, smaller size otherwise: see [`Surface::size`]. Switches to the alternate screen and hides the cursor.
     ///
     /// # Errors
     /// When `out` cannot be written.
-    pub fn new(mut out: W, size: Size, columns: u16, rows: u16) -> io::Result<Self> {
+    pub fn new(mut out: W, wish: Size, columns: u16, rows: u16) -> io::Result<Self> {
         out.write_all(b"\x1b[?1049h\x1b[?25l\x1b[2J")?;
+        let size = fitting(wish, u32::from(columns.max(1)), u32::from(rows.max(1)));
         let whole = Area::of(size);
         let (columns, rows) = (i32::from(columns).max(1), i32::from(rows).max(1));
         let width = whole.width.min(columns).min(rows * 2 * whole.width / whole.height.max(1)).max(1);
@@ -70,6 +71,14 @@ impl<W: Write> Terminal<W> {
     }
 }
 
+/// The wish, or what the compact layout makes of the room; a terminal below 80 x 24 gets that picture scaled down.
+fn fitting(wish: Size, columns: u32, rows: u32) -> Size {
+    if columns >= wish.width && rows * 2 >= wish.height {
+        return wish;
+    }
+    Size::new(columns.clamp(80, 160), (rows * 2).clamp(48, 96))
+}
+
 impl<W: Write> Surface for Terminal<W> {
     fn size(&self) -> Size {
         self.size
@@ -98,5 +107,59 @@ impl<W: Write> Drop for Terminal<W> {
     fn drop(&mut self) {
         let _ = self.out.write_all(b"\x1b[0m\x1b[?25h\x1b[?1049l");
         let _ = self.out.flush();
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use embedded_graphics::pixelcolor::Rgb888;
+    use embedded_graphics::prelude::{DrawTarget, Point, WebColors};
+    use embedded_graphics::primitives::Rectangle;
+
+    use super::*;
+
+    fn shown(terminal: &mut Terminal<Vec<u8>>, frame: &Frame) -> String {
+        terminal.out.clear();
+        terminal.show(frame).unwrap();
+        String::from_utf8(terminal.out.clone()).unwrap()
+    }
+
+    #[test]
+    fn only_lines_that_changed_are_written_again() {
+        let mut terminal = Terminal::new(Vec::new(), Size::new(100, 50), 100, 30).unwrap();
+        let mut frame = Frame::new(terminal.size());
+        assert_eq!(shown(&mut terminal, &frame).matches('H').count(), 25);
+        assert_eq!(shown(&mut terminal, &frame), "");
+        let Ok(()) = frame.fill_solid(&Rectangle::new(Point::new(3, 10), Size::new(4, 2)), Rgb888::CSS_CYAN);
+        let text = shown(&mut terminal, &frame);
+        assert!(text.starts_with("\x1b[6;1H") && text.matches('H').count() == 1, "{text:?}");
+        assert!(text.contains("38;2;0;255;255"));
+    }
+
+    #[test]
+    fn a_small_terminal_gets_a_layout_of_its_own_and_no_line_is_too_long() {
+        for (columns, rows) in [(80, 24), (120, 40), (40, 10), (1, 1), (320, 120)] {
+            let mut terminal = Terminal::new(Vec::new(), Size::new(320, 240), columns, rows).unwrap();
+            let frame = Frame::new(terminal.size());
+            let text = shown(&mut terminal, &frame);
+            let lines: Vec<usize> = text.split('H').skip(1).map(|l| l.matches('\u{2580}').count()).collect();
+            assert!(
+                lines.len() <= usize::from(rows) && lines.iter().all(|l| *l <= usize::from(columns)),
+                "{columns} x {rows}"
+            );
+        }
+        assert_eq!(fitting(Size::new(320, 240), 320, 120), Size::new(320, 240));
+        assert_eq!(fitting(Size::new(320, 240), 80, 24), Size::new(80, 48));
+    }
+
+    #[test]
+    fn the_terminal_is_left_as_it_was() {
+        let mut kept = Vec::new();
+        drop(Terminal::new(&mut kept, Size::new(100, 50), 100, 30).unwrap());
+        let text = String::from_utf8(kept).unwrap();
+        for (on, off) in [("[?1049h", "[?1049l"), ("[?25l", "[?25h")] {
+            assert!(text.find(on).unwrap() < text.find(off).unwrap());
+        }
     }
 }
