@@ -16,9 +16,16 @@ pub fn lay_out(sheet: &mut Sheet<'_>, report: &StudyReport, turn: Turn) {
     super::reason(sheet, &missing_words(&report.assessment.missing));
 }
 
-/// What is missing, in sentences.
+/// Sentences that fit on the smallest panel; the wire has all of them.
+const SENTENCES: usize = 3;
+
+/// What is missing, in sentences; what does not fit is counted.
 pub fn missing_words(missing: &[Missing]) -> String {
-    missing.iter().map(sentence).collect::<Vec<_>>().join(" ")
+    let mut words: Vec<String> = missing.iter().take(SENTENCES).map(sentence).collect();
+    if missing.len() > SENTENCES {
+        words.push(format!("+{} more.", missing.len() - SENTENCES));
+    }
+    words.join(" ")
 }
 
 fn sentence(missing: &Missing) -> String {
