@@ -112,7 +112,7 @@ fn a_real_head_is_never_free_of_suspicion() {
 fn the_demo_gets_its_study_right() {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("demo");
-    let output = spinewatch(&["demo", "--once", "--slices", "110", "--rate", "40", "--out", out.to_str().unwrap()]);
+    let output = spinewatch(&["demo", "--once", "--slices", "300", "--rate", "40", "--out", out.to_str().unwrap()]);
     let told = words(&output);
     assert!(output.status.success(), "{told}");
     assert!(told.contains("1 of 1 verdicts and their levels are right"), "{told}");

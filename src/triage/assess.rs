@@ -32,7 +32,7 @@ pub fn assess_with(
     let provisional = context.completeness == Completeness::Receiving;
     let stands = |c: &&Candidate| {
         let steady = !provisional || (c.settled && runs::extent_mm(&spine, &c.run) >= rule.provisional_mm);
-        c.score >= operating_point.finding_score && steady
+        c.score >= rule.suspected_from(c.level, operating_point.finding_score) && steady
     };
     let mut findings: Vec<Finding> = candidates.iter().filter(stands).filter_map(|c| finding(&spine, c)).collect();
     findings.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.level.cmp(&b.level)));

@@ -37,7 +37,7 @@ pub struct DemoArgs {
     #[arg(long, conflicts_with = "studies")]
     once: bool,
     /// Slices of a study.
-    #[arg(long, value_name = "N", default_value_t = 200)]
+    #[arg(long, value_name = "N", default_value_t = 300)]
     slices: usize,
     /// Slices that the console writes in a second.
     #[arg(long, value_name = "PER_SECOND", default_value_t = 20.0)]
