@@ -84,7 +84,7 @@ fn help_manual_and_completions_come_from_one_source() {
 #[test]
 fn analyze_refuses_what_is_no_ct_by_name_and_never_calls_it_free_of_suspicion() {
     let dir = tempfile::tempdir().unwrap();
-    std::fs::write(dir.path().join("notes.txt"), "no DICOM").unwrap();
+    std::fs::write(dir.path().join("notes.txt"), "Notes of the technologist, no DICOM. ".repeat(20)).unwrap();
     let output = spinewatch(&["analyze", "--json", dir.path().to_str().unwrap()]);
     assert!(output.status.success(), "{}", words(&output));
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();

@@ -169,7 +169,7 @@ mod tests {
         assert_eq!(screen.size(), Size::new(8, 4), "virtual_size holds two screens, the mode says one");
         screen.show(&orange_corner()).unwrap();
         let memory = fs::read(root.path().join("fb0")).unwrap();
-        let value = 0b11111_100001_00001_u16.to_le_bytes();
+        let value = 0b1111_1100_0010_0001_u16.to_le_bytes();
         assert_eq!(memory[2 * 20 + 12..2 * 20 + 16], [value, value].concat());
         assert_eq!(memory.iter().filter(|b| **b == 0xEE).count(), 80 - 4);
     }
