@@ -112,7 +112,8 @@ async fn kill_minus_nine_loses_no_verdict_and_tells_none_twice() {
             Arrival::Foreign(error) => panic!("not an event of ours: {error}"),
             Arrival::Event(event) if event.topic.contains("/triage/") => {
                 let payload = event.triage().unwrap();
-                if !payload.provisional {
+                // a series may be judged before its last slices are read after a restart; then it is revised
+                if !payload.provisional && usize::try_from(payload.coverage.slices_analysed).unwrap() == SLICES {
                     awaited.remove(&payload.study_key);
                 }
                 told.entry(payload.study_key.clone()).or_default().push(payload);
