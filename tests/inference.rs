@@ -58,6 +58,7 @@ fn slice(level: i16, z_mm: f64) -> Slice {
             image_type: Vec::new(),
         },
         hounsfield: vec![level; 32 * 64],
+        burned_in_annotation: false,
     }
 }
 

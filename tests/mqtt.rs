@@ -21,8 +21,8 @@ use rumqttc::mqttbytes::v5::{ConnectReturnCode, PubAckReason};
 use scripted_broker::{ScriptedBroker, event_id, max_packet_size, topic};
 use spinewatch::publish::embedded_broker::EmbeddedBroker;
 use spinewatch::publish::{
-    BrokerUrl, Connection, DeviceState, EventKind, HealthPayload, Limits, NOTICE, PartPayload, Publisher, Reason,
-    Received, Settings, StatusPayload, Subscriber, Timings, Tls, Topics, VerdictContext, tell,
+    BrokerUrl, Connection, DeviceState, EventKind, HealthPayload, KeyImage, Limits, NOTICE, PartPayload, Publisher,
+    Reason, Received, Settings, StatusPayload, Subscriber, Timings, Tls, Topics, VerdictContext, tell,
 };
 use spinewatch::store::{Acknowledgement, Keys, SeriesVerdict, Store};
 use spinewatch::triage::{
@@ -98,6 +98,10 @@ impl Device {
     }
 
     fn commit(&self, study: &str, assessment: Assessment) {
+        self.commit_with(study, assessment, None);
+    }
+
+    fn commit_with(&self, study: &str, assessment: Assessment, key_image: Option<KeyImage>) {
         let study_key = study_key(study);
         let verdict =
             SeriesVerdict { series_key: format!("series of {study}"), study_key, assessment, at: Timestamp::now() };
@@ -108,6 +112,7 @@ impl Device {
             unreadable: BTreeMap::new(),
             timings: Timings { decided_at: spinewatch::publish::rfc3339(Timestamp::now()), ..Timings::default() },
             models: vec![],
+            key_image,
         };
         let Self { settings, .. } = self;
         self.store
@@ -199,6 +204,7 @@ async fn next(subscriber: &mut Subscriber, kind: EventKind) -> Received {
 
 fn hold_against_schema(received: &Received) {
     let text = match received.event.kind {
+        EventKind::Image => return assert!(received.payload.starts_with(b"\x89PNG")),
         EventKind::Triage => include_str!("../src/publish/schema/triage.json"),
         EventKind::Alert => include_str!("../src/publish/schema/alert.json"),
         EventKind::Status => include_str!("../src/publish/schema/status.json"),
@@ -225,13 +231,18 @@ async fn tells_the_whole_story(url: BrokerUrl) {
     assert_eq!(birth.json().unwrap()["state"], "online");
     assert_eq!(birth.event.source, "/spinewatch/v1/north/ct-2");
 
-    device.commit("a", suspected(&[Level::C2]));
+    let suspicion = suspected(&[Level::C2]);
+    let slice_key = suspicion.findings[0].best_slice.slice_key.clone();
+    let noise = (0..256 * 256_u32).map(|i| i.wrapping_mul(2_654_435_761).to_le_bytes()[3]).collect();
+    device.commit_with("a", suspicion, Some(KeyImage { slice_key, side: 256, grey: noise }));
     let alert = next(&mut clinic, EventKind::Alert).await;
     assert_eq!(alert.topic, format!("spinewatch/v1/north/ct-2/alert/{}", study_key("a")));
     assert_eq!(alert.event.subject, Some(study_key("a")));
     assert_eq!(alert.triage().unwrap().findings[0].level, Level::C2);
     assert!(!alert.retained && alert.event.time.is_some());
     assert_eq!(next(&mut clinic, EventKind::Triage).await.triage().unwrap().verdict, "suspected");
+    let image = next(&mut clinic, EventKind::Image).await;
+    assert_eq!(image.topic, format!("spinewatch/v1/north/ct-2/image/{}", study_key("a")));
     until("the acknowledgements by the broker", || device.waiting() == 0).await;
 
     clinic.acknowledge(&alert, "ER desk 2").await;
@@ -283,9 +294,12 @@ fn health() -> HealthPayload {
 async fn late_subscriber_sees_what_is_current(url: BrokerUrl) {
     let mut late = subscriber(url, "late").await;
     let mut current = BTreeMap::new();
-    for _ in 0..3 {
+    for _ in 0..4 {
         let received = patiently("a retained event", late.next_event()).await.unwrap();
         assert!(received.retained, "{received:?}");
+        if received.event.kind == EventKind::Image {
+            continue;
+        }
         current.insert(received.event.kind, received.json().unwrap());
     }
     assert_eq!(current[&EventKind::Status]["state"], "degraded");

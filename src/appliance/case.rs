@@ -83,6 +83,8 @@ pub struct Case {
     pub stages: StageTimes,
     /// When a file of it was last read.
     pub touched: Duration,
+    /// More of it is known to wait on the share.
+    pub is_behind: bool,
     /// Files of it that could not be read or not be analysed, by code.
     pub unreadable: BTreeMap<String, u32>,
     /// Files of it that are no CT plane, with the words of the last.

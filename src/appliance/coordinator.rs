@@ -18,8 +18,9 @@ use super::signals::Signals;
 use super::telling::{Moment, Teller};
 use crate::display::DeviceState;
 use crate::health::{Beat, Health};
-use crate::inference::{Done, Pool, SubmitError};
-use crate::ingest::Event;
+use crate::inference::{Done, Pool, PreparedSlice, SubmitError};
+use crate::ingest::{Event, Pulse};
+use crate::publish::KeyImage;
 use crate::store::{FileRecord, StoreError};
 
 /// Slices that may wait for the networks in memory, some 80 KiB each.
@@ -41,10 +42,14 @@ pub struct Parts {
     pub screen: Arc<Mutex<DeviceState>>,
     /// Clock and flags shared with the other threads.
     pub signals: Arc<Signals>,
+    /// Key images may leave the device.
+    pub key_images: bool,
     /// What goes through is counted there.
     pub health: Arc<Mutex<Health>>,
     /// Files that ingest has handed over and no reader has taken yet; only ever counted.
     pub arrivals: Receiver<Event>,
+    /// The scanner's signs of life.
+    pub share: Arc<Pulse>,
     /// A slice that the networks are busy with for longer is a fault.
     pub slice_deadline: Duration,
 }
@@ -56,7 +61,7 @@ pub struct Coordinator {
     records: Vec<FileRecord>,
     last_slice: BTreeMap<String, Duration>,
     flushed: Duration,
-    idle_ticks: u32,
+    nothing_waits: u32,
 }
 
 impl Coordinator {
@@ -68,7 +73,7 @@ impl Coordinator {
             records: Vec::new(),
             last_slice: BTreeMap::new(),
             flushed: Duration::ZERO,
-            idle_ticks: 0,
+            nothing_waits: 0,
         }
     }
 
@@ -90,7 +95,6 @@ impl Coordinator {
         let results = self.parts.pool.as_ref().map_or_else(never, |pool| pool.results().clone());
         // With enough work in hand nothing more is taken in: files wait on the share, not in memory.
         let inputs = if self.waiting.len() < MOST_WAITING { readings.clone() } else { never() };
-        let mut busy = true;
         select! {
             recv(inputs) -> reading => match reading {
                 Ok(reading) => self.read(reading, now)?,
@@ -100,7 +104,7 @@ impl Coordinator {
                 Ok(done) => self.analysed(done, now)?,
                 Err(_) => anyhow::bail!("the inference workers have ended"),
             },
-            default(TICK) => busy = false,
+            default(TICK) => {}
         }
         self.submit()?;
         if now.monotonic.saturating_sub(self.flushed) >= FLUSH {
@@ -108,11 +112,13 @@ impl Coordinator {
             self.flushed = now.monotonic;
             self.show_progress();
         }
+        // Asked for first: what was handed on before it was set is in the count below.
+        let caught_up = self.parts.share.has_caught_up();
         let backlog = self.parts.signals.backlog(&self.parts.arrivals, readings);
-        self.idle_ticks = if busy || backlog > 0 { 0 } else { self.idle_ticks + 1 };
+        self.nothing_waits = if backlog > 0 { 0 } else { self.nothing_waits + 1 };
         // Twice, because a file is in nobody's count for an instant while it changes hands.
-        if self.idle_ticks >= 2 {
-            let acts = self.parts.desk.tick(now);
+        if self.nothing_waits >= 2 {
+            let acts = self.parts.desk.tick(now, caught_up);
             self.execute(acts, now)?;
         }
         Ok(())
@@ -162,20 +168,21 @@ impl Coordinator {
     fn tell(&mut self, statement: &Statement, now: Now) -> anyhow::Result<()> {
         self.flush()?;
         let since = self.last_slice.get(&statement.series_key).map_or(Duration::ZERO, |at| now.monotonic - *at);
+        let picture = self.picture(statement);
         let moment = Moment {
             at: now.wall,
             clock_trusted: self.parts.signals.clock_trusted.load(Ordering::Relaxed),
             since_last_slice: since,
             unreadable: self.parts.desk.unreadable(&statement.series_key),
             study_instance_uid: self.parts.desk.study_instance_uid(&statement.series_key),
+            key_image: picture.as_deref().filter(|_| self.parts.key_images).and_then(key_image),
         };
         let committed = self.parts.teller.tell(statement, moment)?;
         if let Some(committed) = committed {
-            let picture = committed.assessment.findings.first().and_then(|finding| {
-                self.parts.desk.picture(&statement.series_key, &finding.best_slice.slice_key).cloned()
-            });
             let trusted = self.parts.signals.clock_trusted.load(Ordering::Relaxed);
-            let report = screen::report(&statement.study_key, &committed, picture.as_deref(), now, trusted);
+            let best = committed.assessment.findings.first().map(|finding| &finding.best_slice.slice_key);
+            let picture = picture.as_deref().filter(|picture| Some(&picture.slice_key) == best);
+            let report = screen::report(&statement.study_key, &committed, picture, now, trusted);
             self.lock_screen().report(report, now.monotonic);
             if !committed.assessment.provisional {
                 lock(&self.parts.health).verdict(&committed.assessment.verdict);
@@ -186,6 +193,12 @@ impl Coordinator {
             self.parts.desk.clear_away(&statement.series_key);
         }
         Ok(())
+    }
+
+    /// The best slice of the first finding.
+    fn picture(&self, statement: &Statement) -> Option<Arc<PreparedSlice>> {
+        let best = &statement.assessment.findings.first()?.best_slice;
+        self.parts.desk.picture(&statement.series_key, &best.slice_key).cloned()
     }
 
     /// An engine that hangs is not told from one that works by ticks of this thread alone.
@@ -238,4 +251,15 @@ impl Coordinator {
     fn now(&self) -> Now {
         Now { monotonic: self.parts.signals.clock(), wall: Timestamp::now() }
     }
+}
+
+/// The slice as it may leave the device: not with text in it.
+fn key_image(slice: &PreparedSlice) -> Option<KeyImage> {
+    let plane = slice.picture();
+    let side = u32::try_from(plane.size).ok()?;
+    (!slice.burned_in_annotation).then(|| KeyImage {
+        slice_key: slice.slice_key.clone(),
+        side,
+        grey: plane.pixels.clone(),
+    })
 }

@@ -31,6 +31,8 @@ pub struct Reading {
     pub fingerprint: String,
     /// SHA-256 of its bytes.
     pub content_digest: [u8; 32],
+    /// More lies on the share beside it that is not read yet; see [`crate::ingest::Arrival::backlog_beside`].
+    pub backlog_beside: bool,
     /// Times of the stages so far.
     pub stages: StageTimes,
     /// What was in it.
@@ -148,6 +150,7 @@ impl Desk {
     pub fn restore(&mut self, open: OpenSeries, now: Now) {
         let mut case = Case::new(&open.study_key, &open.series_key);
         case.touched = now.monotonic;
+        case.is_behind = true;
         case.unreadable = open.quarantined;
         for (number, slice) in open.slices.into_iter().enumerate() {
             // The pixels are gone; a digest of its own keeps each slice apart.
@@ -165,7 +168,7 @@ impl Desk {
 
     /// Takes one file.
     pub fn read(&mut self, reading: Reading, now: Now) -> Vec<Act> {
-        let Reading { fingerprint, content_digest, stages, content } = reading;
+        let Reading { fingerprint, content_digest, backlog_beside, stages, content } = reading;
         let alone = |fate, series_key| {
             let record = FileRecord {
                 fingerprint: fingerprint.clone(),
@@ -182,9 +185,23 @@ impl Desk {
             Content::Rejected { fate, belongs_to: None } => alone(fate, None),
             Content::Rejected { fate, belongs_to: Some((study_key, series_key)) } => {
                 self.reject(&study_key, &series_key, &fate, now);
+                self.is_behind(&series_key, backlog_beside);
                 alone(fate, Some(series_key))
             }
-            Content::Slices(slices) => self.admit(&fingerprint, content_digest, stages, slices, now),
+            Content::Slices(slices) => {
+                let series_key = slices.first().map(|slice| slice.header.series_key.clone());
+                let acts = self.admit(&fingerprint, content_digest, stages, slices, now);
+                series_key.iter().for_each(|key| self.is_behind(key, backlog_beside));
+                acts
+            }
+        }
+    }
+
+    /// Notes whether more of a series is known to wait on the share. What a restart put back is taken to wait for the
+    /// rest of its files until ingest has caught up, whatever one of them says.
+    fn is_behind(&mut self, series_key: &str, backlog_beside: bool) {
+        if let Some(case) = self.cases.get_mut(series_key) {
+            case.is_behind |= backlog_beside;
         }
     }
 
@@ -250,17 +267,29 @@ impl Desk {
     }
 
     /// Ends what is complete. Call it when everything that was read has been taken in: a file in a queue is not quiet.
-    pub fn tick(&mut self, now: Now) -> Vec<Act> {
-        let closed = self.studies.tick(now.monotonic);
-        let mut acts: Vec<Act> = closed.iter().flat_map(|closed| self.advance(&closed.series_key)).collect();
+    ///
+    /// `caught_up`: all that lay on the share at the start was read. Until then a series of which files waited there does
+    /// not end by silence: its rest may stand behind a study that is arriving.
+    pub fn tick(&mut self, now: Now, caught_up: bool) -> Vec<Act> {
+        if caught_up {
+            self.cases.values_mut().for_each(|case| case.is_behind = false);
+        }
+        let cases = &self.cases;
+        self.studies.tick(now.monotonic, |key| cases.get(key).is_some_and(|case| case.is_behind));
+        let ended = |case: &&Case| {
+            !case.concluded && self.studies.get(&case.series_key).is_some_and(crate::study::Series::has_ended)
+        };
+        let keys: Vec<String> = self.cases.values().filter(ended).map(|case| case.series_key.clone()).collect();
+        let mut acts: Vec<Act> = keys.iter().flat_map(|key| self.advance(key)).collect();
         acts.extend(self.end_without_volume(now));
         acts
     }
 
     /// Series of which no slice could be used: they end when nothing more has come for a while, and say why.
     fn end_without_volume(&mut self, now: Now) -> Vec<Act> {
-        let patience = self.rules.completeness.series_gap_patience;
+        let rules = &self.rules.completeness;
         let quiet = |case: &&Case| {
+            let patience = if case.is_behind { rules.series_limit } else { rules.series_gap_patience };
             !case.concluded
                 && self.studies.get(&case.series_key).is_none_or(|series| series.geometry().slices == 0)
                 && now.monotonic.saturating_sub(case.touched) >= patience

@@ -62,6 +62,7 @@ fn file(series: &str, evidence: &Evidence, prepared: bool) -> Reading {
     Reading {
         fingerprint: format!("{series}-{number}"),
         content_digest: [0; 32],
+        backlog_beside: false,
         stages: StageTimes::default(),
         content: Content::Slices(vec![ReadSlice { header, pixels, prepared, clear: None }]),
     }
@@ -75,6 +76,7 @@ fn rejected(code: &str, foreign: bool) -> Reading {
     Reading {
         fingerprint: "rejected".into(),
         content_digest: [1; 32],
+        backlog_beside: false,
         stages: StageTimes::default(),
         content: Content::Rejected { fate, belongs_to },
     }
@@ -120,7 +122,13 @@ impl Played {
     }
 
     fn tick(&mut self, secs: f64) {
-        let acts = self.desk.tick(at(secs));
+        let acts = self.desk.tick(at(secs), true);
+        self.play(acts);
+    }
+
+    /// As `tick`, while ingest still reads what lay on the share at the start.
+    fn tick_behind(&mut self, secs: f64) {
+        let acts = self.desk.tick(at(secs), false);
         self.play(acts);
     }
 
@@ -257,18 +265,46 @@ fn after_a_restart_nothing_is_analysed_twice_and_nothing_is_forgotten() {
         assessment: None,
     };
     after.desk.restore(open, at(0.0));
+    after.tick_behind(120.0);
+    assert!(after.statements.is_empty(), "its last files lie on the share, behind a study that is arriving");
     for evidence in &before.truth {
         let reading = file(SERIES, evidence, true);
         if !known.contains(&reading.fingerprint) {
-            after.read(reading, 1.0);
+            after.read(reading, 121.0);
         }
     }
-    after.tick(7.0);
+    after.tick(127.0);
     let twice: Vec<_> = after.analysed.iter().filter(|n| known.contains(&format!("{SERIES}-{n}"))).collect();
     assert!(twice.is_empty(), "analysed again: {twice:?}");
     assert_eq!(after.last().assessment.verdict, Verdict::Suspected);
     assert_eq!(after.last().assessment.findings[0].level, Level::C6);
     assert_eq!(usize::try_from(after.last().assessment.coverage.slices_analysed).unwrap(), before.truth.len());
+}
+
+#[test]
+fn a_series_found_on_the_share_does_not_end_while_files_of_its_folder_wait_for_their_turn() {
+    let mut played = Played::new(rules(), scan(&[]));
+    let truth = played.truth.clone();
+    let (first, rest) = truth.split_at(30);
+    for evidence in first {
+        played.read(Reading { backlog_beside: true, ..file(SERIES, evidence, true) }, 0.0);
+    }
+    played.tick_behind(300.0);
+    assert!(played.statements.is_empty());
+    for evidence in rest {
+        played.read(file(SERIES, evidence, true), 301.0);
+    }
+    played.tick(307.0);
+    assert_eq!(played.last().assessment.verdict, Verdict::NoneSuspected);
+    assert_eq!(played.statements.len(), 1);
+}
+
+#[test]
+fn what_arrives_meanwhile_does_not_wait_for_a_backlog() {
+    let mut played = Played::new(rules(), scan(&[]));
+    let end = played.stream(SERIES, &[]);
+    played.tick_behind(end + 5.1);
+    assert_eq!(played.statements.len(), 1);
 }
 
 #[test]

@@ -194,8 +194,10 @@ impl Appliance {
             teller: Teller { store: store.clone(), topics: topics.clone(), limits, models: models.clone() },
             screen: Arc::clone(screen),
             signals: Arc::clone(signals),
+            key_images: settings.privacy.key_image,
             health: Arc::clone(&health),
             arrivals: events,
+            share: ingest.pulse(),
             slice_deadline: Duration::from_secs(settings.models.slice_deadline_secs),
         });
         let beat = heartbeats.stage("triage", SILENT);

@@ -33,6 +33,7 @@ impl Reader {
     /// Reads one file as ingest handed it over.
     pub fn read_arrival(&self, arrival: &Arrival) -> Reading {
         let mut reading = self.read(&arrival.bytes, arrival.fingerprint.to_string(), arrival.content_digest.0);
+        reading.backlog_beside = arrival.backlog_beside;
         reading.stages.settle = one(arrival.read_at.saturating_sub(arrival.first_seen));
         reading
     }
@@ -43,6 +44,7 @@ impl Reader {
         Reading {
             fingerprint: file.fingerprint.to_string(),
             content_digest: [0; 32],
+            backlog_beside: false,
             stages: StageTimes::default(),
             content: Content::Rejected { fate, belongs_to: None },
         }
@@ -52,7 +54,7 @@ impl Reader {
     pub fn read(&self, bytes: &[u8], fingerprint: String, content_digest: [u8; 32]) -> Reading {
         let mut stages = StageTimes::default();
         let content = if self.is_copy(&content_digest) { Content::Copy } else { self.content(bytes, &mut stages) };
-        Reading { fingerprint, content_digest, stages, content }
+        Reading { fingerprint, content_digest, backlog_beside: false, stages, content }
     }
 
     fn is_copy(&self, content_digest: &[u8; 32]) -> bool {

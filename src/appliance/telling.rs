@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::desk::Statement;
 use super::stages::StageTimes;
-use crate::publish::{self, ModelTag, StageTiming, Timings, Topics, VerdictContext};
+use crate::publish::{self, KeyImage, ModelTag, StageTiming, Timings, Topics, VerdictContext};
 use crate::store::{Committed, SeriesVerdict, Store, StoreError};
 use crate::triage::Verdict;
 
@@ -36,6 +36,8 @@ pub struct Moment {
     pub unreadable: BTreeMap<String, u32>,
     /// Only where the site switched clear identifiers on.
     pub study_instance_uid: Option<String>,
+    /// The best slice of the first finding, where it may leave the device.
+    pub key_image: Option<KeyImage>,
 }
 
 impl Teller {
@@ -73,6 +75,7 @@ impl Teller {
             unreadable: moment.unreadable,
             timings,
             models: self.models.clone(),
+            key_image: moment.key_image,
         }
     }
 }

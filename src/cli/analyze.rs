@@ -150,7 +150,7 @@ fn analyse(args: &AnalyzeArgs, files: &[PathBuf]) -> anyhow::Result<Report> {
     }
     bench.work(0);
     // Nothing more will come: every rule of patience is over.
-    let acts = bench.desk.tick(at(Duration::from_secs(300)));
+    let acts = bench.desk.tick(at(Duration::from_secs(300)), true);
     bench.execute(acts);
     bench.work(0);
     let phantom = analyser.as_ref().is_ok_and(|analyser| analyser.models().iter().any(|model| model.phantom_trained));

@@ -210,11 +210,19 @@ pub enum Identifiers {
 }
 
 /// `[privacy]`
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PrivacySettings {
     /// How studies are named outside the device.
     pub identifiers: Identifiers,
+    /// The best slice of a suspected finding is published as a picture.
+    pub key_image: bool,
+}
+
+impl Default for PrivacySettings {
+    fn default() -> Self {
+        Self { identifiers: Identifiers::default(), key_image: true }
+    }
 }
 
 /// `[state]`

@@ -60,6 +60,7 @@ attributes! {
     ImagePositionPatient IMAGE_POSITION_PATIENT "image_position_patient"
     ImageOrientationPatient IMAGE_ORIENTATION_PATIENT "image_orientation_patient"
     ImagesInAcquisition IMAGES_IN_ACQUISITION "images_in_acquisition"
+    BurnedInAnnotation BURNED_IN_ANNOTATION "burned_in_annotation"
     SamplesPerPixel SAMPLES_PER_PIXEL "samples_per_pixel"
     PhotometricInterpretation PHOTOMETRIC_INTERPRETATION "photometric_interpretation"
     NumberOfFrames NUMBER_OF_FRAMES "number_of_frames"

@@ -44,9 +44,11 @@ pub fn read(bytes: &[u8], limits: &Limits) -> Result<Vec<Slice>, Rejection> {
         let image = Image::read(&header.top(), ct::absent(&header.top()), limits)?;
         let planes = ct::planes(&header, &image)?;
         let frames = Frames::new(&image, pixels, scan.encoding.big_endian, is_rle)?;
+        let burned_in_annotation = header.top().word(Attribute::BurnedInAnnotation).is_some_and(|word| word != "NO");
         let slice = |(frame, plane): (usize, ct::Plane)| {
             let hounsfield = |stored| hounsfield(stored, plane.slope, plane.intercept);
-            Ok(Slice { hounsfield: frames.stored(frame)?.map(hounsfield).collect(), header: plane.header })
+            let hounsfield = frames.stored(frame)?.map(hounsfield).collect();
+            Ok(Slice { header: plane.header, hounsfield, burned_in_annotation })
         };
         planes.into_iter().enumerate().map(slice).collect()
     })

@@ -88,4 +88,6 @@ pub struct Slice {
     /// Hounsfield units, `rows * columns` values, row by row; RescaleSlope and RescaleIntercept applied,
     /// rounded to the nearest integer, saturated to 16 bits. Padding values are kept as the file has them.
     pub hounsfield: Vec<i16>,
+    /// BurnedInAnnotation (0028,0301) is YES: text that may name somebody is part of the picture.
+    pub burned_in_annotation: bool,
 }

@@ -19,6 +19,8 @@ pub struct PreparedSlice {
     pub z_mm: f64,
     /// Rows and columns as stored.
     pub matrix: [u16; 2],
+    /// Text is part of the picture: it must not leave the device.
+    pub burned_in_annotation: bool,
     classifier: Plane,
     detector: Option<Plane>,
 }
@@ -33,6 +35,7 @@ impl PreparedSlice {
             instance_number: None,
             z_mm,
             matrix: [512, 512],
+            burned_in_annotation: false,
             classifier,
             detector: None,
         }
@@ -103,6 +106,7 @@ impl PreparedSlice {
             instance_number: slice.header.instance_number,
             z_mm: slice.header.position_along_normal(),
             matrix: [slice.header.rows, slice.header.columns],
+            burned_in_annotation: slice.burned_in_annotation,
             classifier: plane_for(classifier)?,
             detector: detector.map(plane_for).transpose()?,
         })

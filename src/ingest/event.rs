@@ -16,6 +16,9 @@ pub struct Arrival {
     /// The structure was still unfinished after [`Settings::incomplete`]: to be quarantined with a reason. Should the
     /// file change yet, it arrives again.
     pub incomplete: bool,
+    /// It lay there when the scanner started, and so did others in its folder that are not read yet: of a series in this
+    /// folder more is to come, however long nothing of it has come.
+    pub backlog_beside: bool,
     /// When the scanner saw this state of the file's name first, by the clock given to the scans.
     pub first_seen: Duration,
     /// When it was read.

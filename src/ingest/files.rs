@@ -140,6 +140,11 @@ impl Tracked {
         !matches!(self.stage, Stage::Handed { .. })
     }
 
+    /// Not handed on yet, nor tried in vain: it may be whole.
+    pub fn is_untried(&self) -> bool {
+        self.is_waiting() && self.in_vain == 0 && self.refusals == 0
+    }
+
     /// Takes the state that was asked for at `asked` and came at `answered`: an answer can take seconds, and the file
     /// was unchanged only between the first answer and the last question.
     pub fn look(&mut self, stat: Stat, asked: Duration, answered: Duration, settings: &Settings) -> Look {

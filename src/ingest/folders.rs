@@ -131,6 +131,16 @@ impl Folders {
         self.turns.unlisted().is_some() || self.folders.values().any(|f| f.is_lively(now))
     }
 
+    /// Whether a folder was never listed, or has names whose turn has not come.
+    pub fn any_unread(&self) -> bool {
+        self.turns.unlisted().is_some() || self.folders.values().any(|f| f.unread > 0)
+    }
+
+    /// Whether this folder has names whose turn has not come.
+    pub fn is_unread(&self, folder: FolderId) -> bool {
+        self.folders.get(&folder).is_some_and(|f| f.unread > 0)
+    }
+
     /// A folder that was never listed.
     pub fn unlisted(&self) -> Option<FolderId> {
         self.turns.unlisted()

@@ -1,6 +1,6 @@
 //! Signs of life of the scanner's thread, for others to read: a call to a dead mount can block it for ever.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Beats with every scan and with every call to the share that came back.
@@ -8,6 +8,7 @@ use std::time::Duration;
 pub struct Pulse {
     beats: AtomicU64,
     waiting: AtomicU64,
+    caught_up: AtomicBool,
 }
 
 impl Pulse {
@@ -19,6 +20,15 @@ impl Pulse {
     /// Files on the share that were seen and are not handed on yet.
     pub fn waiting(&self) -> u64 {
         self.waiting.load(Ordering::Relaxed)
+    }
+
+    /// Everything that lay on the share when the scanner started was read once, as far as it could be. Stays so.
+    pub fn has_caught_up(&self) -> bool {
+        self.caught_up.load(Ordering::Acquire)
+    }
+
+    pub(super) fn caught_up(&self) {
+        self.caught_up.store(true, Ordering::Release);
     }
 
     pub(super) fn beat(&self) {

@@ -120,6 +120,9 @@ impl<S: Share> Scanner<S> {
         self.outlet.check()?;
         self.pulse.beat();
         self.pulse.set_waiting(self.watch.waiting());
+        if self.state == Some(ShareState::Available) && !self.pulse.has_caught_up() && self.watch.has_caught_up() {
+            self.pulse.caught_up();
+        }
         self.count_losses();
         self.report.held_back = self.outlet.is_full();
         self.report.pause = if self.state != Some(ShareState::Available) {
@@ -260,10 +263,13 @@ impl<S: Share> Scanner<S> {
             flat_tail: has_flat_tail(&bytes),
         };
         let (length, read_at) = (bytes.len(), clock());
-        if let Some(Handover { fingerprint, first_seen, finish }) = self.watch.read(id, &reading, read_at) {
+        if let Some(Handover { fingerprint, first_seen, finish, backlog_beside }) =
+            self.watch.read(id, &reading, read_at)
+        {
             let incomplete = finish == Finish::Incomplete;
             let content_digest = reading.content;
-            let arrival = Arrival { fingerprint, bytes, content_digest, incomplete, first_seen, read_at };
+            let arrival =
+                Arrival { fingerprint, bytes, content_digest, incomplete, backlog_beside, first_seen, read_at };
             self.outlet.send(Event::Arrival(arrival));
         }
         Ok(length)

@@ -35,6 +35,7 @@ pub(super) struct Handover {
     pub fingerprint: Fingerprint,
     pub first_seen: Duration,
     pub finish: Finish,
+    pub backlog_beside: bool,
 }
 
 /// Tells whether a file was handed on before the process started.
@@ -205,6 +206,17 @@ impl Watch {
         self.files.values().filter(|file| file.is_waiting()).count()
     }
 
+    /// Whether all that lay there before we came was read once, as far as it could be.
+    pub fn has_caught_up(&self) -> bool {
+        !self.folders.any_unread() && !self.files.iter().any(|(id, file)| id.is_old && file.is_untried())
+    }
+
+    /// Whether files that lay there before we came still wait to be read for the first time, in the folder of this one.
+    fn has_backlog_beside(&self, folder: FolderId) -> bool {
+        let beside = |(id, file): (&FileId, &Tracked)| id.is_old && file.name.folder == folder && file.is_untried();
+        self.folders.is_unread(folder) || self.files.iter().any(beside)
+    }
+
     /// Folders that are not looked into, because they lie too deep or are too many, since the start.
     pub const fn folders_left_out(&self) -> u64 {
         self.folders.left_out
@@ -231,12 +243,13 @@ impl Watch {
             Some(stat) => Fingerprint::of(&file.path, stat, &self.settings.secret),
             None => Fingerprint { path: PathKey::of(&file.path, &self.settings.secret), size: 0, mtime_ns: 0 },
         };
-        let handover = Handover { fingerprint, first_seen: file.first_seen, finish };
+        let (folder, first_seen) = (file.name.folder, file.first_seen);
         file.handed(now);
+        let backlog_beside = id.is_old && self.has_backlog_beside(folder);
         if self.files.len() > 2 * TRACKED {
             self.rest(id);
         }
-        Some(handover)
+        Some(Handover { fingerprint, first_seen, finish, backlog_beside })
     }
 
     /// Stops following a file, and remembers in what state.

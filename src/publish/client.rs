@@ -17,6 +17,7 @@ use rumqttc::{
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use super::cloud_event::EventKind;
 use super::settings::Connection;
 use crate::store::{MessageProperties, OutboxMessage};
 
@@ -27,7 +28,7 @@ const REQUEST_CAPACITY: usize = 64;
 const EVENT_CAPACITY: usize = 256;
 
 /// Longest packet that is accepted from the broker.
-const MAX_INCOMING_BYTES: u32 = 64 * 1024;
+const MAX_INCOMING_BYTES: u32 = 128 * 1024;
 
 /// What happened on a link.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -221,7 +222,8 @@ fn message(publish: Publish) -> Message {
 fn properties(message: &OutboxMessage) -> PublishProperties {
     let given = &message.properties;
     PublishProperties {
-        payload_format_indicator: Some(1),
+        // 1 promises UTF-8 (MQTT 5, 3.3.2.3.2)
+        payload_format_indicator: (given.content_type == EventKind::Triage.content_type()).then_some(1),
         message_expiry_interval: message.expiry_secs,
         response_topic: given.response_topic.clone(),
         correlation_data: given.correlation_data.clone().map(Bytes::from),

@@ -6,6 +6,7 @@ use crate::store::MessageProperties;
 
 const SPEC_VERSION: &str = "1.0";
 const JSON: &str = "application/json";
+const PNG: &str = "image/png";
 const TYPE_PREFIX: &str = "io.github.spinewatch.";
 const TYPE_SUFFIX: &str = ".v1";
 
@@ -16,6 +17,8 @@ pub enum EventKind {
     Triage,
     /// A suspected finding, its revision or its retraction.
     Alert,
+    /// The slice on which a suspicion rests, as a picture.
+    Image,
     /// State of the device.
     Status,
     /// Health of the device.
@@ -26,16 +29,25 @@ pub enum EventKind {
 
 impl EventKind {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Triage, Self::Alert, Self::Status, Self::Health, Self::Ack];
+    pub const ALL: [Self; 6] = [Self::Triage, Self::Alert, Self::Image, Self::Status, Self::Health, Self::Ack];
 
     /// The word in topic and type.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Triage => "triage",
             Self::Alert => "alert",
+            Self::Image => "image",
             Self::Status => "status",
             Self::Health => "health",
             Self::Ack => "ack",
+        }
+    }
+
+    /// Content type of the payload.
+    pub const fn content_type(self) -> &'static str {
+        match self {
+            Self::Image => PNG,
+            Self::Triage | Self::Alert | Self::Status | Self::Health | Self::Ack => JSON,
         }
     }
 
@@ -80,9 +92,14 @@ pub enum NotAnEvent {
     /// A type of somebody else.
     #[error("the type `{0}` is not ours")]
     Type(String),
-    /// Not JSON.
-    #[error("the content type is {0:?}, not application/json")]
-    ContentType(Option<String>),
+    /// Not what a message of its type holds.
+    #[error("the content type is {given:?}, not {wanted}")]
+    ContentType {
+        /// What the message says.
+        given: Option<String>,
+        /// What its type holds.
+        wanted: &'static str,
+    },
 }
 
 impl CloudEvent {
@@ -96,7 +113,7 @@ impl CloudEvent {
         ];
         user.extend(self.time.clone().map(|time| ("time".to_owned(), time)));
         user.extend(self.subject.clone().map(|subject| ("subject".to_owned(), subject)));
-        MessageProperties { user, content_type: JSON.to_owned(), ..MessageProperties::default() }
+        MessageProperties { user, content_type: self.kind.content_type().to_owned(), ..MessageProperties::default() }
     }
 
     /// Reads the attributes back; properties of others are passed over.
@@ -116,8 +133,9 @@ impl CloudEvent {
         }
         let event_type = required("type")?;
         let kind = EventKind::of_type(&event_type).ok_or(NotAnEvent::Type(event_type))?;
-        if content_type != Some(JSON) {
-            return Err(NotAnEvent::ContentType(content_type.map(str::to_owned)));
+        let wanted = kind.content_type();
+        if content_type != Some(wanted) {
+            return Err(NotAnEvent::ContentType { given: content_type.map(str::to_owned), wanted });
         }
         Ok(Self {
             id: required("id")?,
@@ -172,6 +190,6 @@ mod tests {
             CloudEvent::parse(&[good.clone(), good.clone()].concat(), Some(JSON)),
             Err(NotAnEvent::Twice("specversion"))
         );
-        assert_eq!(CloudEvent::parse(&good, None), Err(NotAnEvent::ContentType(None)));
+        assert_eq!(CloudEvent::parse(&good, None), Err(NotAnEvent::ContentType { given: None, wanted: JSON }));
     }
 }

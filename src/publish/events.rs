@@ -1,13 +1,15 @@
 //! A study's assessments in; the messages that tell them out. Pure.
 //!
 //! Every revision is one `triage` message (retained, the current verdict). A suspicion is an `alert` as well, and so
-//! is every later revision of it; a suspicion that is gone is told by an alert that retracts it.
+//! is every later revision of it; a suspicion that is gone is told by an alert that retracts it. The slice on which it
+//! rests follows as a picture ([`super::key_image`]).
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
 use super::cloud_event::{CloudEvent, EventKind};
+use super::key_image::{self, KeyImage};
 use super::payload::{
     CoveragePayload, FindingPayload, GapPayload, HealthPayload, ModelTag, NOTICE, PHANTOM_NOTICE, StatusPayload,
     Timings, TriagePayload, rfc3339, round, tenth_mm,
@@ -31,6 +33,8 @@ pub struct VerdictContext {
     pub timings: Timings,
     /// What analysed it; empty when nothing did.
     pub models: Vec<ModelTag>,
+    /// The best slice of the first finding, where its picture is at hand and may leave the device.
+    pub key_image: Option<KeyImage>,
 }
 
 /// Decides whether a revision is to be told, and writes its messages. For [`crate::store::Store::commit_verdict`].
@@ -45,6 +49,7 @@ pub fn tell(next: &NextRevision, topics: &Topics, limits: &Limits, context: &Ver
     messages.extend(
         alert(next, &assessment, change, payload).map(|payload| alert_message(payload, topics, limits, context)),
     );
+    messages.extend(key_image::message(next, &assessment, topics, limits, context));
     Some(Told { assessment, messages })
 }
 

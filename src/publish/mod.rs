@@ -18,6 +18,8 @@ mod trim;
 
 mod events;
 
+mod key_image;
+
 mod limits;
 
 mod backoff;
@@ -48,6 +50,7 @@ mod outflow_tests;
 pub use ack::{Ack, NotAnAck};
 pub use cloud_event::{CloudEvent, EventKind, NotAnEvent};
 pub use events::{VerdictContext, tell};
+pub use key_image::KeyImage;
 pub use limits::Limits;
 pub use payload::{
     AckPayload, BestSlicePayload, CoveragePayload, DeviceState, FindingPayload, GapPayload, HealthPayload, ModelTag,

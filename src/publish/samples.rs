@@ -81,6 +81,7 @@ pub fn context() -> VerdictContext {
             last_slice_to_verdict_ms: Some(678),
             stages: ["settle", "decode", "preprocess", "classify", "detect"].map(stage).to_vec(),
         },
+        key_image: None,
         models: vec![model("vertebra-classifier-edge"), model("fracture-detector-edge")],
     }
 }

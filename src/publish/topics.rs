@@ -69,6 +69,11 @@ impl Topics {
         self.under(&format!("alert/{study_key}"))
     }
 
+    /// The slice on which a suspicion rests, as a picture; retained.
+    pub fn image(&self, study_key: &str) -> String {
+        self.under(&format!("image/{study_key}"))
+    }
+
     /// Where a clinic acknowledges.
     pub fn ack(&self, study_key: &str) -> String {
         self.under(&format!("ack/{study_key}"))

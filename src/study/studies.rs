@@ -81,11 +81,14 @@ impl Studies {
 
     /// Ends the series that are complete `now` and says which; each is told once per revision.
     ///
-    /// Call it when every slice that has arrived was offered: a slice that waits in a queue is not quiet.
-    pub fn tick(&mut self, now: Duration) -> Vec<Closed> {
+    /// Call it when every slice that has arrived was offered: a slice that waits in a queue is not quiet. `is_behind` tells
+    /// of a series (by its key) that more of it is known to wait on the share: silence does not end it, the limit does.
+    pub fn tick(&mut self, now: Duration, is_behind: impl Fn(&str) -> bool) -> Vec<Closed> {
+        let patient = Rules { series_quiet: Duration::MAX, series_gap_patience: Duration::MAX, ..self.rules };
         let mut closed = Vec::new();
         for (key, series) in self.series.iter_mut().filter(|(_, series)| !series.has_ended()) {
-            let completeness = series.completeness(now, &self.rules);
+            let rules = if is_behind(key) { &patient } else { &self.rules };
+            let completeness = series.completeness(now, rules);
             if completeness != Completeness::Receiving {
                 series.end(completeness);
                 closed.push(Closed { series_key: key.clone(), completeness, revision: series.revision() });

@@ -28,7 +28,8 @@ fn refused(file: &File) -> (&'static str, RejectionKind) {
 fn a_slice_has_its_identity_geometry_and_hounsfield_units() {
     let mut file = File::ct(2, 3);
     file.words(&[0, 1, 1024, 2048, 40_000, 65_535]);
-    let Slice { header, hounsfield } = one(&file);
+    let Slice { header, hounsfield, burned_in_annotation } = one(&file);
+    assert!(!burned_in_annotation, "what does not say so has none");
     // 40 000 and 65 535 are negative; -26 560 and below do not saturate 16 bits
     assert_eq!(hounsfield, [-1024, -1023, 0, 1024, -26_560, -1025]);
     assert_eq!(header.study_instance_uid.as_str(), "1.2.3.1");
@@ -40,6 +41,15 @@ fn a_slice_has_its_identity_geometry_and_hounsfield_units() {
     assert_eq!(header.slice_thickness, Some(1.25));
     assert_eq!(header.instance_number, Some(7));
     assert_eq!(header.image_type, ["ORIGINAL", "PRIMARY", "AXIAL"]);
+}
+
+#[test]
+fn text_in_the_picture_is_told() {
+    let mut file = File::ct(2, 3);
+    file.text((0x0028, 0x0301), "CS", "YES");
+    assert!(one(&file).burned_in_annotation);
+    file.text((0x0028, 0x0301), "CS", "NO");
+    assert!(!one(&file).burned_in_annotation);
 }
 
 #[test]

@@ -334,6 +334,35 @@ fn what_arrives_goes_before_a_backlog() {
 }
 
 #[test]
+fn it_has_caught_up_when_all_that_lay_there_was_read_once() {
+    let share = Scripted::new();
+    (0..30).for_each(|i| share.write(&format!("old/{i}.dcm"), b"slice!", i));
+    share.write("old/half.dcm", b"half", 99);
+    let mut bench = Bench::with(share, 4, |_| false);
+    let mut arrivals = Vec::new();
+    while !bench.scanner.pulse().has_caught_up() {
+        assert!(bench.now < ms(60_000), "it never does");
+        arrivals.extend(bench.arrivals(1));
+    }
+    assert_eq!(arrivals.len(), 30, "and no half-written file keeps it from that");
+    assert!(arrivals[..20].iter().all(|arrival| arrival.backlog_beside));
+    bench.share.write("old/new.dcm", b"slice!", 100);
+    assert!(!bench.arrivals(2000)[0].backlog_beside, "what arrives is no backlog");
+}
+
+#[test]
+fn a_lost_share_is_not_caught_up_with() {
+    let share = Scripted::new();
+    share.script().outage = Some(lost());
+    let mut bench = Bench::with(share, 8, |_| false);
+    bench.run(60_000);
+    assert!(!bench.scanner.pulse().has_caught_up());
+    bench.share.script().outage = None;
+    bench.run(5000);
+    assert!(bench.scanner.pulse().has_caught_up(), "nothing lies there");
+}
+
+#[test]
 fn a_large_old_folder_costs_next_to_nothing_when_nothing_happens() {
     let share = Scripted::new();
     (0..20_000).for_each(|i| share.script().put(&format!("{i}.dcm"), Kind::File, b"slice!", 1));

@@ -25,11 +25,23 @@ fn interleaved_series_are_kept_apart_and_each_completes_by_itself() {
         }
     }
     assert_eq!(studies.open().count(), 2);
-    assert_eq!(studies.tick(secs(9)), [closed("b", Completeness::Quiet, 1)]);
-    assert_eq!(studies.tick(secs(14)), [closed("a", Completeness::Quiet, 1)]);
-    assert!(studies.tick(secs(1000)).is_empty(), "each is told once");
+    assert_eq!(studies.tick(secs(9), |_| false), [closed("b", Completeness::Quiet, 1)]);
+    assert_eq!(studies.tick(secs(14), |_| false), [closed("a", Completeness::Quiet, 1)]);
+    assert!(studies.tick(secs(1000), |_| false).is_empty(), "each is told once");
     assert_eq!(studies.get("a").map(|series| series.geometry().slices), Some(10));
     assert_eq!(studies.get("b").map(|series| series.geometry().slices), Some(5));
+}
+
+#[test]
+fn a_series_that_is_known_to_be_behind_is_not_ended_by_silence_but_by_the_limit() {
+    let mut studies = studies();
+    for header in &neck(5) {
+        offer(&mut studies, "a", header, 0);
+        offer(&mut studies, "b", header, 0);
+    }
+    let a_is_behind = |key: &str| key == "a";
+    assert_eq!(studies.tick(secs(599), a_is_behind), [closed("b", Completeness::Quiet, 1)]);
+    assert_eq!(studies.tick(secs(600), a_is_behind), [closed("a", Completeness::LimitReached, 1)]);
 }
 
 #[test]
@@ -38,14 +50,14 @@ fn a_late_slice_reopens_its_series_and_it_completes_again_with_the_next_revision
     for header in &slices[..5] {
         assert!(!offer(&mut studies, "a", header, 0).reopened);
     }
-    studies.tick(secs(10));
+    studies.tick(secs(10), |_| false);
     assert_eq!(studies.open().count(), 0);
     let late = offer(&mut studies, "a", &slices[5], 60);
     assert_eq!((late.admission, late.revision, late.reopened), (Admission::Accepted, 2, true));
-    assert_eq!(studies.tick(secs(65)), [closed("a", Completeness::Quiet, 2)]);
+    assert_eq!(studies.tick(secs(65), |_| false), [closed("a", Completeness::Quiet, 2)]);
     let copy = offer(&mut studies, "a", &slices[5], 70);
     assert_eq!((copy.admission, copy.reopened), (Admission::Duplicate, false));
-    assert!(studies.tick(secs(100)).is_empty());
+    assert!(studies.tick(secs(100), |_| false).is_empty());
 }
 
 #[test]
@@ -66,7 +78,7 @@ fn memory_is_bounded_and_the_longest_ended_series_is_forgotten_first() {
     let mut studies = studies();
     for (second, i) in (0..).zip(0..100) {
         offer(&mut studies, &format!("{i:03}"), &slice(1, 0.0), second * 10);
-        studies.tick(secs(second * 10 + 6));
+        studies.tick(secs(second * 10 + 6), |_| false);
         assert!(studies.series.len() <= 4);
     }
     let kept: Vec<_> = studies.series.keys().cloned().collect();
@@ -89,6 +101,6 @@ fn work_is_taken_through_the_registry() {
         offer(&mut studies, "a", &header, 0);
     }
     assert_eq!(studies.get_mut("a").map(|series| series.take_work().len()), Some(4));
-    studies.tick(secs(5));
+    studies.tick(secs(5), |_| false);
     assert_eq!(studies.get_mut("a").map(|series| series.take_work().len()), Some(2));
 }
