@@ -193,8 +193,10 @@ fn a_packet_over_the_brokers_limit_is_refused_here_and_never_sent() {
 fn our_own_limit_holds_where_the_broker_has_none() {
     let mut outflow = online(secs(0));
     let (row, _) = row("a");
-    let commands = outflow.on(Event::Rows(vec![(row, 8193)]), secs(0));
-    assert!(matches!(&commands[0], Command::Refuse(_, reason) if reason == "8193 bytes, the limit is 8192"));
+    let limit = Limits::default().max_packet_bytes;
+    let commands = outflow.on(Event::Rows(vec![(row, limit + 1)]), secs(0));
+    let words = format!("{} bytes, the limit is {limit}", limit + 1);
+    assert_eq!(commands[0], Command::Refuse("a".into(), words));
 }
 
 #[test]
