@@ -178,17 +178,17 @@ fn the_shipped_rule_is_measured_on_held_out_studies() {
     for mass_scale_mm in [0.8, 1.1, 1.7, 2.0] {
         println!("mass_scale_mm {mass_scale_mm}: {:?}", measure(&Rule { mass_scale_mm, ..shipped }, &studies, &point));
     }
-    for edge_discount in [0.0, 0.5, 0.9] {
-        println!("edge_discount {edge_discount}: {:?}", measure(&Rule { edge_discount, ..shipped }, &studies, &point));
+    for level_cost_mm in [1.0, 1.5, 2.5, 3.0] {
+        println!("level_cost_mm {level_cost_mm}: {:?}", measure(&Rule { level_cost_mm, ..shipped }, &studies, &point));
     }
-    for another_margin in [1.0, 1.3, 2.0, f64::INFINITY] {
-        println!(
-            "another_margin {another_margin}: {:?}",
-            measure(&Rule { another_margin, ..shipped }, &studies, &point)
-        );
+    for link_iou in [0.2, 0.3, 0.4] {
+        println!("link_iou {link_iou}: {:?}", measure(&Rule { link_iou, ..shipped }, &studies, &point));
     }
-    for remainder_mm in [2.0, 6.0, 8.0] {
-        println!("remainder_mm {remainder_mm}: {:?}", measure(&Rule { remainder_mm, ..shipped }, &studies, &point));
+    for link_distance in [0.2, 0.3, 0.8] {
+        println!("link_distance {link_distance}: {:?}", measure(&Rule { link_distance, ..shipped }, &studies, &point));
+    }
+    for link_mm in [1.5, 2.0, 4.0] {
+        println!("link_mm {link_mm}: {:?}", measure(&Rule { link_mm, ..shipped }, &studies, &point));
     }
     reliability(&studies, &point);
     delays(&studies, &point);

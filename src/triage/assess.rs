@@ -27,12 +27,12 @@ pub fn assess_with(
 ) -> Assessment {
     let spine = Spine::read(evidence, context.spacing_mm, &operating_point.thresholds, rule);
     let runs = runs::join(&spine, operating_point.score, rule);
-    let candidates = attribution::attribute(&spine, runs, operating_point.finding_score, rule);
+    let candidates = attribution::attribute(&spine, &runs, rule);
 
     let provisional = context.completeness == Completeness::Receiving;
     let stands = |c: &&Candidate| {
         let steady = !provisional || (c.settled && runs::extent_mm(&spine, &c.run) >= rule.provisional_mm);
-        c.score >= rule.suspected_from(c.level, operating_point.finding_score) && steady
+        c.score >= operating_point.finding_score && steady
     };
     let mut findings: Vec<Finding> = candidates.iter().filter(stands).filter_map(|c| finding(&spine, c)).collect();
     findings.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.level.cmp(&b.level)));

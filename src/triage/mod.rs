@@ -1,7 +1,7 @@
 //! Evidence per slice in; findings per vertebra, verdict and priority out. Pure: no clock, no file, no randomness.
 //!
 //! [`rule`] is the rule in words and numbers. `spine` reads the vertebrae out of the slices, `runs` joins boxes over
-//! slices, `attribution` gives runs to vertebrae, `assess` takes the verdict, `revision` says what changed.
+//! slices, `ruler` says where among the vertebrae a slice lies, `attribution` gives runs to vertebrae, `assess` takes the verdict, `revision` says what changed.
 
 mod domain;
 
@@ -10,6 +10,8 @@ mod context;
 pub mod rule;
 
 mod spine;
+
+mod ruler;
 
 mod runs;
 

@@ -19,16 +19,14 @@
 //! ```
 //!
 //! **Attribution.** Neighbouring vertebrae overlap along the body by their processes, so most slices with a fracture show
-//! two. The level that explains most of the runs' mass takes every slice of its stretch; slices near the vertebra's centre
-//! count more ([`Rule::edge_discount`]). Its score is that of the strongest run so taken. A run that would be a finding alone and
-//! that another level explains [`Rule::another_margin`] times better is left to that level. What remains of a run goes on to
-//! the next level only if it would be a finding alone and is at least [`Rule::remainder_mm`] long: two fractured
-//! neighbours in one run give two findings, the overlap of one does not.
+//! two. Positions are therefore counted in vertebrae ([`super::ruler`]): 3.0 at the centre of C3, 3.5 half way to that of
+//! C4; and for each vertebra it is known from where to where its fractures show. Of all sets of vertebrae the one is
+//! chosen that explains most of the mass of all boxes, at a cost of [`Rule::level_cost_mm`] for each: a run that is longer
+//! than one vertebra's fractures are is two, the spill over an end is none. A box belongs to the chosen vertebra that
+//! explains it best; the vertebra's score is that of its strongest run. A run that no chosen vertebra explains at all is left to
+//! the one that explains it best.
 //!
-//! **Verdict.** `suspected` if a finding reaches the operating point's `finding_score`; at C1 and C2, where the dens stands
-//! in its ring like a fragment in a gap and the first detector is too easily impressed, [`Rule::upper_cervical_margin`]
-//! more. (On 13 phantom studies that no network was trained on, intact C1 and C2 scored up to 0.59, intact C3 to C7 up to
-//! 0.24, and fractures that were found 0.44 and more.) Otherwise `not_analysed` without
+//! **Verdict.** `suspected` if a finding reaches the operating point's `finding_score`. Otherwise `not_analysed` without
 //! evidence or without [`Rule::glimpse_mm`] of any vertebra; `partly_analysed` if anything at all is missing, a stretch of
 //! the neck longer than [`Rule::dip_mm`] where the classifier stays below its gate included; only then `none_suspected`.
 //!
@@ -71,16 +69,12 @@ pub struct Rule {
     pub slice_weight_mm: f64,
     /// Mass at which a run's score reaches 63 % of its boxes' score, mm.
     pub mass_scale_mm: f64,
-    /// How much less a slice at the end of a vertebra counts for it than one at its centre, 0 to 1.
-    pub edge_discount: f64,
-    /// How many times better another level must explain a run to keep it from the level that explains most in all.
-    pub another_margin: f64,
-    /// Shortest remainder of a run that may become a second finding, mm.
-    pub remainder_mm: f64,
+    /// Distance between the centres of two vertebrae where it cannot be measured, mm.
+    pub typical_pitch_mm: f64,
+    /// Mass that a vertebra must explain beyond what others do to be taken for fractured, mm.
+    pub level_cost_mm: f64,
     /// Shortest run that stands while slices arrive, mm.
     pub provisional_mm: f64,
-    /// How much more a finding of C1 or C2 must score than one further down.
-    pub upper_cervical_margin: f32,
     /// Share of a run's mass by which its level must lead while slices arrive, 0 to 1.
     pub provisional_margin: f64,
 }
@@ -99,16 +93,14 @@ impl Rule {
         seen_at_the_edge: 0.6,
         glimpse_mm: 3.0,
         link_mm: 3.0,
-        link_iou: 0.1,
+        link_iou: 0.3,
         link_distance: 0.5,
         slice_weight_mm: 1.0,
         mass_scale_mm: 1.4,
-        edge_discount: 0.7,
-        another_margin: 1.1,
-        remainder_mm: 4.0,
+        typical_pitch_mm: 18.0,
+        level_cost_mm: 2.0,
         provisional_mm: 3.0,
-        upper_cervical_margin: 0.2,
-        provisional_margin: 0.2,
+        provisional_margin: 0.35,
     };
 
     /// True if a vertebra may lie `descent_mm` below another that is `levels` (at least 1) above it; `cut` when an end
@@ -117,12 +109,6 @@ impl Rule {
         let least = if cut { self.cut_pitch_mm } else { self.pitch_mm[0] };
         let levels = levels as f64;
         (levels * least..=levels * self.pitch_mm[1]).contains(&descent_mm)
-    }
-
-    /// Score from which `level` is suspected, at an operating point of `finding_score`.
-    pub(super) fn suspected_from(&self, level: Level, finding_score: f32) -> f32 {
-        let upper = matches!(level, Level::C1 | Level::C2);
-        if upper { finding_score + self.upper_cervical_margin } else { finding_score }
     }
 
     /// How much of `level` must be seen, mm; `at_the_edge` when its stretch touches an end of the series.

@@ -49,11 +49,6 @@ impl<'a> Spine<'a> {
         Self { planes, spacing_mm, extents }
     }
 
-    /// True where the plane lies in the stretch of that vertebra.
-    pub fn shows(&self, level: Level, plane: usize) -> bool {
-        self.extents[level as usize].is_some_and(|e| (e.first..=e.last).contains(&plane))
-    }
-
     /// 1 at the centre of the vertebra's stretch, falling to 0 at its ends and outside. A stretch that touches an end
     /// of the series is taken to go on to its typical extent: the rest is cut off, or has not arrived yet.
     pub fn centrality(&self, level: Level, plane: usize) -> f64 {
@@ -69,6 +64,11 @@ impl<'a> Spine<'a> {
         }
         let (centre, half) = (0.5 * (top + bottom), 0.5 * (top - bottom));
         (1.0 - (z(plane) - centre).abs() / half).max(0.0)
+    }
+
+    /// Length of a stretch, mm.
+    pub fn length_mm(&self, extent: &Extent) -> f64 {
+        self.planes[extent.first].evidence.z_mm - self.planes[extent.last].evidence.z_mm + self.spacing_mm
     }
 
     /// Highest minus lowest slice, mm.

@@ -255,7 +255,11 @@ fn the_alert_comes_within_the_vertebra_and_is_confirmed() {
             assert_eq!(words, [Revision::First, Revision::Confirms], "{level:?}, reversed {reversed}: {log:?}");
             let first = order.iter().position(|e| !e.boxes.is_empty()).unwrap();
             let delay_mm = (log[0].0 - first) as f64 * 0.625;
-            assert!(delay_mm < 22.0, "{level:?}, reversed {reversed}: {delay_mm} mm after the first evidence");
+            // From below, a fracture in the ring of C1 may be one of the dens until the ring is passed.
+            assert!(
+                delay_mm < if level == Level::C1 && reversed { 30.0 } else { 22.0 },
+                "{level:?}, reversed {reversed}: {delay_mm} mm after the first evidence"
+            );
         }
     }
 }
