@@ -81,6 +81,11 @@ impl Daemon {
         self.dir.join("screens")
     }
 
+    /// Where the key images are kept that the subscriber received.
+    pub fn key_images(&self) -> PathBuf {
+        self.dir.join("key-images")
+    }
+
     /// The daemon's log.
     pub fn log(&self) -> PathBuf {
         self.dir.join("daemon.log")

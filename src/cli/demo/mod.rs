@@ -98,7 +98,12 @@ async fn demo(args: &DemoArgs) -> anyhow::Result<ExitCode> {
         println!("study {} of {studies}: {expected}", number + 1);
         outcomes.push(examine(exam, expected, &daemon, &mut subscriber, args.rate, began).await?);
     }
-    let report = outcome::Report { outcomes, memory: daemon.memory(), screens: daemon.screens() };
+    let report = outcome::Report {
+        outcomes,
+        memory: daemon.memory(),
+        screens: daemon.screens(),
+        key_images: daemon.key_images(),
+    };
     daemon.stop();
     print!("\n{report}");
     Ok(if report.all_right() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -144,7 +149,7 @@ async fn examine(
             event = subscriber.next_event() => {
                 let event = event.context("the subscriber has ended")?;
                 bars.suspend(|| println!("{}", line(&event, began)));
-                outcome.hear(&event)?;
+                outcome.hear(&event, &daemon.key_images())?;
             }
             () = tokio::time::sleep_until(deadline) => {
                 bail!("no final verdict {} s after the last slice; the daemon's log is {}", PATIENCE.as_secs(), daemon.log().display())

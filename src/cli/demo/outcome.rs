@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::exam::{Expected, Written, words};
 use crate::cli::table::Table;
 use crate::health::Memory;
-use crate::publish::{Received, TriagePayload};
+use crate::publish::{EventKind, Received, TriagePayload};
 use crate::triage::Level;
 
 /// One study.
@@ -26,11 +26,15 @@ impl Outcome {
         Self { expected, written: None, first_alert: None, verdict: None }
     }
 
-    /// Takes an event; those of other studies do not count.
-    pub fn hear(&mut self, event: &Received) -> anyhow::Result<()> {
+    /// Takes an event; those of other studies do not count. A key image is kept in the folder `key_images`.
+    pub fn hear(&mut self, event: &Received, key_images: &Path) -> anyhow::Result<()> {
         let is = |kind: &str| event.topic.ends_with(&format!("/{kind}/{}", self.expected.study_key));
         if is("alert") {
             self.first_alert.get_or_insert(event.arrived);
+        }
+        if is("image") {
+            std::fs::create_dir_all(key_images)?;
+            std::fs::write(key_images.join(format!("{}.png", self.expected.seed())), &event.payload)?;
         }
         if is("triage") {
             self.verdict = Some((event.arrived, event.triage()?));
@@ -73,6 +77,8 @@ pub struct Report {
     pub memory: Option<Memory>,
     /// Where the screens are.
     pub screens: PathBuf,
+    /// Where the key images are.
+    pub key_images: PathBuf,
 }
 
 impl Report {
@@ -127,7 +133,7 @@ impl fmt::Display for Report {
                 mib(memory.resident_bytes)
             )?;
         }
-        writeln!(f, "screens: {}", self.screens.display())?;
+        writeln!(f, "screens: {}, key images: {}", self.screens.display(), self.key_images.display())?;
         let right = self.outcomes.iter().filter(|outcome| outcome.is_right()).count();
         writeln!(
             f,
@@ -158,6 +164,9 @@ impl Report {
 
 /// An event in a few words.
 pub fn summary(event: &Received) -> String {
+    if event.event.kind == EventKind::Image {
+        return format!("the key image, {} bytes of PNG", event.payload.len());
+    }
     if let Ok(payload) = event.triage() {
         let state = if payload.provisional { "provisional" } else { "final" };
         return format!(
