@@ -25,6 +25,8 @@ mod desk_tests;
 
 mod launch;
 
+mod offline;
+
 mod reader;
 
 mod screen;
@@ -41,6 +43,7 @@ mod vitals;
 
 pub use case::{Case, FileOfSlices, ReadSlice};
 pub use launch::{Appliance, Launch, desk_rules, model_tags, surface};
+pub use offline::{Offline, Outcome, Rejected};
 pub use reader::Reader;
 pub use signals::Signals;
 pub use stages::{StageTime, StageTimes};

@@ -29,4 +29,6 @@ pub mod phantom;
 
 pub mod appliance;
 
+pub mod evaluation;
+
 pub mod cli;

@@ -1,27 +1,20 @@
 //! `spinewatch analyze`: files in, verdicts out, with the very stages of the daemon and without its share, store and wire.
 
-use std::collections::{BTreeMap, VecDeque};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use clap::Args;
-use jiff::Timestamp;
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
 use super::model_folders::ModelFolders;
 use super::table::Table;
-use crate::appliance::desk::{Act, Content, Desk, Job, JobTag, Now, Statement};
-use crate::appliance::{Reader, desk_rules, stage_timings};
-use crate::config::StudySettings;
-use crate::dicom::Limits;
-use crate::inference::{Analyser, Choice, Pool, SubmitError, TractEngine};
+use crate::appliance::desk::Statement;
+use crate::appliance::{Offline, Rejected, stage_timings};
+use crate::inference::{Analyser, Choice, TractEngine};
 use crate::publish::{NOTICE, PHANTOM_NOTICE, StageTiming};
-use crate::store::{Fate, Keys};
 use crate::triage::{Assessment, Verdict};
 
 /// Analyse DICOM files or folders on this machine and print a verdict per series.
@@ -107,127 +100,27 @@ fn collect(path: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
 }
 
 fn analyse(args: &AnalyzeArgs, files: &[PathBuf]) -> anyhow::Result<Report> {
-    let started = Instant::now();
     let keys = args.models.trusted()?;
     let analyser = Analyser::open(&args.models.dir(), &Choice::default(), &keys, &TractEngine).map(Arc::new);
-    let reader = Reader {
-        analyser: analyser.as_ref().ok().cloned(),
-        keys: Keys::ephemeral()?,
-        store: None,
-        clear_identifiers: false,
-        limits: Limits::default(),
-    };
     let workers = args.workers.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
-    let pool = match &analyser {
-        Ok(analyser) => Some(Pool::start(
-            analyser,
-            workers,
-            workers.saturating_mul(NonZeroUsize::MIN.saturating_add(1)),
-            move || started.elapsed(),
-        )?),
-        Err(_) => None,
-    };
-    let mut bench = Bench {
-        desk: Desk::new(desk_rules(&StudySettings::default(), analyser.as_deref())),
-        pool,
-        waiting: VecDeque::new(),
-        in_flight: 0,
-        statements: BTreeMap::new(),
-        rejected: Vec::new(),
-    };
-    let name = |file: &PathBuf| file.display().to_string();
+    let mut offline = Offline::new(analyser.as_ref(), workers)?;
     for file in files {
         let bytes = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
-        let reading = reader.read(&bytes, name(file), Sha256::digest(&bytes).into());
-        if let Content::Slices(slices) = &reading.content
-            && slices.is_empty()
-        {
-            continue;
-        }
-        let acts = bench.desk.read(reading, at(Duration::ZERO));
-        bench.execute(acts);
-        bench.work(MOST_WAITING);
+        offline.read(&file.display().to_string(), &bytes);
     }
-    bench.work(0);
-    // Nothing more will come: every rule of patience is over.
-    let acts = bench.desk.tick(at(Duration::from_secs(300)), true);
-    bench.execute(acts);
-    bench.work(0);
+    let outcome = offline.finish();
     let phantom = analyser.as_ref().is_ok_and(|analyser| analyser.models().iter().any(|model| model.phantom_trained));
     Ok(Report {
         not_for_diagnosis: NOTICE,
         limitation: phantom.then_some(PHANTOM_NOTICE),
-        series: bench.statements.into_values().map(SeriesReport::from).collect(),
-        rejected: bench.rejected,
+        series: outcome.statements.into_values().map(SeriesReport::from).collect(),
+        rejected: outcome.rejected.into_iter().map(RejectedFile::from).collect(),
     })
 }
 
-/// Slices that may wait in memory.
-const MOST_WAITING: usize = 64;
-
-fn at(monotonic: Duration) -> Now {
-    Now { monotonic, wall: Timestamp::now() }
-}
-
-struct Bench {
-    desk: Desk,
-    pool: Option<Pool<JobTag>>,
-    waiting: VecDeque<Job>,
-    in_flight: usize,
-    statements: BTreeMap<String, Statement>,
-    rejected: Vec<RejectedFile>,
-}
-
-impl Bench {
-    fn execute(&mut self, acts: Vec<Act>) {
-        for act in acts {
-            match act {
-                Act::Analyse(job) => self.waiting.push_back(job),
-                Act::Record(record) => {
-                    let (fate, code, reason) = match record.fate {
-                        Fate::Excluded { code, words } => ("excluded", code, words),
-                        Fate::Quarantined { code, words } => ("quarantined", code, words),
-                        Fate::Duplicate => {
-                            ("duplicate", "duplicate".into(), "the same picture is there already".into())
-                        }
-                        Fate::Accepted | Fate::Collected => continue,
-                    };
-                    self.rejected.push(RejectedFile { file: record.fingerprint, fate, code, reason });
-                }
-                Act::Tell(statement) => {
-                    self.statements.insert(statement.series_key.clone(), *statement);
-                }
-            }
-        }
-    }
-
-    /// Analyses until at most `left` slices wait; with 0, until none is in flight either.
-    fn work(&mut self, left: usize) {
-        let Some(pool) = self.pool.take() else {
-            self.waiting.clear();
-            return;
-        };
-        loop {
-            while let Some(Job { tag, input }) = self.waiting.pop_front() {
-                match pool.submit(tag, input) {
-                    Ok(()) => self.in_flight += 1,
-                    Err(SubmitError::Full(tag, input) | SubmitError::Ended(tag, input)) => {
-                        self.waiting.push_front(Job { tag, input });
-                        break;
-                    }
-                }
-            }
-            let done = self.waiting.len() <= left && (left > 0 || self.in_flight == 0);
-            if done && (left > 0 || self.waiting.is_empty()) {
-                break;
-            }
-            let Ok(done) = pool.results().recv() else { break };
-            self.in_flight -= 1;
-            let analysis = done.outcome.map_err(|error| eprintln!("{}: {error}", done.slice_key)).ok();
-            let acts = self.desk.analysed(&done.tag, done.waited, analysis);
-            self.execute(acts);
-        }
-        self.pool = Some(pool);
+impl From<Rejected> for RejectedFile {
+    fn from(Rejected { file, fate, code, reason }: Rejected) -> Self {
+        Self { file, fate, code, reason }
     }
 }
 

@@ -11,6 +11,7 @@ use crate::config::ConfigError;
 mod analyze;
 mod check;
 mod demo;
+mod evaluate;
 mod model_folders;
 mod models;
 mod phantom;
@@ -48,6 +49,8 @@ enum Verb {
     Check(check::CheckArgs),
     /// Analyse DICOM files or folders on this machine and print a verdict per series.
     Analyze(analyze::AnalyzeArgs),
+    /// Evaluate the packages on studies with a known truth: the papers' figures, with 95 % intervals.
+    Evaluate(evaluate::EvaluateArgs),
     /// Prove the model packages on this machine: signatures, digests and golden cases.
     Selftest(selftest::SelftestArgs),
     /// Sign, verify and list model packages.
@@ -85,6 +88,7 @@ impl Cli {
             Verb::Demo(args) => demo::run(&args),
             Verb::Check(args) => check::run(&args),
             Verb::Analyze(args) => analyze::run(&args),
+            Verb::Evaluate(args) => evaluate::run(&args),
             Verb::Selftest(args) => selftest::run(&args),
             Verb::Models(args) => models::run(args).map(|()| ExitCode::SUCCESS),
             Verb::Phantom(args) => phantom::run(args).map(|()| ExitCode::SUCCESS),

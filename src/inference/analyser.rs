@@ -106,6 +106,14 @@ impl Analyser {
         )
     }
 
+    /// Hands out boxes down to a score far below the operating point, for a curve of precision against recall. Triage
+    /// goes by the operating point as before.
+    #[must_use]
+    pub fn with_faint_boxes(self, score: f32) -> Self {
+        self.prototype.lock().unwrap_or_else(PoisonError::into_inner).lower_score(score);
+        self
+    }
+
     /// The networks with working memory for one more thread.
     pub fn worker(&self) -> Worker {
         self.prototype.lock().unwrap_or_else(PoisonError::into_inner).fork()

@@ -165,6 +165,13 @@ impl Worker {
         Ok(yolo::decode(&output, boxes, net.manifest.input.size(), input.this.matrix, point))
     }
 
+    /// Boxes are handed out from this score on.
+    pub(super) fn lower_score(&mut self, score: f32) {
+        if let Some((_, point)) = &mut self.detector {
+            point.score = point.score.min(score);
+        }
+    }
+
     /// The same networks for another thread.
     pub(super) fn fork(&self) -> Self {
         Self {

@@ -20,9 +20,9 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// Some 30 MB of headers at worst.
+    /// After a restart with a backlog many series are open at once. 300 slices each, that is some 8 MB of headers.
     fn default() -> Self {
-        Self { open_series: 8, kept_series: 16, series_slices: 4096 }
+        Self { open_series: 64, kept_series: 80, series_slices: 4096 }
     }
 }
 
@@ -75,7 +75,7 @@ impl Studies {
         let before = series.revision();
         let admission = series.offer(header, pixels, now);
         let revision = series.revision();
-        let closed = self.close_one_if_crowded(series_key);
+        let closed = self.close_one_if_crowded(series_key, now);
         Offered { admission, revision, reopened: revision != before, closed }
     }
 
@@ -122,15 +122,20 @@ impl Studies {
         }
     }
 
-    fn close_one_if_crowded(&mut self, newcomer: &str) -> Option<Closed> {
+    /// Ends the series that has been quiet for longest: as what it is if it is complete by the rules, else by the limit.
+    fn close_one_if_crowded(&mut self, newcomer: &str, now: Duration) -> Option<Closed> {
         if self.open().count() <= self.limits.open_series {
             return None;
         }
         let quietest = self.open().filter(|(key, _)| *key != newcomer).min_by_key(|(_, series)| series.changed());
         let series_key = quietest?.0.to_owned();
         let series = self.series.get_mut(&series_key)?;
-        series.end(Completeness::LimitReached);
-        Some(Closed { series_key, completeness: Completeness::LimitReached, revision: series.revision() })
+        let completeness = match series.completeness(now, &self.rules) {
+            Completeness::Receiving => Completeness::LimitReached,
+            complete => complete,
+        };
+        series.end(completeness);
+        Some(Closed { series_key, completeness, revision: series.revision() })
     }
 }
 

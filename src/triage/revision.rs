@@ -22,7 +22,7 @@ pub enum Revision {
     First,
     /// The final assessment says what the provisional one said.
     Confirms,
-    /// Verdict, levels or what is missing differ, and a suspicion did not vanish.
+    /// Verdict, levels, what is missing or the number of slices differ, and a suspicion did not vanish.
     Revises,
     /// A suspicion was told and no longer stands.
     Retracts,
@@ -48,7 +48,8 @@ impl Revision {
         if told.provisional {
             return Some(if same_levels { Self::Confirms } else { Self::Revises });
         }
-        let same = same_levels && now.verdict == told.verdict && now.missing == told.missing;
+        let same_slices = now.coverage.slices_analysed == told.coverage.slices_analysed;
+        let same = same_levels && same_slices && now.verdict == told.verdict && now.missing == told.missing;
         (!same).then_some(Self::Revises)
     }
 }

@@ -71,6 +71,8 @@ fn one_series_too_many_ends_the_one_that_was_quiet_for_longest() {
     let back = offer(&mut studies, "b", &slice(2, 1.0), 4);
     assert!(back.reopened, "and is not forgotten");
     assert_eq!(back.closed.map(|closed| closed.series_key), Some("a".into()));
+    let much_later = offer(&mut studies, "d", &slice(1, 0.0), 500);
+    assert_eq!(much_later.closed, Some(closed("c", Completeness::Quiet, 1)), "it was complete, and nobody had looked");
 }
 
 #[test]

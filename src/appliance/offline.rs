@@ -1,0 +1,173 @@
+//! The desk without share, store and wire: files in, statements, evidence and rejected files out. The very stages of the
+//! daemon, for verbs that work on files at rest.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+
+use super::desk::{Act, Content, Desk, Job, JobTag, Now, Statement};
+use super::{Reader, desk_rules};
+use crate::config::StudySettings;
+use crate::dicom::Limits;
+use crate::inference::{Analyser, AnalyserError, Pool, SubmitError};
+use crate::store::{Fate, Keys};
+use crate::triage::Evidence;
+
+/// Slices that may wait in memory.
+const MOST_WAITING: usize = 64;
+
+/// A file that gave nothing to analyse.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejected {
+    /// Its name, as given.
+    pub file: String,
+    /// `excluded`, `quarantined` or `duplicate`.
+    pub fate: &'static str,
+    /// Reason, for machines.
+    pub code: String,
+    /// Reason, for people.
+    pub reason: String,
+}
+
+/// What came of all files.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// One a series, by series key.
+    pub statements: BTreeMap<String, Statement>,
+    /// What the networks said, by the name of the file; of a file with several frames, of each.
+    pub evidence: BTreeMap<String, Vec<Evidence>>,
+    /// Files that gave nothing.
+    pub rejected: Vec<Rejected>,
+}
+
+/// Files at work.
+pub struct Offline {
+    reader: Reader,
+    desk: Desk,
+    pool: Option<Pool<JobTag>>,
+    waiting: VecDeque<Job>,
+    in_flight: usize,
+    /// File of each slice.
+    files: BTreeMap<String, String>,
+    outcome: Outcome,
+}
+
+impl Offline {
+    /// Ready for the first file. Without an analyser every series is told to be not analysed, and why.
+    ///
+    /// # Errors
+    /// When the system gives no random numbers or no threads.
+    pub fn new(analyser: Result<&Arc<Analyser>, &AnalyserError>, workers: NonZeroUsize) -> anyhow::Result<Self> {
+        let started = Instant::now();
+        let pool = match analyser {
+            Ok(analyser) => {
+                let queue = workers.saturating_mul(NonZeroUsize::MIN.saturating_add(1));
+                Some(Pool::start(analyser, workers, queue, move || started.elapsed())?)
+            }
+            Err(_) => None,
+        };
+        let reader = Reader {
+            analyser: analyser.ok().cloned(),
+            keys: Keys::ephemeral()?,
+            store: None,
+            clear_identifiers: false,
+            limits: Limits::default(),
+        };
+        let desk = Desk::new(desk_rules(&StudySettings::default(), analyser.map(|analyser| &**analyser)));
+        Ok(Self {
+            reader,
+            desk,
+            pool,
+            waiting: VecDeque::new(),
+            in_flight: 0,
+            files: BTreeMap::new(),
+            outcome: Outcome::default(),
+        })
+    }
+
+    /// Takes one file.
+    pub fn read(&mut self, name: &str, bytes: &[u8]) {
+        let reading = self.reader.read(bytes, name.to_owned(), Sha256::digest(bytes).into());
+        if let Content::Slices(slices) = &reading.content {
+            let keys = slices.iter().map(|slice| (slice.header.slice_key.clone(), name.to_owned()));
+            self.files.extend(keys);
+        }
+        let acts = self.desk.read(reading, at(Duration::ZERO));
+        self.execute(acts);
+        self.work(MOST_WAITING);
+    }
+
+    /// Nothing more will come: every rule of patience is over.
+    pub fn finish(mut self) -> Outcome {
+        self.work(0);
+        let acts = self.desk.tick(at(Duration::from_secs(300)), true);
+        self.execute(acts);
+        self.work(0);
+        self.outcome
+    }
+
+    fn execute(&mut self, acts: Vec<Act>) {
+        for act in acts {
+            match act {
+                Act::Analyse(job) => self.waiting.push_back(job),
+                Act::Record(record) => {
+                    let (fate, code, reason) = match record.fate {
+                        Fate::Excluded { code, words } => ("excluded", code, words),
+                        Fate::Quarantined { code, words } => ("quarantined", code, words),
+                        Fate::Duplicate => {
+                            ("duplicate", "duplicate".into(), "the same picture is there already".into())
+                        }
+                        Fate::Accepted | Fate::Collected => continue,
+                    };
+                    self.outcome.rejected.push(Rejected { file: record.fingerprint, fate, code, reason });
+                }
+                Act::Tell(statement) => {
+                    self.outcome.statements.insert(statement.series_key.clone(), *statement);
+                }
+            }
+        }
+    }
+
+    /// Analyses until at most `left` slices wait; with 0, until none is in flight either.
+    fn work(&mut self, left: usize) {
+        let Some(pool) = self.pool.take() else {
+            self.waiting.clear();
+            return;
+        };
+        loop {
+            while let Some(Job { tag, input }) = self.waiting.pop_front() {
+                match pool.submit(tag, input) {
+                    Ok(()) => self.in_flight += 1,
+                    Err(SubmitError::Full(tag, input) | SubmitError::Ended(tag, input)) => {
+                        self.waiting.push_front(Job { tag, input });
+                        break;
+                    }
+                }
+            }
+            let done = self.waiting.len() <= left && (left > 0 || self.in_flight == 0);
+            if done && (left > 0 || self.waiting.is_empty()) {
+                break;
+            }
+            let Ok(done) = pool.results().recv() else { break };
+            self.in_flight -= 1;
+            let analysis = done.outcome.map_err(|error| tracing::error!(slice = done.slice_key, "{error}")).ok();
+            if let (Some(analysis), Some(file)) = (&analysis, self.files.get(&done.slice_key)) {
+                let evidence = self.outcome.evidence.entry(file.clone()).or_default();
+                // a slice that is analysed again, with the neighbours that came later, takes the place of the first
+                evidence.retain(|earlier| earlier.slice_key != done.slice_key);
+                evidence.push(analysis.evidence.clone());
+            }
+            let acts = self.desk.analysed(&done.tag, done.waited, analysis);
+            self.execute(acts);
+        }
+        self.pool = Some(pool);
+    }
+}
+
+fn at(monotonic: Duration) -> Now {
+    Now { monotonic, wall: Timestamp::now() }
+}

@@ -1,0 +1,68 @@
+//! How good the packages are on studies with a known truth: what the device's own path said in, figures with their 95 %
+//! intervals out. Pure, but for [`dataset`], which reads the truth.
+//!
+//! Per slice: the vertebra classifier ([`vertebrae`]). Per box: the fracture detector ([`boxes`]). Per study: what a site
+//! would see ([`studies`]). Intervals are bootstrapped by study, never by slice: the slices of one neck are alike.
+
+mod boxes;
+pub mod dataset;
+mod figures;
+mod interval;
+mod studies;
+mod vertebrae;
+
+pub use figures::{Figure, Group, figures};
+
+use crate::triage::{Assessment, FractureBox, OperatingPoint};
+
+/// A box without a score, in pixels of the slice as stored.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TrueBox {
+    /// Left edge.
+    pub x: f32,
+    /// Upper edge.
+    pub y: f32,
+    /// Columns.
+    pub width: f32,
+    /// Rows.
+    pub height: f32,
+}
+
+/// One slice: what it shows, and what the networks say of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SliceResult {
+    /// Which of C1 to C7 it shows; `None` where nobody has said.
+    pub visible: Option<[bool; 7]>,
+    /// What the classifier says, 0 to 1.
+    pub vertebrae: [f32; 7],
+    /// Fractures.
+    pub true_boxes: Vec<TrueBox>,
+    /// What the detector says, down to scores far below the operating point; none where the gate kept it from running.
+    pub boxes: Vec<FractureBox>,
+}
+
+/// One study.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StudyResult {
+    /// Its StudyInstanceUID.
+    pub study: String,
+    /// Which of C1 to C7 are fractured.
+    pub fractured: [bool; 7],
+    /// The boxes of this study are known: it has some, or no fracture.
+    pub boxes_known: bool,
+    /// Its slices.
+    pub slices: Vec<SliceResult>,
+    /// What the device says of it.
+    pub assessment: Assessment,
+}
+
+/// What counts as a yes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Cuts {
+    /// Thresholds of the classifier and scores of the detector.
+    pub point: OperatingPoint,
+    /// Resamples of the studies for the intervals.
+    pub resamples: usize,
+    /// The same seed gives the same intervals.
+    pub seed: u64,
+}

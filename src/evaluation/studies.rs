@@ -1,0 +1,153 @@
+//! Figures per study: what a site would see.
+
+use super::StudyResult;
+use super::vertebrae::ratio;
+use crate::triage::{Level, Verdict};
+
+/// Prevalence for which the predictive value is given: fractures among necks scanned after trauma.
+const PREVALENCE: f64 = 0.1;
+
+/// One study in yes and no.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Judged {
+    fractured: [bool; 7],
+    named: [bool; 7],
+    suspected: bool,
+    loss: f64,
+}
+
+impl Judged {
+    pub fn of(study: &StudyResult) -> Self {
+        let mut named = [false; 7];
+        study.assessment.levels().for_each(|level| named[level as usize] = true);
+        Self {
+            fractured: study.fractured,
+            named,
+            suspected: study.assessment.verdict == Verdict::Suspected,
+            loss: weighted_log_loss(study),
+        }
+    }
+
+    fn is_fractured(&self) -> bool {
+        self.fractured.contains(&true)
+    }
+}
+
+/// Weighted multi-label log loss of one study, as the RSNA 2022 challenge weighs it: 14 and 7 for the patient as a whole,
+/// 2 and 1 for each vertebra (fractured and not), normalised by the study's weights. Scores are taken as probabilities.
+fn weighted_log_loss(study: &StudyResult) -> f64 {
+    let scores = study.assessment.vertebrae;
+    let overall = scores.into_iter().fold(0.0, f32::max);
+    let labels = Level::ALL.map(|level| (scores[level as usize], study.fractured[level as usize], 1.0));
+    let labels = labels.into_iter().chain([(overall, study.fractured.contains(&true), 7.0)]);
+    let (mut loss, mut weights) = (0.0, 0.0);
+    for (score, fractured, weight) in labels {
+        let p = f64::from(score).clamp(1e-3, 1.0 - 1e-3);
+        let weight = if fractured { 2.0 * weight } else { weight };
+        loss -= weight * if fractured { p.ln() } else { (1.0 - p).ln() };
+        weights += weight;
+    }
+    loss / weights
+}
+
+/// All studies, each as often as it was drawn.
+pub(super) struct Drawn<'a> {
+    pub studies: &'a [Judged],
+    pub times: &'a [u32],
+}
+
+impl Drawn<'_> {
+    fn count(&self, what: impl Fn(&Judged) -> u32) -> u32 {
+        self.studies.iter().zip(self.times).map(|(study, times)| times * what(study)).sum()
+    }
+
+    fn share(&self, part: impl Fn(&Judged) -> bool, whole: impl Fn(&Judged) -> bool) -> Option<f64> {
+        ratio(self.count(|s| u32::from(whole(s) && part(s))), self.count(|s| u32::from(whole(s))))
+    }
+
+    pub fn sensitivity(&self) -> Option<f64> {
+        self.share(|s| s.suspected, Judged::is_fractured)
+    }
+
+    pub fn specificity(&self) -> Option<f64> {
+        self.share(|s| !s.suspected, |s| !s.is_fractured())
+    }
+
+    /// Positive predictive value where one study in ten is fractured.
+    pub fn predictive_value(&self) -> Option<f64> {
+        let (right, wrong) = (PREVALENCE * self.sensitivity()?, (1.0 - PREVALENCE) * (1.0 - self.specificity()?));
+        (right + wrong > 0.0).then(|| right / (right + wrong))
+    }
+
+    /// Suspected studies of 100 where one in ten is fractured.
+    pub fn alarms_per_100(&self) -> Option<f64> {
+        let (right, wrong) = (PREVALENCE * self.sensitivity()?, (1.0 - PREVALENCE) * (1.0 - self.specificity()?));
+        Some(100.0 * (right + wrong))
+    }
+
+    /// Of the named vertebrae, those that are fractured.
+    pub fn level_precision(&self) -> Option<f64> {
+        ratio(self.count(both), self.count(|s| ones(s.named)))
+    }
+
+    /// Of the fractured vertebrae, those that are named.
+    pub fn level_recall(&self) -> Option<f64> {
+        ratio(self.count(both), self.count(|s| ones(s.fractured)))
+    }
+
+    /// Studies of which exactly the fractured vertebrae are named.
+    pub fn all_levels_right(&self) -> Option<f64> {
+        self.share(|s| s.named == s.fractured, |_| true)
+    }
+
+    pub fn log_loss(&self) -> Option<f64> {
+        let times: u32 = self.times.iter().sum();
+        let sum: f64 = self.studies.iter().zip(self.times).map(|(study, times)| f64::from(*times) * study.loss).sum();
+        (times > 0).then(|| sum / f64::from(times))
+    }
+}
+
+fn ones(levels: [bool; 7]) -> u32 {
+    levels.into_iter().map(u32::from).sum()
+}
+
+fn both(study: &Judged) -> u32 {
+    (0..7).map(|i| u32::from(study.named[i] && study.fractured[i])).sum()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::float_cmp, reason = "tests")]
+mod tests {
+    use super::super::figures::tests::{study, suspects};
+    use super::*;
+
+    const C5: [bool; 7] = [false, false, false, false, true, false, false];
+
+    #[test]
+    fn a_site_sees_alarms_and_levels() {
+        let judged = [
+            Judged::of(&suspects(study(C5, vec![]), &[Level::C5, Level::C6])),
+            Judged::of(&study(C5, vec![])),
+            Judged::of(&study([false; 7], vec![])),
+            Judged::of(&suspects(study([false; 7], vec![]), &[Level::C1])),
+        ];
+        let drawn = Drawn { studies: &judged, times: &[1, 1, 1, 1] };
+        assert_eq!((drawn.sensitivity(), drawn.specificity()), (Some(0.5), Some(0.5)));
+        assert!((drawn.predictive_value().unwrap() - 0.1).abs() < 1e-12);
+        assert!((drawn.alarms_per_100().unwrap() - 50.0).abs() < 1e-9);
+        assert_eq!((drawn.level_precision(), drawn.level_recall()), (Some(1.0 / 3.0), Some(0.5)));
+        assert_eq!(drawn.all_levels_right(), Some(0.25));
+        let intact_only = Drawn { studies: &judged, times: &[0, 0, 1, 0] };
+        assert_eq!((intact_only.sensitivity(), intact_only.specificity()), (None, Some(1.0)));
+    }
+
+    #[test]
+    fn the_loss_weighs_the_patient_and_the_fractures() {
+        let mut unsure = study(C5, vec![]);
+        unsure.assessment.vertebrae = [0.5; 7];
+        assert!((Judged::of(&unsure).loss - 2.0_f64.ln()).abs() < 1e-9, "whatever the weights");
+        let missed = Judged::of(&study(C5, vec![])).loss;
+        // 16 of 22 weights at ln 1000
+        assert!((missed - 16.0 / 22.0 * 1000.0_f64.ln()).abs() < 1e-3, "{missed}");
+    }
+}

@@ -1,0 +1,140 @@
+//! Figures of the vertebra classifier per slice: the papers' macro F1, exact match ratio and coverage error, and what stands
+//! in a confusion table. As scikit-learn defines them (`f1_score(average="macro")`, `accuracy_score`, `coverage_error`).
+
+use super::{SliceResult, StudyResult};
+
+/// Counts over the slices of one study whose truth is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Counts {
+    /// Per level: shown and said, said only, shown only, neither.
+    pub hit: [u32; 7],
+    pub said: [u32; 7],
+    pub shown: [u32; 7],
+    pub slices: u32,
+    /// Slices of which all seven answers are right.
+    pub exact: u32,
+    /// The same among the slices that show a vertebra.
+    pub exact_with_vertebra: u32,
+    pub with_vertebra: u32,
+    /// Sum over slices with a vertebra: how many labels down the ranking all true ones are covered.
+    pub coverage: u64,
+}
+
+impl Counts {
+    pub fn of(study: &StudyResult, thresholds: &[f32; 7]) -> Self {
+        let mut counts = Self::default();
+        for slice in &study.slices {
+            if let Some(visible) = slice.visible {
+                counts.add(slice, visible, thresholds);
+            }
+        }
+        counts
+    }
+
+    fn add(&mut self, slice: &SliceResult, visible: [bool; 7], thresholds: &[f32; 7]) {
+        let said: [bool; 7] = std::array::from_fn(|i| slice.vertebrae[i] >= thresholds[i]);
+        for i in 0..7 {
+            self.hit[i] += u32::from(said[i] && visible[i]);
+            self.said[i] += u32::from(said[i]);
+            self.shown[i] += u32::from(visible[i]);
+        }
+        let exact = u32::from(said == visible);
+        self.slices += 1;
+        self.exact += exact;
+        if visible.contains(&true) {
+            self.with_vertebra += 1;
+            self.exact_with_vertebra += exact;
+            let lowest = (0..7).filter(|&i| visible[i]).map(|i| slice.vertebrae[i]).fold(f32::INFINITY, f32::min);
+            self.coverage += slice.vertebrae.iter().filter(|p| **p >= lowest).count() as u64;
+        }
+    }
+
+    /// The sum of the studies, each as often as it was drawn.
+    pub fn sum(studies: &[Self], drawn: &[u32]) -> Self {
+        let mut sum = Self::default();
+        for (counts, &times) in studies.iter().zip(drawn) {
+            for i in 0..7 {
+                sum.hit[i] += times * counts.hit[i];
+                sum.said[i] += times * counts.said[i];
+                sum.shown[i] += times * counts.shown[i];
+            }
+            sum.slices += times * counts.slices;
+            sum.exact += times * counts.exact;
+            sum.exact_with_vertebra += times * counts.exact_with_vertebra;
+            sum.with_vertebra += times * counts.with_vertebra;
+            sum.coverage += u64::from(times) * counts.coverage;
+        }
+        sum
+    }
+
+    /// F1 of one level; 0 where it is neither shown nor said.
+    pub fn f1(&self, level: usize) -> f64 {
+        ratio(2 * self.hit[level], self.said[level] + self.shown[level]).unwrap_or(0.0)
+    }
+
+    pub fn macro_f1(&self) -> Option<f64> {
+        (self.slices > 0).then(|| (0..7).map(|level| self.f1(level)).sum::<f64>() / 7.0)
+    }
+
+    pub fn exact_match(&self) -> Option<f64> {
+        ratio(self.exact, self.slices)
+    }
+
+    pub fn exact_match_with_vertebra(&self) -> Option<f64> {
+        ratio(self.exact_with_vertebra, self.with_vertebra)
+    }
+
+    pub fn coverage_error(&self) -> Option<f64> {
+        (self.with_vertebra > 0).then(|| self.coverage as f64 / f64::from(self.with_vertebra))
+    }
+
+    pub fn sensitivity(&self, level: usize) -> Option<f64> {
+        ratio(self.hit[level], self.shown[level])
+    }
+
+    pub fn specificity(&self, level: usize) -> Option<f64> {
+        let neither = self.slices + self.hit[level] - self.said[level] - self.shown[level];
+        ratio(neither, self.slices - self.shown[level])
+    }
+}
+
+/// `None` for nothing out of nothing.
+pub(super) fn ratio(part: u32, whole: u32) -> Option<f64> {
+    (whole > 0).then(|| f64::from(part) / f64::from(whole))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::float_cmp, reason = "tests")]
+mod tests {
+    use super::super::figures::tests::study;
+    use super::*;
+
+    fn slice(visible: [u8; 7], vertebrae: [f32; 7]) -> SliceResult {
+        SliceResult { visible: Some(visible.map(|v| v == 1)), vertebrae, true_boxes: vec![], boxes: vec![] }
+    }
+
+    /// Three slices; the expected values are scikit-learn's on the same arrays (1.7.2).
+    #[test]
+    fn figures_are_those_of_scikit_learn() {
+        let slices = vec![
+            slice([1, 1, 0, 0, 0, 0, 0], [0.9, 0.6, 0.1, 0.0, 0.0, 0.0, 0.0]),
+            slice([0, 1, 1, 0, 0, 0, 0], [0.2, 0.7, 0.4, 0.5, 0.0, 0.0, 0.0]),
+            slice([0, 0, 0, 0, 0, 0, 0], [0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.8]),
+        ];
+        let counts = Counts::of(&study([false; 7], slices), &[0.5; 7]);
+        assert!((counts.macro_f1().unwrap() - 2.0 / 7.0).abs() < 1e-12);
+        assert!((counts.exact_match().unwrap() - 1.0 / 3.0).abs() < 1e-12);
+        assert_eq!(counts.exact_match_with_vertebra(), Some(0.5));
+        // covered at rank 2 and at rank 3
+        assert_eq!(counts.coverage_error(), Some(2.5));
+        assert_eq!((counts.sensitivity(2), counts.specificity(3)), (Some(0.0), Some(2.0 / 3.0)));
+    }
+
+    #[test]
+    fn a_study_that_is_drawn_twice_counts_twice() {
+        let one = Counts::of(&study([false; 7], vec![slice([1, 0, 0, 0, 0, 0, 0], [0.9; 7])]), &[0.5; 7]);
+        let other = Counts::of(&study([false; 7], vec![slice([1; 7], [0.9; 7])]), &[0.5; 7]);
+        let sum = Counts::sum(&[one, other], &[2, 1]);
+        assert_eq!((sum.slices, sum.exact, sum.shown[0], sum.said[6]), (3, 1, 3, 3));
+    }
+}
