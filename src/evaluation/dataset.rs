@@ -81,7 +81,7 @@ fn files(folder: &Path) -> anyhow::Result<Vec<(u32, PathBuf)>> {
     Ok(files)
 }
 
-/// A table with its header; the values of these tables hold no commas and no quotes.
+/// A table with its header; its values are numbers and UIDs, so that no comma and no quote stands in them.
 struct Table {
     path: PathBuf,
     text: String,
