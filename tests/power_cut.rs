@@ -138,7 +138,8 @@ async fn kill_minus_nine_loses_no_verdict_and_tells_none_twice() {
         let last = payloads.last().unwrap();
         let analysed = usize::try_from(last.coverage.slices_analysed).unwrap();
         assert_eq!(analysed, SLICES, "{study}: {} of {SLICES} slices count", analysed);
-        assert!(["suspected", "none_suspected"].contains(&last.verdict.as_str()), "{study}: {}", last.verdict);
+        let verdict = last.verdict.as_str();
+        assert!(["suspected", "none_suspected"].contains(&verdict), "{study}: {verdict}, missing {:?}", last.missing);
     }
     println!(
         "{kills} kills, {all} studies, {revisions} revisions, 0 lost, 0 told twice, {again} redelivered and deduplicated"

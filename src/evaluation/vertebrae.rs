@@ -113,7 +113,7 @@ mod tests {
         SliceResult { visible: Some(visible.map(|v| v == 1)), vertebrae, true_boxes: vec![], boxes: vec![] }
     }
 
-    /// Three slices; the expected values are scikit-learn's on the same arrays (1.7.2).
+    /// Three slices; the expected values are those of scikit-learn 1.9.1 on the same arrays.
     #[test]
     fn figures_are_those_of_scikit_learn() {
         let slices = vec![

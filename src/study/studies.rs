@@ -13,16 +13,17 @@ use std::time::Duration;
 pub struct Limits {
     /// Series that receive at the same time. One more ends the one that has been quiet for longest.
     pub open_series: usize,
-    /// Series remembered, the ended ones for their late slices. One more forgets the one that ended longest ago.
+    /// Ended series remembered for their late slices. One more forgets the one that ended longest ago.
     pub kept_series: usize,
     /// Slices of one series; see [`Series::new`].
     pub series_slices: usize,
 }
 
 impl Default for Limits {
-    /// After a restart with a backlog many series are open at once. 300 slices each, that is some 8 MB of headers.
+    /// After many restarts in the middle of studies many series are open at once; with 300 slices each, these are some
+    /// 25 MB of headers.
     fn default() -> Self {
-        Self { open_series: 64, kept_series: 80, series_slices: 4096 }
+        Self { open_series: 256, kept_series: 16, series_slices: 4096 }
     }
 }
 
@@ -113,7 +114,7 @@ impl Studies {
     }
 
     fn forget_one_if_full(&mut self) {
-        if self.series.len() < self.limits.kept_series.max(self.limits.open_series + 1) {
+        if self.series.values().filter(|series| series.has_ended()).count() < self.limits.kept_series {
             return;
         }
         let oldest = self.series.iter().filter(|(_, s)| s.has_ended()).min_by_key(|(_, s)| s.changed());
