@@ -64,11 +64,40 @@ fn fewest(spine: &Spine, runs: &[Run], fits: &[Fits], rule: &Rule) -> Vec<Level>
     let mut best = (0, 0.0);
     for set in sets {
         let worth = worth(set);
-        if worth > best.1 + 1e-9 {
+        if worth > best.1 + 1e-9 && !has_a_sliver(spine, runs, fits, &levels(set), rule) {
             best = (set, worth);
         }
     }
-    Level::ALL.into_iter().filter(|&level| best.0 >> level as usize & 1 == 1).collect()
+    levels(best.0)
+}
+
+/// The levels of a set of bits.
+fn levels(set: usize) -> Vec<Level> {
+    Level::ALL.into_iter().filter(|&level| set >> level as usize & 1 == 1).collect()
+}
+
+/// True if a chosen vertebra would live on a short end of a run that belongs to another: that is the other's reach.
+fn has_a_sliver(spine: &Spine, runs: &[Run], fits: &[Fits], chosen: &[Level], rule: &Rule) -> bool {
+    chosen.len() > 1
+        && chosen.iter().any(|&level| {
+            let mut own: Run = Vec::new();
+            let mut is_shared = false;
+            for run in runs {
+                let (mine, others): (Run, Run) = run.iter().partition(|mark| explains(fits, level, chosen, mark));
+                let of_another = |mark: &Mark| chosen.iter().any(|&other| fits[mark.plane][other as usize] > 0.0);
+                is_shared |= !mine.is_empty() && others.iter().any(of_another);
+                own.extend(mine);
+            }
+            own.sort_by_key(|mark| mark.plane);
+            is_shared && runs::extent_mm(spine, &own) < rule.least_part_mm
+        })
+}
+
+/// True if `level` explains the mark as well as any other of `chosen`.
+fn explains(fits: &[Fits], level: Level, chosen: &[Level], mark: &Mark) -> bool {
+    let fits = &fits[mark.plane];
+    let own = fits[level as usize];
+    own > 0.0 && chosen.iter().all(|&other| fits[other as usize] <= own)
 }
 
 /// The strongest run of the marks that `level` explains as well as any other of `chosen`.
@@ -80,16 +109,11 @@ fn candidate(
     chosen: &[Level],
     rule: &Rule,
 ) -> Option<Candidate> {
-    let explains = |mark: &Mark| {
-        let fits = &fits[mark.plane];
-        let own = fits[level as usize];
-        own > 0.0 && chosen.iter().all(|&other| fits[other as usize] <= own)
-    };
     let z = |mark: &Mark| spine.planes[mark.plane].evidence.z_mm;
     let link_mm = runs::link_mm(spine.spacing_mm, rule);
     let mut strongest: Option<Candidate> = None;
     for run in runs {
-        let own: Run = run.iter().filter(|mark| explains(mark)).copied().collect();
+        let own: Run = run.iter().filter(|mark| explains(fits, level, chosen, mark)).copied().collect();
         for part in own.chunk_by(|above, below| z(above) - z(below) <= link_mm) {
             let score = runs::score(spine, part, rule);
             if score > strongest.as_ref().map_or(0.0, |best| best.score) {

@@ -22,7 +22,7 @@
 //! two. Positions are therefore counted in vertebrae ([`super::ruler`]): 3.0 at the centre of C3, 3.5 half way to that of
 //! C4; and for each vertebra it is known from where to where its fractures show. Of all sets of vertebrae the one is
 //! chosen that explains most of the mass of all boxes, at a cost of [`Rule::level_cost_mm`] for each: a run that is longer
-//! than one vertebra's fractures are is two, the spill over an end is none. A box belongs to the chosen vertebra that
+//! than one vertebra's fractures are is two (each with at least [`Rule::least_part_mm`] of it), the spill over an end is none. A box belongs to the chosen vertebra that
 //! explains it best; the vertebra's score is that of its strongest run. A run that no chosen vertebra explains at all is left to
 //! the one that explains it best.
 //!
@@ -77,6 +77,8 @@ pub struct Rule {
     pub typical_pitch_mm: f64,
     /// Mass that a vertebra must explain beyond what others do to be taken for fractured, mm.
     pub level_cost_mm: f64,
+    /// Where a run is shared by two vertebrae, each must have at least so much of it, mm.
+    pub least_part_mm: f64,
     /// Shortest run that stands while slices arrive, mm.
     pub provisional_mm: f64,
     /// Share of a run's mass by which its level must lead while slices arrive, 0 to 1.
@@ -103,6 +105,7 @@ impl Rule {
         mass_scale_mm: 1.4,
         typical_pitch_mm: 18.0,
         level_cost_mm: 2.0,
+        least_part_mm: 8.0,
         provisional_mm: 3.0,
         provisional_margin: 0.35,
     };
