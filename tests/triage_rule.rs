@@ -181,8 +181,9 @@ fn the_shipped_rule_is_measured_on_held_out_studies() {
     for level_cost_mm in [1.0, 1.5, 2.5, 3.0] {
         println!("level_cost_mm {level_cost_mm}: {:?}", measure(&Rule { level_cost_mm, ..shipped }, &studies, &point));
     }
-    for least_part_mm in [0.0, 6.0, 10.0] {
-        println!("least_part_mm {least_part_mm}: {:?}", measure(&Rule { least_part_mm, ..shipped }, &studies, &point));
+    for longest_in_one in [0.0, 1.3, 1.4, 1.5, 1.6] {
+        let rule = Rule { longest_in_one, ..shipped };
+        println!("longest_in_one {longest_in_one}: {:?}", measure(&rule, &studies, &point));
     }
     for link_iou in [0.2, 0.3, 0.4] {
         println!("link_iou {link_iou}: {:?}", measure(&Rule { link_iou, ..shipped }, &studies, &point));

@@ -17,107 +17,110 @@ pub(super) struct Candidate {
     pub settled: bool,
 }
 
-/// Seven numbers from 0 to 1: how well a fracture of each vertebra explains a box in one plane.
+/// Seven numbers from 0 to 1: how well a fracture of each vertebra explains a box.
 type Fits = [f64; 7];
+
+/// A mark with what it weighs and whose it may be.
+#[derive(Clone, Copy, Debug)]
+struct Weighed {
+    mark: Mark,
+    /// Score times length, mm.
+    mass_mm: f64,
+    /// The best box of its slice: two broken places of one vertebra are no more than one.
+    is_best: bool,
+    fits: Fits,
+}
 
 /// Gives the marks of all runs to vertebrae; from head to foot.
 pub(super) fn attribute(spine: &Spine, runs: &[Run], rule: &Rule) -> Vec<Candidate> {
-    let fits = fits(spine, rule);
-    let explained = fewest(spine, runs, &fits, rule);
+    let runs = weigh(spine, runs, rule);
+    let chosen = fewest(&runs, rule);
     let mut candidates: Vec<Candidate> =
-        explained.iter().filter_map(|&level| candidate(spine, runs, &fits, level, &explained, rule)).collect();
+        chosen.iter().filter_map(|&level| candidate(spine, &runs, level, &chosen, rule)).collect();
     // What is too short to make a vertebra of its own worth assuming is still somebody's.
-    let rest: Vec<Run> = runs.iter().filter(|run| none_explains(run, &fits, &explained)).cloned().collect();
+    let rest = runs.iter().filter(|run| run.iter().all(|w| best_fit(&w.fits, &chosen) <= 0.0));
+    let rest: Vec<(Option<Level>, Vec<Weighed>)> = rest.map(|run| (heaviest(run), run.clone())).collect();
     for level in Level::ALL {
-        let own: Vec<Run> =
-            rest.iter().filter(|run| heaviest(spine, run, &fits, rule) == Some(level)).cloned().collect();
-        candidates.extend(candidate(spine, &own, &fits, level, &[level], rule));
+        let own: Vec<_> = rest.iter().filter(|(whose, _)| *whose == Some(level)).map(|(_, run)| run.clone()).collect();
+        candidates.extend(candidate(spine, &own, level, &[level], rule));
     }
     candidates.sort_by_key(|candidate| candidate.level);
     candidates
 }
 
-/// How well each vertebra explains a box, plane by plane; where no vertebra is seen at all, by what the classifier says.
-fn fits(spine: &Spine, rule: &Rule) -> Vec<Fits> {
+/// Weighs the marks. A run that is no longer than one vertebra's fractures are is taken as a whole: all its marks fit
+/// alike. Without a single vertebra in sight the classifier's words tell whose a mark may be.
+fn weigh(spine: &Spine, runs: &[Run], rule: &Rule) -> Vec<Vec<Weighed>> {
     let ruler = Ruler::of(spine, rule);
-    let of = |plane: &super::spine::Plane| match &ruler {
-        Some(ruler) => Level::ALL.map(|level| fit(level, ruler.coordinate(plane.evidence.z_mm))),
-        None => plane.evidence.vertebrae.map(|p| f64::from(p.clamp(0.0, 1.0))),
+    let coordinate = |mark: &Mark| ruler.as_ref().map(|ruler| ruler.coordinate(spine.planes[mark.plane].evidence.z_mm));
+    let mut best_scores = vec![0.0_f32; spine.planes.len()];
+    for mark in runs.iter().flatten() {
+        best_scores[mark.plane] = best_scores[mark.plane].max(mark.fracture_box.score);
+    }
+    let weighed = |mark: &Mark| Weighed {
+        mark: *mark,
+        mass_mm: f64::from(mark.fracture_box.score) * runs::weight_mm(spine, mark, rule),
+        is_best: mark.fracture_box.score >= best_scores[mark.plane],
+        fits: match coordinate(mark) {
+            Some(coordinate) => Level::ALL.map(|level| fit(level, coordinate)),
+            None => spine.planes[mark.plane].evidence.vertebrae.map(|p| f64::from(p.clamp(0.0, 1.0))),
+        },
     };
-    spine.planes.iter().map(of).collect()
+    let whole = |run: &Run| {
+        let span = run.first().and_then(coordinate).zip(run.last().and_then(coordinate));
+        span.is_none_or(|(top, bottom)| bottom - top <= rule.longest_in_one)
+    };
+    let of = |run: &Run| {
+        let mut marks: Vec<Weighed> = run.iter().map(weighed).collect();
+        if whole(run) {
+            let mass: f64 = marks.iter().map(|w| w.mass_mm).sum();
+            let mean = Level::ALL.map(|level| explained_mm(&marks, level) / mass.max(f64::MIN_POSITIVE));
+            marks.iter_mut().for_each(|w| w.fits = mean);
+        }
+        marks
+    };
+    runs.iter().map(of).collect()
 }
 
 /// The vertebrae that together explain most of the boxes' mass, each at a cost of [`Rule::level_cost_mm`].
-fn fewest(spine: &Spine, runs: &[Run], fits: &[Fits], rule: &Rule) -> Vec<Level> {
-    // Of several boxes in a slice the best counts: two broken places of one vertebra are no more than one.
-    let mut masses: Vec<f64> = vec![0.0; fits.len()];
-    for mark in runs.iter().flatten() {
-        masses[mark.plane] = masses[mark.plane].max(mass_mm(spine, mark, rule));
-    }
-    let worth = |set: usize| {
-        let best = |fits: &Fits| (0..7).filter(|i| set >> i & 1 == 1).map(|i| fits[i]).fold(0.0, f64::max);
-        let explained: f64 = masses.iter().zip(fits).filter(|(m, _)| **m > 0.0).map(|(m, fits)| m * best(fits)).sum();
-        explained - rule.level_cost_mm * f64::from(set.count_ones())
+fn fewest(runs: &[Vec<Weighed>], rule: &Rule) -> Vec<Level> {
+    let marks: Vec<&Weighed> = runs.iter().flatten().filter(|w| w.is_best).collect();
+    let worth = |chosen: &[Level]| {
+        let explained: f64 = marks.iter().map(|w| w.mass_mm * best_fit(&w.fits, chosen)).sum();
+        explained - rule.level_cost_mm * chosen.len() as f64
     };
-    let mut sets: Vec<usize> = (0..1 << 7).collect();
-    sets.sort_by_key(|set| set.count_ones());
-    let mut best = (0, 0.0);
+    let of = |set: usize| Level::ALL.into_iter().filter(|&level| set >> level as usize & 1 == 1).collect();
+    let mut sets: Vec<Vec<Level>> = (0..1 << 7).map(of).collect();
+    sets.sort_by_key(Vec::len);
+    let mut best = (Vec::new(), 0.0);
     for set in sets {
-        let worth = worth(set);
-        if worth > best.1 + 1e-9 && !has_a_sliver(spine, runs, fits, &levels(set), rule) {
+        let worth = worth(&set);
+        if worth > best.1 + 1e-9 {
             best = (set, worth);
         }
     }
-    levels(best.0)
+    best.0
 }
 
-/// The levels of a set of bits.
-fn levels(set: usize) -> Vec<Level> {
-    Level::ALL.into_iter().filter(|&level| set >> level as usize & 1 == 1).collect()
-}
-
-/// True if a chosen vertebra would live on a short end of a run that belongs to another: that is the other's reach.
-fn has_a_sliver(spine: &Spine, runs: &[Run], fits: &[Fits], chosen: &[Level], rule: &Rule) -> bool {
-    chosen.len() > 1
-        && chosen.iter().any(|&level| {
-            let mut own: Run = Vec::new();
-            let mut is_shared = false;
-            for run in runs {
-                let (mine, others): (Run, Run) = run.iter().partition(|mark| explains(fits, level, chosen, mark));
-                let of_another = |mark: &Mark| chosen.iter().any(|&other| fits[mark.plane][other as usize] > 0.0);
-                is_shared |= !mine.is_empty() && others.iter().any(of_another);
-                own.extend(mine);
-            }
-            own.sort_by_key(|mark| mark.plane);
-            is_shared && runs::extent_mm(spine, &own) < rule.least_part_mm
-        })
-}
-
-/// True if `level` explains the mark as well as any other of `chosen`.
-fn explains(fits: &[Fits], level: Level, chosen: &[Level], mark: &Mark) -> bool {
-    let fits = &fits[mark.plane];
-    let own = fits[level as usize];
-    own > 0.0 && chosen.iter().all(|&other| fits[other as usize] <= own)
+fn best_fit(fits: &Fits, chosen: &[Level]) -> f64 {
+    chosen.iter().map(|&level| fits[level as usize]).fold(0.0, f64::max)
 }
 
 /// The strongest run of the marks that `level` explains as well as any other of `chosen`.
-fn candidate(
-    spine: &Spine,
-    runs: &[Run],
-    fits: &[Fits],
-    level: Level,
-    chosen: &[Level],
-    rule: &Rule,
-) -> Option<Candidate> {
+fn candidate(spine: &Spine, runs: &[Vec<Weighed>], level: Level, chosen: &[Level], rule: &Rule) -> Option<Candidate> {
+    let explains = |w: &&Weighed| {
+        let own = w.fits[level as usize];
+        own > 0.0 && own >= best_fit(&w.fits, chosen)
+    };
     let z = |mark: &Mark| spine.planes[mark.plane].evidence.z_mm;
     let link_mm = runs::link_mm(spine.spacing_mm, rule);
     let mut strongest: Option<Candidate> = None;
     for run in runs {
-        let own: Run = run.iter().filter(|mark| explains(fits, level, chosen, mark)).copied().collect();
+        let own: Run = run.iter().filter(explains).map(|w| w.mark).collect();
         for part in own.chunk_by(|above, below| z(above) - z(below) <= link_mm) {
             let score = runs::score(spine, part, rule);
             if score > strongest.as_ref().map_or(0.0, |best| best.score) {
-                let settled = is_over(spine, level, run, rule) || leads(spine, level, chosen, run, fits, rule);
+                let settled = is_over(spine, level, run, rule) || leads(level, chosen, run, rule);
                 strongest = Some(Candidate { level, score, run: part.to_vec(), settled });
             }
         }
@@ -125,41 +128,32 @@ fn candidate(
     strongest
 }
 
-fn none_explains(run: &Run, fits: &[Fits], chosen: &[Level]) -> bool {
-    run.iter().all(|mark| chosen.iter().all(|&level| fits[mark.plane][level as usize] <= 0.0))
-}
-
 /// The level that explains most of a run; the one nearer to the head when two explain the same, none if none does.
-fn heaviest(spine: &Spine, run: &Run, fits: &[Fits], rule: &Rule) -> Option<Level> {
-    let masses = Level::ALL.map(|level| (level, explained_mm(spine, level, run, fits, rule)));
+fn heaviest(run: &[Weighed]) -> Option<Level> {
+    let masses = Level::ALL.map(|level| (level, explained_mm(run, level)));
     let most = masses.into_iter().rev().max_by(|a, b| a.1.total_cmp(&b.1))?;
     (most.1 > 0.0).then_some(most.0)
 }
 
-/// Score mass of a mark, mm.
-fn mass_mm(spine: &Spine, mark: &Mark, rule: &Rule) -> f64 {
-    f64::from(mark.fracture_box.score) * runs::weight_mm(spine, mark, rule)
-}
-
 /// Score mass of a run that `level` explains, mm.
-fn explained_mm(spine: &Spine, level: Level, run: &Run, fits: &[Fits], rule: &Rule) -> f64 {
-    run.iter().map(|mark| mass_mm(spine, mark, rule) * fits[mark.plane][level as usize]).sum()
+fn explained_mm(run: &[Weighed], level: Level) -> f64 {
+    run.iter().map(|w| w.mass_mm * w.fits[level as usize]).sum()
 }
 
 /// True once slices beyond both ends of the vertebra and of the run have been seen.
-fn is_over(spine: &Spine, level: Level, run: &Run, rule: &Rule) -> bool {
-    let (Some(extent), [first, .., last]) = (spine.extents[level as usize], &run[..]) else { return false };
-    let (first, last) = (extent.first.min(first.plane), extent.last.max(last.plane));
+fn is_over(spine: &Spine, level: Level, run: &[Weighed], rule: &Rule) -> bool {
+    let (Some(extent), [first, .., last]) = (spine.extents[level as usize], run) else { return false };
+    let (first, last) = (extent.first.min(first.mark.plane), extent.last.max(last.mark.plane));
     let beyond_mm = |from: usize, to: usize| spine.planes[from].evidence.z_mm - spine.planes[to].evidence.z_mm;
     let margin_mm = rule.dip_mm.max(runs::link_mm(spine.spacing_mm, rule));
     beyond_mm(0, first) > margin_mm && beyond_mm(last, spine.planes.len() - 1) > margin_mm
 }
 
 /// True if `level` explains clearly more of `run` than any that was not chosen.
-fn leads(spine: &Spine, level: Level, chosen: &[Level], run: &Run, fits: &[Fits], rule: &Rule) -> bool {
-    let own = explained_mm(spine, level, run, fits, rule);
+fn leads(level: Level, chosen: &[Level], run: &[Weighed], rule: &Rule) -> bool {
+    let own = explained_mm(run, level);
     let others = Level::ALL.into_iter().filter(|other| !chosen.contains(other));
-    let next = others.map(|other| explained_mm(spine, other, run, fits, rule)).fold(0.0, f64::max);
+    let next = others.map(|other| explained_mm(run, other)).fold(0.0, f64::max);
     own - next >= rule.provisional_margin * own
 }
 
