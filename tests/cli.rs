@@ -109,6 +109,28 @@ fn a_real_head_is_never_free_of_suspicion() {
 }
 
 #[test]
+fn evaluate_gives_the_papers_figures_with_intervals() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().to_str().unwrap();
+    let made = ["phantom", "dataset", "--studies", "2", "--seed", "4", "--slice-spacing", "6..6", data];
+    assert!(spinewatch(&made).status.success());
+    let output = spinewatch(&["evaluate", "--dataset", data, "--models", "models", "--resamples", "20", "--json"]);
+    assert!(output.status.success(), "{}", words(&output));
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["studies"], 2);
+    let figure = |name: &str| {
+        let found = report["figures"].as_array().unwrap().iter().find(|figure| figure["name"] == name);
+        found.unwrap_or_else(|| panic!("{name} is missing: {report:#}")).clone()
+    };
+    let f1 = figure("macro F1");
+    assert!((0.3..=1.0).contains(&f1["value"].as_f64().unwrap()), "{f1}");
+    assert_eq!(f1["interval"].as_array().unwrap().len(), 2);
+    for name in ["exact match ratio", "mAP50-95", "specificity", "weighted log loss"] {
+        assert!(figure(name).get("value").is_some());
+    }
+}
+
+#[test]
 fn the_demo_gets_its_study_right() {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("demo");
