@@ -14,6 +14,10 @@ use crate::config::{
 use crate::health::Memory;
 use crate::publish::BrokerUrl;
 
+/// What the shipped unit tells the C library's allocator, so that the demo's memory is the device's.
+const ALLOCATOR: [(&str, &str); 3] =
+    [("MALLOC_ARENA_MAX", "2"), ("MALLOC_MMAP_THRESHOLD_", "131072"), ("MALLOC_TRIM_THRESHOLD_", "131072")];
+
 /// A running daemon; killed when dropped.
 pub struct Daemon {
     child: Child,
@@ -53,6 +57,7 @@ impl Daemon {
         let child = Command::new(std::env::current_exe()?)
             .args(["-v", "run", "--config"])
             .arg(&config)
+            .envs(ALLOCATOR)
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)
@@ -114,4 +119,17 @@ impl Drop for Daemon {
 
 fn absolute(path: PathBuf) -> anyhow::Result<PathBuf> {
     path.canonicalize().with_context(|| format!("{} is not there: give --models and --keys", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_demos_daemon_has_the_allocator_of_the_unit() {
+        let unit = include_str!("../../../board/rootfs/etc/systemd/system/spinewatch.service");
+        let said: Vec<&str> = unit.lines().filter_map(|line| line.strip_prefix("Environment=MALLOC_")).collect();
+        let ours = ALLOCATOR.map(|(name, value)| format!("{}={value}", &name["MALLOC_".len()..]));
+        assert_eq!(said, ours);
+    }
 }
