@@ -1,6 +1,5 @@
 //! `spinewatch analyze`: files in, verdicts out, with the very stages of the daemon and without its share, store and wire.
 
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -11,6 +10,7 @@ use serde::Serialize;
 
 use super::model_folders::ModelFolders;
 use super::table::Table;
+use super::workers::Workers;
 use crate::appliance::desk::Statement;
 use crate::appliance::{Offline, Rejected, stage_timings};
 use crate::inference::{Analyser, Choice, TractEngine};
@@ -25,9 +25,8 @@ pub struct AnalyzeArgs {
     paths: Vec<PathBuf>,
     #[command(flatten)]
     models: ModelFolders,
-    /// Slices analysed at the same time. Default: one a core.
-    #[arg(long, value_name = "N")]
-    workers: Option<NonZeroUsize>,
+    #[command(flatten)]
+    workers: Workers,
     /// Print JSON instead of a table.
     #[arg(long)]
     json: bool,
@@ -102,14 +101,13 @@ fn collect(path: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
 fn analyse(args: &AnalyzeArgs, files: &[PathBuf]) -> anyhow::Result<Report> {
     let keys = args.models.trusted()?;
     let analyser = Analyser::open(&args.models.dir(), &Choice::default(), &keys, &TractEngine).map(Arc::new);
-    let workers = args.workers.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
-    let mut offline = Offline::new(analyser.as_ref(), workers)?;
+    let mut offline = Offline::new(analyser.as_ref(), args.workers.count())?;
     for file in files {
         let bytes = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
         offline.read(&file.display().to_string(), &bytes);
     }
     let outcome = offline.finish();
-    let phantom = analyser.as_ref().is_ok_and(|analyser| analyser.models().iter().any(|model| model.phantom_trained));
+    let phantom = analyser.as_ref().is_ok_and(|analyser| analyser.is_phantom_trained());
     Ok(Report {
         not_for_diagnosis: NOTICE,
         limitation: phantom.then_some(PHANTOM_NOTICE),

@@ -12,11 +12,13 @@ use serde::Serialize;
 
 use super::model_folders::ModelFolders;
 use super::table::Table;
+use super::workers::Workers;
 use crate::appliance::{Offline, Outcome};
 use crate::evaluation::dataset::{self, StudyTruth};
 use crate::evaluation::{Cuts, Figure, Group, SliceResult, StudyResult, figures};
 use crate::inference::{Analyser, Choice, TractEngine};
 use crate::publish::{NOTICE, PHANTOM_NOTICE};
+use crate::triage::Level;
 
 /// Boxes from this score on make the curve of precision against recall.
 const FAINT: f32 = 0.01;
@@ -36,9 +38,8 @@ pub struct EvaluateArgs {
     /// Only so many studies, the first of train.csv.
     #[arg(long, value_name = "N")]
     studies: Option<usize>,
-    /// Slices analysed at the same time. Default: one a core.
-    #[arg(long, value_name = "N")]
-    workers: Option<NonZeroUsize>,
+    #[command(flatten)]
+    workers: Workers,
     /// Resamples for the intervals.
     #[arg(long, value_name = "N", default_value_t = 1000)]
     resamples: usize,
@@ -82,9 +83,9 @@ pub fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
     let analyser = Analyser::open(&args.models.dir(), &Choice::default(), &keys, &TractEngine)?;
     let point = analyser.operating_point();
     let models = analyser.models().iter().map(|model| format!("{} {}", model.name, model.version)).collect();
-    let phantom = analyser.models().iter().any(|model| model.phantom_trained);
+    let phantom = analyser.is_phantom_trained();
+    let workers = args.workers.count();
     let analyser = Arc::new(analyser.with_faint_boxes(FAINT));
-    let workers = args.workers.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
     let mut truths = dataset::read(&args.dataset)?;
     truths.truncate(args.studies.unwrap_or(usize::MAX));
     let bar = ProgressBar::new(truths.iter().map(|truth| truth.files.len() as u64).sum());
@@ -155,7 +156,6 @@ fn slices(truth: &StudyTruth, outcome: &Outcome) -> Vec<SliceResult> {
 }
 
 fn misjudged(study: &StudyResult) -> Option<Misjudged> {
-    use crate::triage::Level;
     let mut named: Vec<Level> = study.assessment.levels().collect();
     named.sort();
     let fractured: Vec<Level> = Level::ALL.into_iter().filter(|level| study.fractured[*level as usize]).collect();

@@ -19,6 +19,7 @@ mod run;
 mod screens;
 mod selftest;
 mod table;
+mod workers;
 
 /// EX_CONFIG of sysexits.h.
 const EX_CONFIG: u8 = 78;

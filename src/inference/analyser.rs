@@ -151,6 +151,11 @@ impl Analyser {
         &self.models
     }
 
+    /// One of the models at least was trained on a phantom only.
+    pub fn is_phantom_trained(&self) -> bool {
+        self.models.iter().any(|model| model.phantom_trained)
+    }
+
     /// The packages that were refused.
     pub fn refused(&self) -> &[Refusal] {
         &self.refused

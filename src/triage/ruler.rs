@@ -22,7 +22,8 @@ impl Ruler {
         let scale = scale(spine);
         let mut centres: Vec<(f64, f64)> = Vec::new();
         for level in Level::ALL {
-            let Some(z_mm) = centre_mm(spine, level, scale) else { continue };
+            let Some([top, bottom]) = spine.ends_mm(level, scale * TYPICAL_EXTENT_MM[level as usize]) else { continue };
+            let z_mm = 0.5 * (top + bottom);
             if centres.last().is_none_or(|(_, above)| above - z_mm >= rule.cut_pitch_mm) {
                 centres.push((f64::from(level as u8) + 1.0, z_mm));
             }
@@ -57,21 +58,6 @@ fn scale(spine: &Spine) -> f64 {
     let mut shares: Vec<f64> = whole.collect();
     shares.sort_by(f64::total_cmp);
     shares.get(shares.len() / 2).map_or(1.0, |share| share.clamp(0.5, 1.5))
-}
-
-/// Middle of the stretch. One that touches an end of the series is taken to go on to its typical extent: the rest is cut
-/// off, or has not arrived yet.
-fn centre_mm(spine: &Spine, level: Level, scale: f64) -> Option<f64> {
-    let extent = spine.extents[level as usize]?;
-    let z = |index: usize| spine.planes[index].evidence.z_mm;
-    let (top, bottom) = (z(extent.first), z(extent.last));
-    let lacking = (scale * TYPICAL_EXTENT_MM[level as usize] - spine.length_mm(&extent)).max(0.0);
-    let shift = match (extent.first == 0, extent.last + 1 == spine.planes.len()) {
-        (_, true) => -0.5 * lacking,
-        (true, false) => 0.5 * lacking,
-        (false, false) => 0.0,
-    };
-    Some(0.5 * (top + bottom) + shift)
 }
 
 /// From where to where the fractures of one vertebra show, relative to its centre: surely from `full[0]` to `full[1]`,

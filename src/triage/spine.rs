@@ -49,21 +49,27 @@ impl<'a> Spine<'a> {
         Self { planes, spacing_mm, extents }
     }
 
-    /// 1 at the centre of the vertebra's stretch, falling to 0 at its ends and outside. A stretch that touches an end
-    /// of the series is taken to go on to its typical extent: the rest is cut off, or has not arrived yet.
-    pub fn centrality(&self, level: Level, plane: usize) -> f64 {
-        let Some(extent) = self.extents[level as usize] else { return 0.0 };
+    /// Upper and lower end of a vertebra's stretch, mm. One that touches an end of the series is taken to go on to
+    /// `typical_mm`: the rest is cut off, or has not arrived yet.
+    pub fn ends_mm(&self, level: Level, typical_mm: f64) -> Option<[f64; 2]> {
+        let extent = self.extents[level as usize]?;
         let z = |index: usize| self.planes[index].evidence.z_mm;
         let edge = 0.5 * self.spacing_mm;
         let (mut top, mut bottom) = (z(extent.first) + edge, z(extent.last) - edge);
-        let lacking = (TYPICAL_EXTENT_MM[level as usize] - (top - bottom)).max(0.0);
+        let lacking = (typical_mm - (top - bottom)).max(0.0);
         if extent.last + 1 == self.planes.len() {
             bottom -= lacking;
         } else if extent.first == 0 {
             top += lacking;
         }
+        Some([top, bottom])
+    }
+
+    /// 1 at the centre of the vertebra's stretch, falling to 0 at its ends and outside.
+    pub fn centrality(&self, level: Level, plane: usize) -> f64 {
+        let Some([top, bottom]) = self.ends_mm(level, TYPICAL_EXTENT_MM[level as usize]) else { return 0.0 };
         let (centre, half) = (0.5 * (top + bottom), 0.5 * (top - bottom));
-        (1.0 - (z(plane) - centre).abs() / half).max(0.0)
+        (1.0 - (self.planes[plane].evidence.z_mm - centre).abs() / half).max(0.0)
     }
 
     /// Length of a stretch, mm.
