@@ -10,6 +10,7 @@ mod digest;
 mod engine;
 mod files;
 mod golden;
+pub mod int8;
 mod keys;
 mod manifest;
 mod manifest_checks;
