@@ -1,5 +1,6 @@
 //! Weights in the order in which a back end reads them.
 
+use crate::inference::int8::kernels::rows::Factor;
 use crate::inference::int8::kernels::{Aligned, Isa};
 
 /// How many bytes behind the last channel of a pixel a back end may read (and not use).
@@ -170,5 +171,32 @@ fn pack_depthwise(isa: Isa, shape: Shape, weights: &[i8], out: &mut [u8]) {
                 }
             }
         }
+    }
+}
+
+/// Packs the right factor of a product at run time: depth by columns bytes, taken as signed, 128 less. Subtracts the
+/// left factor's zero point times each column's sum from `bias`.
+pub(super) fn pack_product(
+    isa: Isa,
+    shape: Shape,
+    right: Factor<'_>,
+    left_zero: u8,
+    out: &mut [u8],
+    bias: &mut [i32],
+) {
+    let Blocking { columns, depth, bytes } = isa.blocking();
+    let (row_step, column_step) = (right.row_step, right.column_step);
+    let groups = shape.cin.div_ceil(depth);
+    out.fill(0);
+    for (column, bias) in bias.iter_mut().enumerate().take(shape.cout) {
+        let (block, place) = (column / columns, column % columns);
+        let mut sum = 0;
+        for c in 0..shape.cin {
+            let value = (right.bytes[c * row_step + column * column_step] ^ 0x80).cast_signed();
+            sum += i32::from(value);
+            let at = ((block * groups + c / depth) * columns + place) * depth + c % depth;
+            out[at * bytes..][..bytes].copy_from_slice(&i16::from(value).to_le_bytes()[..bytes]);
+        }
+        *bias -= i32::from(left_zero) * sum;
     }
 }

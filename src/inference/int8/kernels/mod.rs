@@ -6,12 +6,15 @@
 mod aligned;
 mod isa;
 mod layer;
+pub mod rows;
 mod scalar;
 #[cfg(test)]
 mod tests;
+pub mod vector;
 
 pub use aligned::Aligned;
 pub use isa::Isa;
+use layer::pack_product;
 pub use layer::{Blocking, Kind, Layer, Packed, READ_AHEAD, Shape, pack};
 
 /// One run of a layer over rows of input.
@@ -73,5 +76,12 @@ impl Job<'_> {
             #[allow(unreachable_patterns, reason = "other processors' instruction sets")]
             isa => unreachable!("{isa:?} is of another processor"),
         }
+    }
+}
+
+/// `table[value]` for every byte.
+pub fn map(_isa: Isa, table: &[u8; 256], input: &[u8], out: &mut [u8]) {
+    for (out, &value) in out.iter_mut().zip(input) {
+        *out = table[usize::from(value)];
     }
 }

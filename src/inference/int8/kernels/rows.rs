@@ -1,0 +1,209 @@
+//! Layers over slices: the safe way to run a kernel. Every row that a kernel reads or writes is checked here, by the
+//! corners of what is read and written, once per call.
+#![allow(unsafe_code, reason = "hands checked pointers to the kernels")]
+
+use std::cell::RefCell;
+use std::ops::Range;
+
+use crate::inference::int8::graph::Window;
+use crate::inference::int8::kernels::{Aligned, Isa, Job, Kind, Layer, READ_AHEAD, Shape, Store, pack_product};
+
+/// Rows of pixels, channels together.
+#[derive(Clone, Copy, Debug)]
+pub struct Image<'a> {
+    /// All of them lie in here, with [`READ_AHEAD`] bytes behind.
+    pub bytes: &'a [u8],
+    /// Rows and columns.
+    pub size: [usize; 2],
+    /// From row to row and from pixel to pixel.
+    pub steps: [usize; 2],
+}
+
+/// Where rows of results go: from the first value of `into`, `stride` values from row to row.
+#[derive(Debug)]
+pub enum Rows<'a> {
+    /// Quantised.
+    Bytes {
+        /// Where.
+        into: &'a mut [u8],
+        /// From row to row.
+        stride: usize,
+        /// Zero point.
+        zero: u8,
+        /// Applied to each value.
+        table: Option<&'a [u8; 256]>,
+    },
+    /// Real.
+    Reals {
+        /// Where.
+        into: &'a mut [f32],
+        /// From row to row.
+        stride: usize,
+    },
+}
+
+impl Rows<'_> {
+    /// The store of a kernel that begins at a row.
+    fn store(&mut self, row: usize, rows: usize, columns: usize) -> Store<'_> {
+        let end = |stride: usize| (row + rows - 1) * stride + columns;
+        match self {
+            Rows::Bytes { into, stride, zero, table } => {
+                assert!(end(*stride) <= into.len(), "rows of results");
+                Store::Quantised { out: into[row * *stride..].as_mut_ptr(), stride: *stride, zero: *zero, table: *table }
+            }
+            Rows::Reals { into, stride } => {
+                assert!(end(*stride) <= into.len(), "rows of results");
+                Store::Float { out: into[row * *stride..].as_mut_ptr(), stride: *stride }
+            }
+        }
+    }
+}
+
+/// How many rows a kernel gets at once: their pointers and results stay in the first cache.
+const BLOCK: usize = 192;
+
+thread_local! {
+    static POINTERS: RefCell<Vec<*const u8>> = const { RefCell::new(Vec::new()) };
+    static PACKED: RefCell<Product> = RefCell::new(Product::default());
+}
+
+/// A right factor, packed.
+#[derive(Default)]
+struct Product {
+    weights: Option<Aligned>,
+    bias: Vec<i32>,
+    scale: Vec<f32>,
+    row_bias: Vec<i32>,
+}
+
+/// Convolves the output pixels `range` (counted row by row in an output of this width) and writes them from the
+/// beginning of `to`. `zeros` is a pixel of zero points, with [`READ_AHEAD`] bytes behind.
+pub fn convolve(
+    layer: Layer<'_>,
+    image: &Image<'_>,
+    window: &Window,
+    width: usize,
+    range: Range<usize>,
+    zeros: &[u8],
+    mut to: Rows<'_>,
+) {
+    let channels = if layer.shape.kind == Kind::Depthwise { layer.shape.cout } else { layer.shape.cin };
+    let [rows, columns] = image.size;
+    let last = (rows - 1) * image.steps[0] + (columns - 1) * image.steps[1];
+    assert!(last + channels + READ_AHEAD <= image.bytes.len() && channels + READ_AHEAD <= zeros.len(), "pixels");
+    assert_eq!(layer.shape.taps, window.taps(), "taps");
+    let taps = layer.shape.taps;
+    let base = image.bytes.as_ptr();
+    POINTERS.with_borrow_mut(|pointers| {
+        let mut at = range.start;
+        while at < range.end {
+            let count = BLOCK.min(range.end - at);
+            pointers.clear();
+            let (mut y, mut x) = (at / width, at % width);
+            for _ in 0..count {
+                let (top, left) = (y * window.stride[0], x * window.stride[1]);
+                let inside = top >= window.pad[0]
+                    && left >= window.pad[1]
+                    && top - window.pad[0] + (window.kernel[0] - 1) * window.dilation[0] < rows
+                    && left - window.pad[1] + (window.kernel[1] - 1) * window.dilation[1] < columns;
+                if inside {
+                    let corner = (top - window.pad[0]) * image.steps[0] + (left - window.pad[1]) * image.steps[1];
+                    for ky in 0..window.kernel[0] {
+                        let row = corner + ky * window.dilation[0] * image.steps[0];
+                        let step = window.dilation[1] * image.steps[1];
+                        pointers.extend((0..window.kernel[1]).map(|kx| base.wrapping_add(row + kx * step)));
+                    }
+                } else {
+                    for ky in 0..window.kernel[0] {
+                        for kx in 0..window.kernel[1] {
+                            let (y, x) = (top + ky * window.dilation[0], left + kx * window.dilation[1]);
+                            let inside = y >= window.pad[0]
+                                && x >= window.pad[1]
+                                && y - window.pad[0] < rows
+                                && x - window.pad[1] < columns;
+                            pointers.push(if inside {
+                                let at = (y - window.pad[0]) * image.steps[0] + (x - window.pad[1]) * image.steps[1];
+                                base.wrapping_add(at)
+                            } else {
+                                zeros.as_ptr()
+                            });
+                        }
+                    }
+                }
+                x += 1;
+                if x == width {
+                    (y, x) = (y + 1, 0);
+                }
+            }
+            debug_assert_eq!(pointers.len(), count * taps);
+            let store = to.store(at - range.start, count, layer.shape.cout);
+            let job = Job { layer, rows: pointers, row_bias: None, store };
+            // SAFETY: pointers go to pixels inside the image or to `zeros`, both checked above with what lies behind;
+            // `store` has checked the rows of results, which cannot overlap what is only borrowed for reading.
+            unsafe { job.run() };
+            at += count;
+        }
+    });
+}
+
+/// Multiplies `rows` rows of `depth` bytes, `step` bytes apart, by a layer.
+pub fn multiply(layer: Layer<'_>, left: &[u8], step: usize, rows: usize, to: Rows<'_>) {
+    let image = Image { bytes: left, size: [1, rows], steps: [0, step] };
+    let window = Window { kernel: [1, 1], stride: [1, 1], pad: [0, 0], dilation: [1, 1] };
+    // nothing is outside, so that no pixel of zero points is read
+    convolve(layer, &image, &window, rows, 0..rows, left, to);
+}
+
+/// A factor of a product of two tensors.
+#[derive(Clone, Copy, Debug)]
+pub struct Factor<'a> {
+    /// It lies in here, with [`READ_AHEAD`] bytes behind.
+    pub bytes: &'a [u8],
+    /// From row to row (left: of the result; right: along the depth).
+    pub row_step: usize,
+    /// From column to column (left: along the depth, must be 1; right: of the result).
+    pub column_step: usize,
+    /// Its zero point.
+    pub zero: u8,
+}
+
+/// `scale * sum over depth of (left - zero) * (right - zero)`; `size` is rows, depth, columns.
+pub fn multiply_both(isa: Isa, left: Factor<'_>, right: Factor<'_>, size: [usize; 3], scale: f32, mut to: Rows<'_>) {
+    let [rows, depth, columns] = size;
+    assert!(left.column_step == 1 || depth == 1, "the depth of the left factor lies together");
+    assert!((rows - 1) * left.row_step + depth + READ_AHEAD <= left.bytes.len(), "left factor");
+    assert!((depth - 1) * right.row_step + (columns - 1) * right.column_step < right.bytes.len(), "right factor");
+    let shape = Shape { kind: Kind::Dense, taps: 1, cin: depth, cout: columns };
+    // the right factor is taken as signed, 128 less
+    let right_zero = i32::from(right.zero) - 128;
+    let zeros = i32::from(left.zero) * right_zero * i32::try_from(depth).unwrap_or(i32::MAX);
+    PACKED.with_borrow_mut(|product| {
+        let len = shape.packed_len(isa);
+        let weights = product.weights.get_or_insert_with(|| Aligned::zeroed(len));
+        if weights.as_slice().len() < len {
+            *weights = Aligned::zeroed(len);
+        }
+        let padded = columns.next_multiple_of(16);
+        product.bias.clear();
+        product.bias.resize(padded, zeros);
+        product.scale.clear();
+        product.scale.resize(padded, scale);
+        pack_product(isa, shape, right, left.zero, &mut weights.as_mut_slice()[..len], &mut product.bias);
+        product.row_bias.clear();
+        product.row_bias.extend((0..rows).map(|row| {
+            let sum = super::vector::sum_bytes(isa, &left.bytes[row * left.row_step..][..depth]);
+            -right_zero * sum
+        }));
+        let weights = &weights.as_slice()[..len];
+        let layer = Layer { isa, shape, weights, bias: &product.bias, scale: &product.scale };
+        POINTERS.with_borrow_mut(|pointers| {
+            pointers.clear();
+            pointers.extend((0..rows).map(|row| left.bytes[row * left.row_step..].as_ptr()));
+            let store = to.store(0, rows, columns);
+            let job = Job { layer, rows: pointers, row_bias: Some(&product.row_bias), store };
+            // SAFETY: each pointer has `depth` bytes and READ_AHEAD behind it, checked above, and `store` has checked
+            // the rows of results.
+            unsafe { job.run() };
+        });
+    });
+}
