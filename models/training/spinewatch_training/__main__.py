@@ -1,9 +1,9 @@
-"""`python -m spinewatch_training train|package|evidence ...`; `--help` says more."""
+"""`python -m spinewatch_training train|package|evidence|engine-fixtures ...`; `--help` says more."""
 
 import argparse
 from pathlib import Path
 
-from . import evidence, export, package, settings, train
+from . import engine_fixtures, evidence, export, package, settings, train
 from .settings import Settings
 
 
@@ -20,11 +20,15 @@ def main() -> None:
     both.add_argument("classifier", type=Path)
     both.add_argument("detector", type=Path)
     both.add_argument("csv", type=Path)
+    fixtures = verbs.add_parser("engine-fixtures", help="small quantised networks with their outputs, to test the int8 engine")
+    fixtures.add_argument("out", type=Path)
     given = parser.parse_args()
     if given.verb == "train":
         print(train.train(settings.load(given.config, given.data)))
     elif given.verb == "package":
         print(make_package(settings.load(given.config, given.data)))
+    elif given.verb == "engine-fixtures":
+        print(*engine_fixtures.write(given.out), sep="\n")
     else:
         evidence.write(settings.load(given.classifier, given.data), settings.load(given.detector, given.data), given.csv)
 
