@@ -137,8 +137,8 @@ unsafe fn step<const R: usize, const V: usize, const L: i32>(
         // SAFETY: promised by the caller.
         unsafe {
             let weights = vld1q_s8(weights.add(16 * v));
-            for r in 0..R {
-                sums[r][v] = sdot::<L>(sums[r][v], weights, inputs[r]);
+            for (sums, &inputs) in sums.iter_mut().zip(inputs) {
+                sums[v] = sdot::<L>(sums[v], weights, inputs);
             }
         }
     }

@@ -2,11 +2,11 @@
 #![allow(unsafe_code, reason = "writes through the pointers of a job")]
 
 use std::arch::aarch64::{
-    float32x4_t, int16x8_t, int32x4_t, uint8x16_t, vaddq_s32, vcombine_u8, vcvtnq_s32_f32, vcvtq_f32_s32, vdup_n_u8,
-    vdupq_n_f32, vdupq_n_s16, vdupq_n_s32, vdupq_n_u8, veorq_u8, vextq_u8, vgetq_lane_u8, vgetq_lane_u16,
-    vgetq_lane_u32, vgetq_lane_u64, vld1q_f32, vld1q_u8_x4, vmulq_f32, vqaddq_s16, vqmovn_high_s32, vqmovn_s32,
-    vqmovun_high_s16, vqmovun_s16, vqtbl4q_u8, vqtbx4q_u8, vreinterpretq_u16_u8, vreinterpretq_u32_u8,
-    vreinterpretq_u64_u8, vst1q_f32, vst1q_u8,
+    float32x4_t, int16x8_t, int32x4_t, uint8x16_t, vaddq_s32, vcvtnq_s32_f32, vcvtq_f32_s32, vdupq_n_f32, vdupq_n_s16,
+    vdupq_n_s32, vdupq_n_u8, veorq_u8, vextq_u8, vget_low_u8, vgetq_lane_u8, vgetq_lane_u16, vgetq_lane_u32,
+    vgetq_lane_u64, vld1q_f32, vld1q_u8_x4, vmulq_f32, vqaddq_s16, vqmovn_high_s32, vqmovn_s32, vqmovun_high_s16,
+    vqmovun_s16, vqtbl4q_u8, vqtbx4q_u8, vreinterpretq_u8_f32, vreinterpretq_u16_u8, vreinterpretq_u32_u8,
+    vreinterpretq_u64_u8, vst1_u8, vst1q_f32, vst1q_u8,
 };
 
 use crate::inference::int8::kernels::{Job, Store};
@@ -52,40 +52,62 @@ pub(super) unsafe fn store<const R: usize, const V: usize>(
             }
         }
         Store::Quantised { out, stride, zero, table } => {
+            // four vectors of sums make one of bytes: one row of it, or two
             // SAFETY: every AArch64 processor has NEON.
             let mut bytes = unsafe { [vdupq_n_u8(0); R] };
-            for (bytes, sums) in bytes.iter_mut().zip(&sums) {
+            for (b, bytes) in bytes.iter_mut().enumerate().take((R * V).div_ceil(4)) {
+                let (first, second) = if V == 4 { ((b, 0), (b, 2)) } else { ((2 * b, 0), ((2 * b + 1).min(R - 1), 0)) };
+                let half =
+                    |(r, v): (usize, usize)| quantise([sums[r][v], sums[r][v + 1]], [scale[v], scale[v + 1]], zero);
                 // SAFETY: as above.
-                *bytes = unsafe { quantise(sums, &scale, zero) };
+                *bytes = unsafe { vqmovun_high_s16(vqmovun_s16(half(first)), half(second)) };
             }
             if let Some(table) = table {
                 look_up(table, &mut bytes);
             }
             // SAFETY: as for floats.
             let mut out = unsafe { out.add(row * stride + channel) };
-            for &bytes in &bytes[..rows] {
-                // SAFETY: as for floats.
-                unsafe { put_bytes(out, width, bytes) };
-                out = out.wrapping_add(stride);
+            let bytes_of = |r: usize| if V == 4 { bytes[r] } else { half_row(&bytes, r) };
+            // SAFETY: as for floats.
+            unsafe {
+                if width == 4 * V {
+                    for r in 0..rows {
+                        if V == 4 {
+                            vst1q_u8(out, bytes_of(r))
+                        } else {
+                            vst1_u8(out, vget_low_u8(bytes_of(r)))
+                        }
+                        out = out.wrapping_add(stride);
+                    }
+                } else {
+                    for r in 0..rows {
+                        put_bytes(out, width, bytes_of(r));
+                        out = out.wrapping_add(stride);
+                    }
+                }
             }
         }
     }
 }
 
-/// The 16 values that saturate at each step as [`super::scalar::requantise`] does in the end: what 16 bits cannot hold
-/// lies outside 0 to 255 by far more than the zero point can bring back.
+/// Steps of the result, the zero point added. Saturating to 16 bits before that changes nothing: what they cannot hold
+/// lies outside 0 to 255 by far more than a zero point.
 #[inline(always)]
-unsafe fn quantise<const V: usize>(sums: &[int32x4_t; V], scale: &[float32x4_t; V], zero: u8) -> uint8x16_t {
+fn quantise(sums: [int32x4_t; 2], scale: [float32x4_t; 2], zero: u8) -> int16x8_t {
     // SAFETY: every AArch64 processor has NEON.
     unsafe {
-        let steps = |v: usize| vcvtnq_s32_f32(vmulq_f32(vcvtq_f32_s32(sums[v]), scale[v]));
-        let half = |h: usize| -> int16x8_t {
-            let steps = vqmovn_high_s32(vqmovn_s32(steps(2 * h)), steps(2 * h + 1));
-            vqaddq_s16(steps, vdupq_n_s16(i16::from(zero)))
-        };
-        let low = vqmovun_s16(half(0));
-        if V == 4 { vqmovun_high_s16(low, half(1)) } else { vcombine_u8(low, vdup_n_u8(0)) }
+        let low = vcvtnq_s32_f32(vmulq_f32(vcvtq_f32_s32(sums[0]), scale[0]));
+        let high = vcvtnq_s32_f32(vmulq_f32(vcvtq_f32_s32(sums[1]), scale[1]));
+        vqaddq_s16(vqmovn_high_s32(vqmovn_s32(low), high), vdupq_n_s16(i16::from(zero)))
     }
+}
+
+/// Row `r` of vectors of two rows each, in the lower half.
+#[inline(always)]
+fn half_row<const N: usize>(bytes: &[uint8x16_t; N], r: usize) -> uint8x16_t {
+    let both = bytes[r / 2];
+    // SAFETY: every AArch64 processor has NEON.
+    if r.is_multiple_of(2) { both } else { unsafe { vextq_u8::<8>(both, both) } }
 }
 
 /// Every byte becomes the table's entry of its number.
@@ -111,15 +133,11 @@ pub(super) fn look_up<const N: usize>(table: &[u8; 256], bytes: &mut [uint8x16_t
 }
 
 /// # Safety
-/// `width` bytes (at most 16) can be written.
+/// `width` bytes (less than 16) can be written.
 #[inline(always)]
 unsafe fn put_bytes(mut out: *mut u8, width: usize, bytes: uint8x16_t) {
     // SAFETY: the parts written add up to `width`.
     unsafe {
-        if width == 16 {
-            vst1q_u8(out, bytes);
-            return;
-        }
         let mut left = bytes;
         if width & 8 != 0 {
             out.cast::<u64>().write_unaligned(vgetq_lane_u64::<0>(vreinterpretq_u64_u8(left)));
@@ -153,9 +171,7 @@ unsafe fn put_floats<const V: usize>(out: *mut f32, width: usize, sums: &[int32x
             if width >= 4 * (v + 1) {
                 vst1q_f32(out.add(4 * v), values);
             } else if width > 4 * v {
-                let mut tail = [0.0; 4];
-                vst1q_f32(tail.as_mut_ptr(), values);
-                out.add(4 * v).copy_from_nonoverlapping(tail.as_ptr(), width - 4 * v);
+                put_bytes(out.add(4 * v).cast(), 4 * (width - 4 * v), vreinterpretq_u8_f32(values));
             }
         }
     }
