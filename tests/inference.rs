@@ -28,14 +28,14 @@ fn fault(bench: &Bench, package: &str) -> Fault {
 }
 
 fn refusal(bench: &Bench, package: &str) -> String {
-    match load(&bench.package(package), &bench.keys, &TractEngine) {
+    match load(&bench.package(package), &bench.keys, &TractEngine::default()) {
         Ok(_) => panic!("{package} must be refused"),
         Err(refusal) => refusal.why,
     }
 }
 
 fn analyser(bench: &Bench) -> Analyser {
-    Analyser::open(bench.dir.path(), &Choice::default(), &bench.keys, &TractEngine).unwrap()
+    Analyser::open(bench.dir.path(), &Choice::default(), &bench.keys, &TractEngine::default()).unwrap()
 }
 
 /// A slice of one brightness (0 to 255), 32 rows by 64 columns, at a position in mm.
@@ -75,7 +75,7 @@ fn a_signed_package_opens_and_proves_itself() {
     let package = Package::open(&bench.package("classifier"), &bench.keys).unwrap();
     assert_eq!(package.summary().name, "classifier");
     assert_eq!(package.golden.len(), 2);
-    let report = selftest(bench.dir.path(), &bench.keys, &TractEngine);
+    let report = selftest(bench.dir.path(), &bench.keys, &TractEngine::default());
     assert!(report.holds(), "{report:?}");
     assert_eq!(report.models.len(), 2);
     let (summary, golden, _) = report.models[0].outcome.as_ref().unwrap();
@@ -289,7 +289,7 @@ fn what_is_no_network_is_a_refusal_in_words() {
 #[test]
 fn a_run_gives_what_is_computed_by_hand_in_every_fork() {
     let bench = Bench::new();
-    let loaded = load(&bench.package("classifier"), &bench.keys, &TractEngine).ok().unwrap();
+    let loaded = load(&bench.package("classifier"), &bench.keys, &TractEngine::default()).ok().unwrap();
     let mut image = vec![0.25; 3 * SIZE * SIZE];
     image[SIZE * SIZE..2 * SIZE * SIZE].fill(0.75);
     let wanted = classify([0.25, 0.75, 0.25], [0.125, 0.5, 1.0]);
@@ -306,7 +306,7 @@ fn a_run_gives_what_is_computed_by_hand_in_every_fork() {
 #[test]
 fn what_is_not_a_number_is_a_failure_and_no_answer() {
     let bench = Bench::new();
-    let mut detector = load(&bench.package("detector"), &bench.keys, &TractEngine).ok().unwrap().model;
+    let mut detector = load(&bench.package("detector"), &bench.keys, &TractEngine::default()).ok().unwrap().model;
     let nowhere = vec![f32::NAN; 3 * SIZE * SIZE];
     assert_eq!(detector.run(&nowhere, None), Err(EngineError::Output("NaN as an output".to_owned())));
     // a sigmoid may turn what is not a number into a probability, so it must not get so far
@@ -365,14 +365,14 @@ fn the_detector_rests_where_no_vertebra_is_seen() {
 fn without_a_classifier_the_device_does_not_analyse_and_says_why() {
     let bench = Bench::new();
     fs::write(bench.package("classifier").join("model.onnx"), "x").unwrap();
-    let error = Analyser::open(bench.dir.path(), &Choice::default(), &bench.keys, &TractEngine).err().unwrap();
+    let error = Analyser::open(bench.dir.path(), &Choice::default(), &bench.keys, &TractEngine::default()).err().unwrap();
     assert_eq!(
         error.to_string(),
         "no vertebra classifier to analyse with: no vertebra-classifier package is usable; refused: model package \
          classifier: model.onnx is not the file that was signed; copy the package again"
     );
     let nowhere = bench.package("nowhere");
-    let error = Analyser::open(&nowhere, &Choice::default(), &bench.keys, &TractEngine).err().unwrap();
+    let error = Analyser::open(&nowhere, &Choice::default(), &bench.keys, &TractEngine::default()).err().unwrap();
     assert!(error.to_string().contains("cannot read the folder of model packages"), "{error}");
 }
 
@@ -394,10 +394,10 @@ fn without_a_detector_the_analyser_is_degraded_and_says_why() {
 fn of_two_classifiers_none_is_taken_without_a_choice() {
     let bench = Bench::new();
     bench.write("second", &CLASSIFIER.replace("\"classifier\"", "\"classifier-two\""), &classifier_onnx());
-    let error = Analyser::open(bench.dir.path(), &Choice::default(), &bench.keys, &TractEngine).err().unwrap();
+    let error = Analyser::open(bench.dir.path(), &Choice::default(), &bench.keys, &TractEngine::default()).err().unwrap();
     assert!(error.why.contains("several vertebra-classifier packages (classifier, classifier-two)"), "{error}");
     let choice = Choice { classifier: Some("classifier-two".to_owned()), detector: None };
-    let analyser = Analyser::open(bench.dir.path(), &choice, &bench.keys, &TractEngine).unwrap();
+    let analyser = Analyser::open(bench.dir.path(), &choice, &bench.keys, &TractEngine::default()).unwrap();
     assert_eq!(analyser.models()[0].name, "classifier-two");
 }
 

@@ -335,7 +335,7 @@ fn structure(bytes: &[u8]) -> Structure {
 fn open_models(settings: &Settings) -> Result<Arc<Analyser>, AnalyserError> {
     let keys = TrustedKeys::from_folder(&settings.models.trusted_keys)
         .map_err(|error| AnalyserError { why: error.to_string(), refused: Vec::new() })?;
-    Analyser::open(&settings.models.dir, &Choice::default(), &keys, &TractEngine).map(Arc::new)
+    Analyser::open(&settings.models.dir, &Choice::default(), &keys, &TractEngine::default()).map(Arc::new)
 }
 
 /// The packages as health knows them: those in use, those refused, and why there is none at all.

@@ -100,7 +100,7 @@ fn collect(path: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
 
 fn analyse(args: &AnalyzeArgs, files: &[PathBuf]) -> anyhow::Result<Report> {
     let keys = args.models.trusted()?;
-    let analyser = Analyser::open(&args.models.dir(), &Choice::default(), &keys, &TractEngine).map(Arc::new);
+    let analyser = Analyser::open(&args.models.dir(), &Choice::default(), &keys, &TractEngine::default()).map(Arc::new);
     let mut offline = Offline::new(analyser.as_ref(), args.workers.count())?;
     for file in files {
         let bytes = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;

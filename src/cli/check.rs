@@ -86,7 +86,7 @@ fn share(settings: &Settings) -> Outcome {
 fn models(settings: &Settings) -> Outcome {
     let folders = ModelFolders::of_settings(settings);
     let keys = folders.trusted().map_err(|error| error.to_string())?;
-    let report = selftest(&folders.dir(), &keys, &TractEngine);
+    let report = selftest(&folders.dir(), &keys, &TractEngine::default());
     if report.models.is_empty() {
         return Err(format!("no package in {}: this device does not analyse", folders.dir().display()));
     }

@@ -80,7 +80,7 @@ struct Misjudged {
 /// When the data set or the packages cannot be read.
 pub fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
     let keys = args.models.trusted()?;
-    let analyser = Analyser::open(&args.models.dir(), &Choice::default(), &keys, &TractEngine)?;
+    let analyser = Analyser::open(&args.models.dir(), &Choice::default(), &keys, &TractEngine::default())?;
     let point = analyser.operating_point();
     let models = analyser.models().iter().map(|model| format!("{} {}", model.name, model.version)).collect();
     let phantom = analyser.is_phantom_trained();

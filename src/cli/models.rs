@@ -76,7 +76,7 @@ pub fn run(args: ModelsArgs) -> anyhow::Result<()> {
 fn verify(packages: &[PathBuf], keys: &TrustedKeys) -> anyhow::Result<()> {
     let mut refused = 0;
     for folder in packages {
-        match inference::load(folder, keys, &TractEngine) {
+        match inference::load(folder, keys, &TractEngine::default()) {
             Ok(Loaded { summary, golden, load, .. }) => println!(
                 "{} {}: holds; {} golden cases, largest difference {:.4} of {}, {:.1} ms per image, loaded in {} ms",
                 summary.name,
@@ -112,7 +112,7 @@ fn sign(key: &Path, package: &Path) -> anyhow::Result<()> {
 }
 
 fn list(models: &Path, keys: &TrustedKeys) -> anyhow::Result<()> {
-    let report = selftest(models, keys, &TractEngine);
+    let report = selftest(models, keys, &TractEngine::default());
     print(&report);
     if !report.holds() {
         bail!("not every package in {} can be used", models.display());

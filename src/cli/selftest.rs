@@ -27,7 +27,7 @@ pub fn run(args: &SelftestArgs) -> anyhow::Result<ExitCode> {
         Some(path) => ModelFolders::of_settings(&crate::config::Settings::read(path)?),
         None => args.models.clone(),
     };
-    let report = selftest(&folders.dir(), &folders.trusted()?, &TractEngine);
+    let report = selftest(&folders.dir(), &folders.trusted()?, &TractEngine::default());
     print(&report);
     Ok(if report.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

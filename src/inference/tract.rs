@@ -8,11 +8,21 @@ use tract_onnx::pb;
 use tract_onnx::prelude::*;
 use tract_onnx::tract_hir::internal::{DimFact, DimLike, Factoid, GenericFactoid};
 
+use crate::inference::int8::{self, kernels::Isa};
 use crate::inference::{Engine, EngineError, Manifest, Model, Package};
 
-/// Runs networks with tract, one thread per image.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct TractEngine;
+/// Runs networks with tract, one thread per image; their quantised regions with the int8 engine.
+#[derive(Clone, Copy, Debug)]
+pub struct TractEngine {
+    /// The instruction set of the int8 engine; without one, tract runs everything.
+    pub int8: Option<Isa>,
+}
+
+impl Default for TractEngine {
+    fn default() -> Self {
+        Self { int8: Some(Isa::best()) }
+    }
+}
 
 type Plan = Arc<TypedRunnableModel>;
 
@@ -43,7 +53,13 @@ impl Engine for TractEngine {
             found: format!("{:?}", proto.graph.iter().flat_map(|g| &g.output).map(|o| &o.name).collect::<Vec<_>>()),
             wanted: manifest.output.name.clone(),
         })?;
-        let model = model.into_optimized().map_err(unsupported)?;
+        let mut model = model.into_typed().map_err(unsupported)?;
+        if let Some(isa) = self.int8 {
+            for reason in int8::replace(&mut model, isa).map_err(unsupported)? {
+                tracing::info!(network = %manifest.name, reason, "a quantised node is left to tract");
+            }
+        }
+        let model = model.into_decluttered().and_then(TypedModel::into_optimized).map_err(unsupported)?;
         check_output(&model, manifest)?;
         let plan = model.into_runnable().map_err(unsupported)?;
         let state = plan.spawn().map_err(unsupported)?;

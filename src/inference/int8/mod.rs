@@ -4,6 +4,13 @@ mod functions;
 mod graph;
 pub mod kernels;
 mod lower;
+mod operator;
+mod patterns;
 mod program;
+mod recognise;
+mod regions;
 mod run;
 mod view;
+mod weights;
+
+pub use regions::replace;

@@ -48,7 +48,8 @@ pub struct Layer<'a> {
     pub shape: Shape,
     /// Packed weights.
     pub weights: &'a [u8],
-    /// Begins each sum: the layer's bias, less the input's zero point times the sum of the channel's weights.
+    /// Begins each sum: the layer's bias, less the input's zero point times the sum of the channel's weights, plus
+    /// what the back end takes off its inputs (see [`Isa::first_sum`]).
     pub bias: &'a [i32],
     /// From sums to steps of the result, per output channel.
     pub scale: &'a [f32],
@@ -105,12 +106,40 @@ impl Isa {
             #[cfg(target_arch = "x86_64")]
             Self::AvxVnni | Self::Avx512Vnni => Blocking { columns: 16, depth: 4, bytes: 1 },
             #[cfg(target_arch = "aarch64")]
-            Self::Neon => Blocking { columns: 8, depth: 8, bytes: 1 },
+            Self::Neon => Blocking { columns: 8, depth: 16, bytes: 1 },
             #[cfg(target_arch = "aarch64")]
             Self::NeonDot => Blocking { columns: 16, depth: 4, bytes: 1 },
             #[cfg(target_arch = "aarch64")]
             Self::NeonI8mm => Blocking { columns: 16, depth: 8, bytes: 1 },
         }
+    }
+
+    /// What the back end takes off the input at this tap and channel before it multiplies: some instruction sets
+    /// multiply signed bytes only. [`Isa::first_sum`] gives it back.
+    #[cfg_attr(not(target_arch = "aarch64"), allow(unused_variables, reason = "only AArch64 lacks mixed products"))]
+    fn centre(self, kind: Kind, tap: usize, c: usize) -> i32 {
+        match (self, kind) {
+            #[cfg(target_arch = "aarch64")]
+            (Self::Neon, Kind::Dense) => 128 - i32::from(c % 16 >= 8),
+            #[cfg(target_arch = "aarch64")]
+            (Self::NeonDot, Kind::Dense) => 128,
+            #[cfg(target_arch = "aarch64")]
+            (Self::Neon | Self::NeonDot | Self::NeonI8mm, Kind::Depthwise) => 128 - i32::from(tap % 2 == 1),
+            _ => 0,
+        }
+    }
+
+    /// Begins the sums of an output channel (see [`Layer::bias`]): its bias and what its weights, `taps` x `cin`, make
+    /// of the zero point and of what the back end takes off its inputs.
+    pub fn first_sum(self, shape: Shape, weights: &[i8], bias: i32, input_zero: u8) -> i32 {
+        let mut sum = bias;
+        for (tap, weights) in weights.chunks_exact(shape.cin).enumerate() {
+            for (c, &weight) in weights.iter().enumerate() {
+                let off = self.centre(shape.kind, tap, c) - i32::from(input_zero);
+                sum = sum.wrapping_add(off * i32::from(weight));
+            }
+        }
+        sum
     }
 
     /// Bytes of the packed weights of a depthwise layer; every back end has its own order.
@@ -133,8 +162,7 @@ pub fn pack(isa: Isa, shape: Shape, weights: &[i8], bias: &[i32], scale: &[f32],
         scale: vec![0.0; padded],
     };
     for (channel, weights) in weights.chunks_exact(per_channel).enumerate() {
-        let sum: i32 = weights.iter().map(|&w| i32::from(w)).sum();
-        packed.bias[channel] = bias[channel].wrapping_sub(sum.wrapping_mul(i32::from(input_zero)));
+        packed.bias[channel] = isa.first_sum(shape, weights, bias[channel], input_zero);
     }
     packed.scale[..shape.cout].copy_from_slice(scale);
     match shape.kind {
@@ -164,6 +192,15 @@ fn pack_dense(blocking: Blocking, shape: Shape, weights: &[i8], out: &mut [u8]) 
 fn pack_depthwise(isa: Isa, shape: Shape, weights: &[i8], out: &mut [u8]) {
     let padded = shape.cout.next_multiple_of(64);
     match isa {
+        // [channels / 16][taps][16]
+        #[cfg(target_arch = "aarch64")]
+        Isa::Neon | Isa::NeonDot | Isa::NeonI8mm => {
+            for (channel, weights) in weights.chunks_exact(shape.taps).enumerate() {
+                for (tap, weight) in weights.iter().enumerate() {
+                    out[(channel / 16 * shape.taps + tap) * 16 + channel % 16] = weight.to_le_bytes()[0];
+                }
+            }
+        }
         _ => {
             for (channel, weights) in weights.chunks_exact(shape.taps).enumerate() {
                 for (tap, weight) in weights.iter().enumerate() {
@@ -174,8 +211,8 @@ fn pack_depthwise(isa: Isa, shape: Shape, weights: &[i8], out: &mut [u8]) {
     }
 }
 
-/// Packs the right factor of a product at run time: depth by columns bytes, taken as signed, 128 less. Subtracts the
-/// left factor's zero point times each column's sum from `bias`.
+/// Packs the right factor of a product at run time: depth by columns bytes, taken as signed, 128 less. Adds to `bias`
+/// what begins each column's sums (see [`Isa::first_sum`]).
 pub(super) fn pack_product(
     isa: Isa,
     shape: Shape,
@@ -192,11 +229,12 @@ pub(super) fn pack_product(
         let (block, place) = (column / columns, column % columns);
         let mut sum = 0;
         for c in 0..shape.cin {
+            let off = isa.centre(Kind::Dense, 0, c) - i32::from(left_zero);
             let value = (right.bytes[c * row_step + column * column_step] ^ 0x80).cast_signed();
-            sum += i32::from(value);
+            sum += off * i32::from(value);
             let at = ((block * groups + c / depth) * columns + place) * depth + c % depth;
             out[at * bytes..][..bytes].copy_from_slice(&i16::from(value).to_le_bytes()[..bytes]);
         }
-        *bias -= i32::from(left_zero) * sum;
+        *bias += sum;
     }
 }

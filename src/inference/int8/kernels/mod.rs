@@ -3,9 +3,23 @@
 //! The only place with `unsafe`. Every back end gives bit for bit what [`scalar`] gives, for every shape: sums are
 //! whole numbers, and each sum is scaled, rounded half to even and saturated in the same single-precision steps.
 
+#[cfg(target_arch = "aarch64")]
+mod aarch64_depthwise;
+#[cfg(target_arch = "aarch64")]
+mod aarch64_dot;
+#[cfg(target_arch = "aarch64")]
+mod aarch64_i8mm;
+#[cfg(target_arch = "aarch64")]
+mod aarch64_neon;
+#[cfg(target_arch = "aarch64")]
+mod aarch64_store;
 mod aligned;
 mod isa;
 mod layer;
+#[cfg(target_arch = "aarch64")]
+mod map_aarch64;
+#[cfg(target_arch = "aarch64")]
+mod peak_aarch64;
 pub mod rows;
 mod scalar;
 #[cfg(test)]
@@ -73,6 +87,15 @@ impl Job<'_> {
         match self.layer.isa {
             // SAFETY: the caller's promises are those of the back end.
             Isa::Scalar => unsafe { scalar::run(self) },
+            #[cfg(target_arch = "aarch64")]
+            // SAFETY: as above.
+            Isa::Neon => unsafe { aarch64_neon::run(self) },
+            #[cfg(target_arch = "aarch64")]
+            // SAFETY: as above.
+            Isa::NeonDot => unsafe { aarch64_dot::run(self) },
+            #[cfg(target_arch = "aarch64")]
+            // SAFETY: as above.
+            Isa::NeonI8mm => unsafe { aarch64_i8mm::run(self) },
             #[allow(unreachable_patterns, reason = "other processors' instruction sets")]
             isa => unreachable!("{isa:?} is of another processor"),
         }
@@ -80,8 +103,14 @@ impl Job<'_> {
 }
 
 /// `table[value]` for every byte.
-pub fn map(_isa: Isa, table: &[u8; 256], input: &[u8], out: &mut [u8]) {
-    for (out, &value) in out.iter_mut().zip(input) {
-        *out = table[usize::from(value)];
+pub fn map(isa: Isa, table: &[u8; 256], input: &[u8], out: &mut [u8]) {
+    match isa {
+        #[cfg(target_arch = "aarch64")]
+        Isa::Neon | Isa::NeonDot | Isa::NeonI8mm => map_aarch64::map(table, input, out),
+        _ => {
+            for (out, &value) in out.iter_mut().zip(input) {
+                *out = table[usize::from(value)];
+            }
+        }
     }
 }

@@ -37,11 +37,13 @@ fn cases() -> impl Strategy<Value = Case> {
         let byte = prop_oneof![3 => any::<u8>(), 1 => Just(255_u8), 1 => Just(0_u8)];
         let weight = prop_oneof![3 => any::<i8>(), 1 => Just(-128_i8), 1 => Just(127_i8)];
         let spread = (shape.taps * shape.cin) as f32 * 4000.0;
+        // now and then results that lie far outside what 8, 16 and 32 bits hold
+        let far = prop_oneof![8 => Just(1.0_f32), 1 => Just(1e3), 1 => Just(1e12)];
         let (out, sums) = (shape.cout, shape.taps * shape.cin);
         (
             proptest::collection::vec(weight, out * sums),
             proptest::collection::vec(-100_000..100_000_i32, out),
-            proptest::collection::vec((10.0..400.0_f32).prop_map(move |steps| steps / spread), out),
+            proptest::collection::vec((10.0..400.0_f32, far).prop_map(move |(steps, far)| steps / spread * far), out),
             any::<(u8, u8)>(),
             proptest::collection::vec(byte, PIXELS * step + super::READ_AHEAD),
             proptest::collection::vec(0..PIXELS, rows * shape.taps),
@@ -87,6 +89,34 @@ impl Case {
             unsafe { job.run() };
         }
         (bytes, floats.into_iter().map(f32::to_bits).collect())
+    }
+}
+
+/// The products of greatest magnitude in every place, in both kinds of layer.
+#[test]
+fn nothing_saturates_on_the_way() {
+    for (kind, taps, cin, cout) in [(Kind::Dense, 4, 67, 18), (Kind::Depthwise, 9, 1, 35)] {
+        for (byte, weight) in [(0, -128), (255, -128), (0, 127), (255, 127)] {
+            let shape = Shape { kind, taps, cin, cout };
+            let step = cin.max(cout);
+            let case = Case {
+                shape,
+                weights: vec![weight; cout * taps * cin],
+                bias: vec![-77; cout],
+                scale: vec![0.01; cout],
+                zeros: (byte ^ 0x80, 3),
+                input: vec![byte; PIXELS * step + super::READ_AHEAD],
+                step,
+                reads: (0..11 * taps).map(|i| i % PIXELS).collect(),
+                row_bias: None,
+                table: None,
+                gap: 0,
+            };
+            let wanted = case.run(Isa::Scalar);
+            for isa in Isa::available() {
+                assert!(case.run(isa) == wanted, "{isa:?} {kind:?} {byte} {weight}");
+            }
+        }
     }
 }
 

@@ -1,0 +1,104 @@
+//! A region as an operator of tract.
+
+use std::sync::Arc;
+
+use tract_onnx::prelude::*;
+use tract_onnx::tract_core::internal::{
+    EvalContext, EvalOp, LaneId, Op, OpState, StaticName, TypedOp, as_op, not_out_of_plan, op_as_typed_op,
+};
+
+use crate::inference::int8::graph::Outside;
+use crate::inference::int8::program::Program;
+use crate::inference::int8::run::{Given, Runner};
+
+/// A region of integer arithmetic. Its weights are shared; each state of a plan has working memory of its own.
+#[derive(Clone, Debug)]
+pub struct Region {
+    program: Arc<Program>,
+    facts: TVec<TypedFact>,
+}
+
+impl Region {
+    /// With the facts of its outputs.
+    pub fn new(program: Arc<Program>, facts: TVec<TypedFact>) -> Self {
+        Self { program, facts }
+    }
+
+    /// What it does.
+    pub fn program(&self) -> &Arc<Program> {
+        &self.program
+    }
+}
+
+impl PartialEq for Region {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.program, &other.program)
+    }
+}
+
+impl Eq for Region {}
+
+impl Op for Region {
+    fn name(&self) -> StaticName {
+        "Int8Region".into()
+    }
+
+    op_as_typed_op!();
+}
+
+impl EvalOp for Region {
+    not_out_of_plan!();
+
+    fn state(&self, _: &EvalContext) -> TractResult<Option<Box<dyn OpState>>> {
+        Ok(Some(Box::new(State(Runner::new(Arc::clone(&self.program))))))
+    }
+}
+
+impl TypedOp for Region {
+    as_op!();
+
+    fn output_facts(&self, _: &[&TypedFact]) -> TractResult<TVec<TypedFact>> {
+        Ok(self.facts.iter().map(TypedFact::without_value).collect())
+    }
+}
+
+#[derive(Clone, Debug)]
+struct State(Runner);
+
+impl OpState for State {
+    fn eval(&mut self, _: &EvalContext, _: &dyn Op, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
+        let program = Arc::clone(self.0.program());
+        let mut given: TVec<Given<'_>> = tvec!();
+        for (input, port) in inputs.iter().zip(&program.inputs) {
+            let plain = input.try_as_plain_ram()?;
+            given.push(match port.outside {
+                Outside::Float => Given::Reals(plain.as_slice::<f32>()?),
+                Outside::Unsigned => Given::Bytes(plain.as_slice::<u8>()?),
+                // the bits are what matters
+                Outside::Signed => Given::Bytes(plain.as_bytes()),
+            });
+        }
+        self.0.run(&given);
+        let mut outputs = tvec!();
+        for (number, port) in program.outputs.iter().enumerate() {
+            let mut bytes = vec![0; if port.outside == Outside::Float { 0 } else { port.shape.iter().product() }];
+            outputs.push(match port.outside {
+                Outside::Float => Tensor::from_shape(&port.shape, self.0.reals(number))?.into(),
+                Outside::Unsigned => {
+                    self.0.bytes(number, &mut bytes);
+                    Tensor::from_shape(&port.shape, &bytes)?.into()
+                }
+                Outside::Signed => {
+                    self.0.bytes(number, &mut bytes);
+                    let signed: Vec<i8> = bytes.iter().map(|byte| byte.cast_signed()).collect();
+                    Tensor::from_shape(&port.shape, &signed)?.into()
+                }
+            });
+        }
+        Ok(outputs)
+    }
+
+    fn reset_lanes(&mut self, _: &[LaneId]) -> TractResult<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,213 @@
+//! Which nodes of a typed model become regions of the engine, and how those are put in their place.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use tract_onnx::prelude::*;
+use tract_onnx::tract_core::internal::TypedModelPatch;
+
+use crate::inference::int8::graph::{Graph, Node, Op, Outside, ValueId};
+use crate::inference::int8::kernels::Isa;
+use crate::inference::int8::lower::lower;
+use crate::inference::int8::operator::Region;
+use crate::inference::int8::patterns;
+use crate::inference::int8::program::Program;
+use crate::inference::int8::recognise::{Constants, Recognised, numbers, recognise};
+
+/// Replaces the quantised regions of a model that was just made of ONNX (not yet decluttered) by the engine's operator.
+/// Returns why nodes that looked quantised were left to tract.
+///
+/// # Errors
+/// When tract cannot put a region in place; the model is then of no use.
+pub fn replace(model: &mut TypedModel, isa: Isa) -> TractResult<Vec<String>> {
+    let mut left_out = BTreeSet::new();
+    let mut reasons = Vec::new();
+    // a node that the engine cannot lower where it stands is left to tract, and regions are found anew
+    let lowered = loop {
+        let regions = find(model, &left_out)?;
+        let mut lowered = Vec::new();
+        let mut refused = None;
+        for region in regions {
+            match lower(&region.graph, isa) {
+                Ok(program) => lowered.push((region, program)),
+                Err(unsupported) => {
+                    refused = region.node_named(model, &unsupported.node).map(|node| (node, unsupported));
+                    break;
+                }
+            }
+        }
+        match refused {
+            None => break lowered,
+            Some((node, unsupported)) => {
+                reasons.push(unsupported.to_string());
+                left_out.insert(node);
+            }
+        }
+    };
+    for (number, (region, program)) in lowered.into_iter().enumerate() {
+        put(model, number, &region, program)?;
+    }
+    model.compact()?;
+    Ok(reasons)
+}
+
+/// Nodes that belong together.
+struct Found {
+    graph: Graph,
+    nodes: Vec<usize>,
+    inputs: Vec<OutletId>,
+    outputs: Vec<OutletId>,
+}
+
+impl Found {
+    fn node_named(&self, model: &TypedModel, name: &str) -> Option<usize> {
+        let named = self.nodes.iter().copied().find(|&node| model.nodes[node].name == name);
+        named.or_else(|| self.nodes.first().copied())
+    }
+}
+
+fn find(model: &TypedModel, left_out: &BTreeSet<usize>) -> TractResult<Vec<Found>> {
+    let order = model.eval_order()?;
+    let constants = constants(model, &order);
+    let mut recognised: HashMap<usize, Recognised> = HashMap::new();
+    let mut level = vec![0_usize; model.nodes.len()];
+    for &id in &order {
+        let node = &model.nodes[id];
+        if node.outputs.iter().enumerate().all(|(slot, _)| constants.contains_key(&OutletId::new(id, slot))) {
+            continue;
+        }
+        let known = if left_out.contains(&id) { None } else { recognise(model, node, &constants) };
+        // a region never depends on itself through a node outside: each such node begins a new level
+        let before = node.inputs.iter().filter(|input| !constants.contains_key(input));
+        level[id] = before
+            .map(|input| level[input.node] + usize::from(known.is_some() && !recognised.contains_key(&input.node)))
+            .max()
+            .unwrap_or(0);
+        if let Some(known) = known {
+            recognised.insert(id, known);
+        }
+    }
+    let groups = connected(&order, &recognised, &level);
+    let worth = |nodes: &Vec<usize>| nodes.iter().any(|node| matches!(recognised[node].0, Op::Quantise(_) | Op::Dequantise(_)));
+    Ok(groups.into_iter().filter(worth).map(|nodes| build(model, nodes, &recognised, &constants)).collect())
+}
+
+/// What is known beforehand, folded as far as tract can.
+fn constants(model: &TypedModel, order: &[usize]) -> Constants {
+    let mut constants = Constants::new();
+    for &id in order {
+        let node = &model.nodes[id];
+        for (slot, output) in node.outputs.iter().enumerate() {
+            if let Some(tensor) = &output.fact.konst {
+                constants.insert(OutletId::new(id, slot), tensor.clone());
+            }
+        }
+        let inputs: Option<TVec<TValue>> =
+            node.inputs.iter().map(|input| constants.get(input).map(|tensor| tensor.clone().into_tvalue())).collect();
+        let known = constants.contains_key(&OutletId::new(id, 0));
+        if let (Some(inputs), false, false) = (inputs, known, node.inputs.is_empty())
+            && let Ok(Some(outputs)) = node.op.eval_out_of_plan(inputs)
+        {
+            for (slot, output) in outputs.into_iter().enumerate() {
+                constants.insert(OutletId::new(id, slot), output.into_arc_tensor());
+            }
+        }
+    }
+    constants
+}
+
+/// Recognised nodes of one level that are linked, in order.
+fn connected(order: &[usize], recognised: &HashMap<usize, Recognised>, level: &[usize]) -> Vec<Vec<usize>> {
+    let mut group: HashMap<usize, usize> = HashMap::new();
+    let mut groups: Vec<Vec<usize>> = Vec::new();
+    for &id in order {
+        let Some((_, operands)) = recognised.get(&id) else { continue };
+        let mut mine = groups.len();
+        groups.push(vec![id]);
+        group.insert(id, mine);
+        for operand in operands {
+            let Some(&other) = group.get(&operand.node) else { continue };
+            if level[operand.node] != level[id] || other == mine {
+                continue;
+            }
+            let (keep, give) = (mine.min(other), mine.max(other));
+            let moved = std::mem::take(&mut groups[give]);
+            for &node in &moved {
+                group.insert(node, keep);
+            }
+            groups[keep].extend(moved);
+            mine = keep;
+        }
+    }
+    let place: HashMap<usize, usize> = order.iter().enumerate().map(|(place, &id)| (id, place)).collect();
+    groups.retain(|nodes| !nodes.is_empty());
+    for nodes in &mut groups {
+        nodes.sort_by_key(|node| place[node]);
+    }
+    groups
+}
+
+fn build(
+    model: &TypedModel,
+    nodes: Vec<usize>,
+    recognised: &HashMap<usize, Recognised>,
+    constants: &Constants,
+) -> Found {
+    let inside: BTreeSet<usize> = nodes.iter().copied().collect();
+    let mut graph = Graph::default();
+    let mut values: HashMap<OutletId, ValueId> = HashMap::new();
+    let (mut inputs, mut outputs) = (Vec::new(), Vec::new());
+    let shape = |outlet: OutletId| -> Vec<usize> {
+        let fact = model.outlet_fact(outlet).ok();
+        fact.and_then(|fact| fact.shape.as_concrete()).map(<[usize]>::to_vec).unwrap_or_default()
+    };
+    let outside = |outlet: OutletId| match model.outlet_fact(outlet).map(|fact| fact.datum_type) {
+        Ok(DatumType::U8) => Outside::Unsigned,
+        Ok(DatumType::I8) => Outside::Signed,
+        _ => Outside::Float,
+    };
+    for &id in &nodes {
+        let (op, operands) = &recognised[&id];
+        let mut ids = Vec::new();
+        for &operand in operands {
+            let value = *values.entry(operand).or_insert_with(|| {
+                let constant = constants.get(&operand).and_then(numbers).map(Arc::new);
+                let known = constant.is_some();
+                let value = graph.add_value(&shape(operand), constant);
+                if !known {
+                    graph.values[value].outside = outside(operand);
+                    graph.inputs.push(value);
+                    inputs.push(operand);
+                }
+                value
+            });
+            ids.push(value);
+        }
+        let outlet = OutletId::new(id, 0);
+        let output = graph.add_value(&shape(outlet), None);
+        graph.values[output].outside = outside(outlet);
+        values.insert(outlet, output);
+        let name = model.nodes[id].name.clone();
+        graph.nodes.push(Node { name, op: op.clone(), inputs: ids, output });
+        let successors = &model.nodes[id].outputs[0].successors;
+        let leaves = successors.iter().any(|inlet| !inside.contains(&inlet.node));
+        if leaves || model.outputs.contains(&outlet) {
+            graph.outputs.push(output);
+            outputs.push(outlet);
+        }
+    }
+    patterns::simplify(&mut graph);
+    Found { graph, nodes, inputs, outputs }
+}
+
+fn put(model: &mut TypedModel, number: usize, region: &Found, program: Program) -> TractResult<()> {
+    let mut patch = TypedModelPatch::default();
+    let inputs = region.inputs.iter().map(|&input| patch.tap_model(model, input)).collect::<TractResult<Vec<_>>>()?;
+    let facts = region.outputs.iter().map(|&output| model.outlet_fact(output).cloned()).collect::<TractResult<_>>()?;
+    let operator = Region::new(Arc::new(program), facts);
+    let wires = patch.wire_node(format!("int8.{number}"), operator, &inputs)?;
+    for (&output, wire) in region.outputs.iter().zip(wires) {
+        patch.shunt_outside(model, output, wire)?;
+    }
+    patch.apply(model)
+}
