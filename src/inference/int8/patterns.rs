@@ -4,6 +4,7 @@ use crate::inference::int8::graph::{Binary, Graph, Op, Reduce, Unary, ValueId};
 
 /// Puts one node in the place of several, and drops nodes that nobody needs any more.
 pub fn simplify(graph: &mut Graph) {
+    drop_idle(graph);
     for place in 0..graph.nodes.len() {
         if let Some((input, epsilon)) = layer_norm(graph, place) {
             graph.nodes[place].op = Op::Normalise { epsilon };
@@ -11,6 +12,19 @@ pub fn simplify(graph: &mut Graph) {
         }
     }
     drop_unused(graph);
+}
+
+/// Reshaping to the same shape, as casts between equal types are.
+fn drop_idle(graph: &mut Graph) {
+    let mut instead: Vec<ValueId> = (0..graph.values.len()).collect();
+    for node in &mut graph.nodes {
+        node.inputs.iter_mut().for_each(|input| *input = instead[*input]);
+        let (input, output) = (node.inputs[0], node.output);
+        let same = matches!(node.op, Op::Reshape) && graph.values[input].shape == graph.values[output].shape;
+        if same && !graph.outputs.contains(&output) {
+            instead[output] = input;
+        }
+    }
 }
 
 fn drop_unused(graph: &mut Graph) {

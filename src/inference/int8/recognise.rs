@@ -7,6 +7,7 @@ use tract_onnx::prelude::*;
 use tract_onnx::tract_core::axes::Axis;
 use tract_onnx::tract_core::ops::array::{MultiBroadcastTo, Slice, StridedSlice, Tile, TypedConcat};
 use tract_onnx::tract_core::ops::binary::TypedBinOp;
+use tract_onnx::tract_core::ops::cast::Cast;
 use tract_onnx::tract_core::ops::change_axes::AxisOp;
 use tract_onnx::tract_core::ops::cnn::{Conv, KernelFormat, MaxPool, PoolSpec, SumPool};
 use tract_onnx::tract_core::ops::einsum::EinSum;
@@ -54,6 +55,10 @@ pub fn recognise(model: &TypedModel, node: &TypedNode, constants: &Constants) ->
     }
     if let Some(op) = op.downcast_ref::<AxisOp>() {
         return Some((look.axis_op(op), operands(1)));
+    }
+    if op.is::<Cast>() {
+        // from real to real, as tract writes around layer norm
+        return look.is_real().then(|| (Op::Reshape, operands(1)));
     }
     if op.is::<Slice>() || op.is::<StridedSlice>() {
         return Some((look.slice()?, operands(1)));
@@ -210,7 +215,9 @@ impl Look<'_> {
         let same = shape.get(2..) == self.shape.get(2..) && before[1] == self.shape[1];
         // the kind is in another crate of tract's; a mean of neighbours could be a whole number by accident
         let nearest = format!("{:?}", self.node.op).contains("interpolator: Nearest");
-        let pixels = found.into_iter().map(|pixel| u32::try_from(pixel).unwrap_or(0)).collect();
+        // where sizes are given, the one channel became as many as the node's
+        let plane = self.shape[2] * self.shape[3];
+        let pixels = found.into_iter().take(plane).map(|pixel| u32::try_from(pixel).unwrap_or(0)).collect();
         (same && nearest).then(|| Op::Pick(Arc::new(pixels)))
     }
 

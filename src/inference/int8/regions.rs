@@ -4,7 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use tract_onnx::prelude::*;
-use tract_onnx::tract_core::internal::TypedModelPatch;
+use tract_onnx::tract_core::ops::source::TypedSource;
+use tract_onnx::tract_hir::internal::{TractErrorContext, bail};
 
 use crate::inference::int8::graph::{Graph, Node, Op, Outside, ValueId};
 use crate::inference::int8::kernels::Isa;
@@ -44,10 +45,7 @@ pub fn replace(model: &mut TypedModel, isa: Isa) -> TractResult<Vec<String>> {
             }
         }
     };
-    for (number, (region, program)) in lowered.into_iter().enumerate() {
-        put(model, number, &region, program)?;
-    }
-    model.compact()?;
+    *model = rebuilt(model, &lowered)?;
     Ok(reasons)
 }
 
@@ -166,7 +164,11 @@ fn build(
         Ok(DatumType::I8) => Outside::Signed,
         _ => Outside::Float,
     };
-    for &id in &nodes {
+    // what another region dequantises is taken over quantised
+    let borrowed = nodes.iter().flat_map(|id| &recognised[id].1).map(|operand| operand.node).filter(|id| !inside.contains(id));
+    let borrowed: BTreeSet<usize> =
+        borrowed.filter(|id| matches!(recognised.get(id), Some((Op::Dequantise(_), _)))).collect();
+    for &id in borrowed.iter().chain(&nodes) {
         let (op, operands) = &recognised[&id];
         let mut ids = Vec::new();
         for &operand in operands {
@@ -191,7 +193,7 @@ fn build(
         graph.nodes.push(Node { name, op: op.clone(), inputs: ids, output });
         let successors = &model.nodes[id].outputs[0].successors;
         let leaves = successors.iter().any(|inlet| !inside.contains(&inlet.node));
-        if leaves || model.outputs.contains(&outlet) {
+        if !borrowed.contains(&id) && (leaves || model.outputs.contains(&outlet)) {
             graph.outputs.push(output);
             outputs.push(outlet);
         }
@@ -200,14 +202,61 @@ fn build(
     Found { graph, nodes, inputs, outputs }
 }
 
-fn put(model: &mut TypedModel, number: usize, region: &Found, program: Program) -> TractResult<()> {
-    let mut patch = TypedModelPatch::default();
-    let inputs = region.inputs.iter().map(|&input| patch.tap_model(model, input)).collect::<TractResult<Vec<_>>>()?;
-    let facts = region.outputs.iter().map(|&output| model.outlet_fact(output).cloned()).collect::<TractResult<_>>()?;
-    let operator = Region::new(Arc::new(program), facts);
-    let wires = patch.wire_node(format!("int8.{number}"), operator, &inputs)?;
-    for (&output, wire) in region.outputs.iter().zip(wires) {
-        patch.shunt_outside(model, output, wire)?;
+/// The model with an operator in the place of each region.
+fn rebuilt(model: &TypedModel, regions: &[(Found, Program)]) -> TractResult<TypedModel> {
+    let region_of: HashMap<usize, usize> =
+        regions.iter().enumerate().flat_map(|(region, (found, _))| found.nodes.iter().map(move |&node| (node, region))).collect();
+    let mut target = TypedModel { symbols: model.symbols.clone(), ..TypedModel::default() };
+    let mut moved: HashMap<OutletId, OutletId> = HashMap::new();
+    let mut placed = vec![false; regions.len()];
+    // what waits for a region that waits for something else is tried again
+    let mut waiting = model.eval_order()?;
+    while !waiting.is_empty() {
+        let before = waiting.len();
+        let mut later = Vec::new();
+        for id in waiting {
+            let node = &model.nodes[id];
+            let region = region_of.get(&id).copied();
+            let inputs = region.map_or(node.inputs.as_slice(), |region| regions[region].0.inputs.as_slice());
+            if region.is_some_and(|region| placed[region]) {
+                continue;
+            }
+            let Some(inputs) = inputs.iter().map(|input| moved.get(input).copied()).collect::<Option<Vec<_>>>() else {
+                later.push(id);
+                continue;
+            };
+            let (outlets, wires): (Vec<OutletId>, TVec<OutletId>) = if let Some(region) = region {
+                let (found, program) = &regions[region];
+                placed[region] = true;
+                let facts = found.outputs.iter().map(|&output| model.outlet_fact(output).cloned());
+                let operator = Region::new(Arc::new(program.clone()), facts.collect::<TractResult<_>>()?);
+                (found.outputs.clone(), target.wire_node(format!("int8.{region}"), operator, &inputs)?)
+            } else {
+                let outlets = (0..node.outputs.len()).map(|slot| OutletId::new(id, slot)).collect();
+                let wires = if node.op_is::<TypedSource>() {
+                    tvec!(target.add_source(node.name.clone(), node.outputs[0].fact.clone())?)
+                } else {
+                    target.wire_node(node.name.clone(), node.op.clone(), &inputs)?
+                };
+                (outlets, wires)
+            };
+            moved.extend(outlets.into_iter().zip(wires));
+        }
+        if later.len() == before {
+            bail!("regions wait for each other");
+        }
+        waiting = later;
     }
-    patch.apply(model)
+    let new = |outlets: &[OutletId]| -> TractResult<Vec<OutletId>> {
+        outlets.iter().map(|outlet| moved.get(outlet).copied().context("an outlet is lost")).collect()
+    };
+    target.set_input_outlets(&new(model.input_outlets()?)?)?;
+    let outputs = new(model.output_outlets()?)?;
+    target.select_output_outlets(&outputs)?;
+    for (&old, new) in model.output_outlets()?.iter().zip(outputs) {
+        if let Some(label) = model.outlet_label(old) {
+            target.set_outlet_label(new, label.to_string())?;
+        }
+    }
+    Ok(target)
 }
