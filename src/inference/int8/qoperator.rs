@@ -100,8 +100,8 @@ struct Rewriter<'a> {
     constants: HashMap<&'a str, &'a pb::TensorProto>,
     /// How each quantised tensor that a node made is to be read.
     quantised: HashMap<String, Steps>,
-    /// Float tensors by the integer tensor and the scale that they were read with.
-    floats: HashMap<(String, String), String>,
+    /// Float tensors by the integer tensor and the steps that they were read with.
+    floats: HashMap<(String, Steps), String>,
     nodes: Vec<pb::NodeProto>,
     scales: Vec<pb::TensorProto>,
 }
@@ -214,7 +214,7 @@ impl Rewriter<'_> {
 
     /// The float tensor of a quantised one, made once for all who read it.
     fn dequantise(&mut self, tensor: &str, steps: &Steps, axis: Option<i64>) -> String {
-        let key = (tensor.to_owned(), steps.0.clone());
+        let key = (tensor.to_owned(), steps.clone());
         if let Some(float) = self.floats.get(&key) {
             return float.clone();
         }
