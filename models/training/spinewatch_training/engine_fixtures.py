@@ -40,7 +40,7 @@ class Case:
 BOTH = ("qdq", "qoperator")
 CASES = (
     Case("conv-dense", patterns.conv_dense, "3 x 3, stride 2 with padding, then valid; odd numbers of channels", BOTH),
-    Case("conv-grouped", patterns.conv_grouped, "three groups, depthwise with stride, depthwise with two outputs per channel", BOTH),
+    Case("conv-grouped", patterns.conv_grouped, "three groups, depthwise with stride, two outputs per channel", BOTH),
     Case("conv-padding", patterns.conv_padding, "asymmetric padding, dilation, 1 x 1"),
     Case("conv-clip", patterns.conv_clip, "ReLU and Clip that the output's range absorbs, LeakyReLU", BOTH),
     Case("silu", patterns.silu, "x * sigmoid(x)", BOTH),
