@@ -60,8 +60,9 @@ impl Case {
 
     /// The network with its regions replaced, and how many there are.
     fn model(&self, isa: Isa) -> TractResult<(TypedModel, usize)> {
-        let proto = tract_onnx::onnx().proto_model_for_read(&mut self.onnx.as_slice())?;
-        let mut model = tract_onnx::onnx().model_for_proto_model(&proto)?.into_typed()?;
+        let mut proto = onnx().proto_model_for_read(&mut self.onnx.as_slice())?;
+        int8::to_qdq(&mut proto);
+        let mut model = onnx().model_for_proto_model(&proto)?.into_typed()?;
         let reasons = int8::replace(&mut model, isa)?;
         if !reasons.is_empty() {
             println!("    left to tract: {reasons:?}");

@@ -40,10 +40,11 @@ impl Engine for TractEngine {
 
     fn load(&self, package: &Package) -> Result<Box<dyn Model>, EngineError> {
         let manifest = &package.manifest;
-        let proto = onnx().proto_model_for_read(&mut package.onnx.as_slice()).map_err(unreadable)?;
+        let mut proto = onnx().proto_model_for_read(&mut package.onnx.as_slice()).map_err(unreadable)?;
         if let Some(tensor) = proto.graph.as_ref().and_then(external_tensor) {
             return Err(EngineError::ExternalData(tensor));
         }
+        int8::to_qdq(&mut proto);
         // shapes are fixed by the manifest below; those noted inside the graph may still be symbolic
         let onnx = onnx().with_ignore_value_info(true).with_ignore_output_shapes(true);
         let model = onnx.model_for_proto_model(&proto).map_err(unreadable)?;

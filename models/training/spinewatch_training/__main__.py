@@ -1,9 +1,9 @@
-"""`python -m spinewatch_training train|package|evidence|engine-fixtures ...`; `--help` says more."""
+"""`python -m spinewatch_training VERB ...`; `--help` lists the verbs."""
 
 import argparse
 from pathlib import Path
 
-from . import engine_fixtures, evidence, export, package, settings, train
+from . import engine_fixtures, evidence, export, package, reference_networks, settings, train
 from .settings import Settings
 
 
@@ -20,13 +20,18 @@ def main() -> None:
     both.add_argument("classifier", type=Path)
     both.add_argument("detector", type=Path)
     both.add_argument("csv", type=Path)
-    fixtures = verbs.add_parser("engine-fixtures", help="small quantised networks with their outputs, to test the int8 engine")
-    fixtures.add_argument("out", type=Path)
+    for verb, words in (
+        ("reference-networks", "known networks with random weights, float32 and int8, to measure engines on"),
+        ("engine-fixtures", "small quantised networks with their outputs, to test the int8 engine"),
+    ):
+        verbs.add_parser(verb, help=words).add_argument("out", type=Path)
     given = parser.parse_args()
     if given.verb == "train":
         print(train.train(settings.load(given.config, given.data)))
     elif given.verb == "package":
         print(make_package(settings.load(given.config, given.data)))
+    elif given.verb == "reference-networks":
+        print(*reference_networks.write(given.out), sep="\n")
     elif given.verb == "engine-fixtures":
         print(*engine_fixtures.write(given.out), sep="\n")
     else:

@@ -1,4 +1,4 @@
-"""Small float networks, each around one pattern that the int8 engine has to recognise. Random weights; nothing is quantised here."""
+"""Small float networks, each around one pattern that the int8 engine has to recognise. Random weights, nothing quantised yet."""
 
 from dataclasses import dataclass, field
 

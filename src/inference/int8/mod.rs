@@ -7,10 +7,12 @@ mod lower;
 mod operator;
 mod patterns;
 mod program;
+mod qoperator;
 mod recognise;
 mod regions;
 mod run;
 mod view;
 mod weights;
 
+pub use qoperator::to_qdq;
 pub use regions::replace;

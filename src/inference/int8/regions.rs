@@ -87,7 +87,10 @@ fn find(model: &TypedModel, left_out: &BTreeSet<usize>) -> TractResult<Vec<Found
     }
     let groups = connected(&order, &recognised, &level);
     let worth = |nodes: &Vec<usize>| nodes.iter().any(|node| matches!(recognised[node].0, Op::Quantise(_) | Op::Dequantise(_)));
-    Ok(groups.into_iter().filter(worth).map(|nodes| build(model, nodes, &recognised, &constants)).collect())
+    let groups: Vec<Vec<usize>> = groups.into_iter().filter(worth).collect();
+    let borrowed: BTreeSet<OutletId> =
+        groups.iter().flat_map(|nodes| borrowed(nodes, &recognised)).map(|id| recognised[&id].1[0]).collect();
+    Ok(groups.into_iter().map(|nodes| build(model, nodes, &borrowed, &recognised, &constants)).collect())
 }
 
 /// What is known beforehand, folded as far as tract can.
@@ -145,9 +148,17 @@ fn connected(order: &[usize], recognised: &HashMap<usize, Recognised>, level: &[
     groups
 }
 
+/// Dequantising nodes of other regions whose results these nodes use: they take them over quantised.
+fn borrowed(nodes: &[usize], recognised: &HashMap<usize, Recognised>) -> BTreeSet<usize> {
+    let operands = nodes.iter().flat_map(|id| &recognised[id].1).map(|operand| operand.node);
+    let others = operands.filter(|id| !nodes.contains(id));
+    others.filter(|id| matches!(recognised.get(id), Some((Op::Dequantise(_), _)))).collect()
+}
+
 fn build(
     model: &TypedModel,
     nodes: Vec<usize>,
+    wanted: &BTreeSet<OutletId>,
     recognised: &HashMap<usize, Recognised>,
     constants: &Constants,
 ) -> Found {
@@ -164,10 +175,7 @@ fn build(
         Ok(DatumType::I8) => Outside::Signed,
         _ => Outside::Float,
     };
-    // what another region dequantises is taken over quantised
-    let borrowed = nodes.iter().flat_map(|id| &recognised[id].1).map(|operand| operand.node).filter(|id| !inside.contains(id));
-    let borrowed: BTreeSet<usize> =
-        borrowed.filter(|id| matches!(recognised.get(id), Some((Op::Dequantise(_), _)))).collect();
+    let borrowed = borrowed(&nodes, recognised);
     for &id in borrowed.iter().chain(&nodes) {
         let (op, operands) = &recognised[&id];
         let mut ids = Vec::new();
@@ -193,7 +201,7 @@ fn build(
         graph.nodes.push(Node { name, op: op.clone(), inputs: ids, output });
         let successors = &model.nodes[id].outputs[0].successors;
         let leaves = successors.iter().any(|inlet| !inside.contains(&inlet.node));
-        if !borrowed.contains(&id) && (leaves || model.outputs.contains(&outlet)) {
+        if !borrowed.contains(&id) && (leaves || wanted.contains(&outlet) || model.outputs.contains(&outlet)) {
             graph.outputs.push(output);
             outputs.push(outlet);
         }
