@@ -27,7 +27,8 @@ pub struct Shape {
     pub cout: usize,
 }
 
-/// How a back end cuts dense weights: `[cout / columns][taps][cin / depth][columns][depth]`, padded with zeros.
+/// How a back end cuts dense weights: `[cout / columns][taps][cin / depth][columns][depth]`, padded with zeros. Of
+/// weights of two bytes the even channels of a group come before its odd ones: `[2][columns][depth / 2]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Blocking {
     /// Output channels that lie together.
@@ -100,7 +101,7 @@ impl Isa {
         match self {
             Self::Scalar => Blocking { columns: 16, depth: 4, bytes: 1 },
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2 => Blocking { columns: 16, depth: 2, bytes: 2 },
+            Self::Avx2 => Blocking { columns: 16, depth: 4, bytes: 2 },
             #[cfg(target_arch = "x86_64")]
             Self::AvxVnni | Self::Avx512Vnni => Blocking { columns: 16, depth: 4, bytes: 1 },
             #[cfg(target_arch = "aarch64")]
@@ -152,7 +153,12 @@ fn pack_dense(blocking: Blocking, shape: Shape, weights: &[i8], out: &mut [u8]) 
         for tap in 0..taps {
             for c in 0..cin {
                 let weight = weights[(channel * taps + tap) * cin + c];
-                let at = (((block * taps + tap) * groups + c / depth) * columns + column) * depth + c % depth;
+                let group = (block * taps + tap) * groups + c / depth;
+                let (inner, depth, c) = match bytes {
+                    1 => (group, depth, c % depth),
+                    _ => (group * 2 + c % 2, depth / 2, c % depth / 2),
+                };
+                let at = (inner * columns + column) * depth + c;
                 out[at * bytes..][..bytes].copy_from_slice(&i16::from(weight).to_le_bytes()[..bytes]);
             }
         }
@@ -163,12 +169,38 @@ fn pack_dense(blocking: Blocking, shape: Shape, weights: &[i8], out: &mut [u8]) 
 fn pack_depthwise(isa: Isa, shape: Shape, weights: &[i8], out: &mut [u8]) {
     let padded = shape.cout.next_multiple_of(64);
     match isa {
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512Vnni => pack_interleaved(64, 1, shape, weights, out),
+        #[cfg(target_arch = "x86_64")]
+        Isa::AvxVnni => pack_interleaved(32, 1, shape, weights, out),
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2 => pack_interleaved(32, 2, shape, weights, out),
         _ => {
             for (channel, weights) in weights.chunks_exact(shape.taps).enumerate() {
                 for (tap, weight) in weights.iter().enumerate() {
                     out[tap * padded + channel] = weight.to_le_bytes()[0];
                 }
             }
+        }
+    }
+}
+
+/// `[channels / vector][taps / 4][4][vector / 16][4 channels][4 taps]`: the order that unpacking within lanes of 16
+/// bytes gives, where the third index counts the quarters of a lane. Of weights of two bytes the even taps of four come
+/// before the odd ones: `[2][vector / 16][4 channels][2 taps]`.
+#[cfg(target_arch = "x86_64")]
+fn pack_interleaved(vector: usize, bytes: usize, shape: Shape, weights: &[i8], out: &mut [u8]) {
+    let quads = shape.taps.div_ceil(4);
+    for (channel, weights) in weights.chunks_exact(shape.taps).enumerate() {
+        let (lane, quarter) = (channel % vector / 16, channel % 16 / 4);
+        for (tap, weight) in weights.iter().enumerate() {
+            let quarter = ((channel / vector) * quads + tap / 4) * 4 + quarter;
+            let (inner, depth, tap) = match bytes {
+                1 => (quarter, 4, tap % 4),
+                _ => (quarter * 2 + tap % 2, 2, tap % 4 / 2),
+            };
+            let at = (inner * vector / 4 + lane * 4 + channel % 4) * depth + tap;
+            out[at * bytes..][..bytes].copy_from_slice(&i16::from(*weight).to_le_bytes()[..bytes]);
         }
     }
 }

@@ -6,13 +6,26 @@
 mod aligned;
 mod isa;
 mod layer;
+mod map;
+pub mod peak;
 mod scalar;
 #[cfg(test)]
 mod tests;
+#[cfg(target_arch = "x86_64")]
+mod x86_avx2;
+#[cfg(target_arch = "x86_64")]
+mod x86_avx512;
+#[cfg(target_arch = "x86_64")]
+mod x86_avxvnni;
+#[cfg(target_arch = "x86_64")]
+mod x86_ymm;
+#[cfg(target_arch = "x86_64")]
+mod x86_zmm;
 
 pub use aligned::Aligned;
 pub use isa::Isa;
 pub use layer::{Blocking, Kind, Layer, Packed, READ_AHEAD, Shape, pack};
+pub use map::map;
 
 /// One run of a layer over rows of input.
 #[derive(Clone, Copy, Debug)]
@@ -70,6 +83,15 @@ impl Job<'_> {
         match self.layer.isa {
             // SAFETY: the caller's promises are those of the back end.
             Isa::Scalar => unsafe { scalar::run(self) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as above.
+            Isa::Avx2 => unsafe { x86_avx2::run(self) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as above.
+            Isa::AvxVnni => unsafe { x86_avxvnni::run(self) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as above.
+            Isa::Avx512Vnni => unsafe { x86_avx512::run(self) },
             #[allow(unreachable_patterns, reason = "other processors' instruction sets")]
             isa => unreachable!("{isa:?} is of another processor"),
         }
