@@ -28,7 +28,8 @@ pub struct Shape {
     pub cout: usize,
 }
 
-/// How a back end cuts dense weights: `[cout / columns][taps][cin / depth][columns][depth]`, padded with zeros.
+/// How a back end cuts dense weights: `[cout / columns][taps][cin / depth][columns][depth]`, padded with zeros. Of
+/// weights of two bytes the even channels of a group come before its odd ones: `[2][columns][depth / 2]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Blocking {
     /// Output channels that lie together.
@@ -37,6 +38,18 @@ pub struct Blocking {
     pub depth: usize,
     /// Bytes per weight: 1, or 2 where the back end multiplies 16-bit values.
     pub bytes: usize,
+}
+
+impl Blocking {
+    /// The first byte of a weight: `group` counts the blocks of `columns` by `depth`.
+    fn place(self, group: usize, column: usize, c: usize) -> usize {
+        let Self { columns, depth, bytes } = self;
+        let (inner, depth, c) = match bytes {
+            1 => (group, depth, c % depth),
+            _ => (group * 2 + c % 2, depth / 2, c % depth / 2),
+        };
+        ((inner * columns + column) * depth + c) * bytes
+    }
 }
 
 /// A layer as a back end takes it. Values of `bias` and `scale` beyond `cout` are there and are zero.
@@ -102,7 +115,7 @@ impl Isa {
         match self {
             Self::Scalar => Blocking { columns: 16, depth: 4, bytes: 1 },
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2 => Blocking { columns: 16, depth: 2, bytes: 2 },
+            Self::Avx2 => Blocking { columns: 16, depth: 4, bytes: 2 },
             #[cfg(target_arch = "x86_64")]
             Self::AvxVnni | Self::Avx512Vnni => Blocking { columns: 16, depth: 4, bytes: 1 },
             #[cfg(target_arch = "aarch64")]
@@ -181,8 +194,8 @@ fn pack_dense(blocking: Blocking, shape: Shape, weights: &[i8], out: &mut [u8]) 
         for tap in 0..taps {
             for c in 0..cin {
                 let weight = weights[(channel * taps + tap) * cin + c];
-                let at = (((block * taps + tap) * groups + c / depth) * columns + column) * depth + c % depth;
-                out[at * bytes..][..bytes].copy_from_slice(&i16::from(weight).to_le_bytes()[..bytes]);
+                let at = blocking.place((block * taps + tap) * groups + c / depth, column, c);
+                out[at..][..bytes].copy_from_slice(&i16::from(weight).to_le_bytes()[..bytes]);
             }
         }
     }
@@ -201,12 +214,38 @@ fn pack_depthwise(isa: Isa, shape: Shape, weights: &[i8], out: &mut [u8]) {
                 }
             }
         }
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512Vnni => pack_interleaved(64, 1, shape, weights, out),
+        #[cfg(target_arch = "x86_64")]
+        Isa::AvxVnni => pack_interleaved(32, 1, shape, weights, out),
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2 => pack_interleaved(32, 2, shape, weights, out),
         _ => {
             for (channel, weights) in weights.chunks_exact(shape.taps).enumerate() {
                 for (tap, weight) in weights.iter().enumerate() {
                     out[tap * padded + channel] = weight.to_le_bytes()[0];
                 }
             }
+        }
+    }
+}
+
+/// `[channels / vector][taps / 4][4][vector / 16][4 channels][4 taps]`: the order that unpacking within lanes of 16
+/// bytes gives, where the third index counts the quarters of a lane. Of weights of two bytes the even taps of four come
+/// before the odd ones: `[2][vector / 16][4 channels][2 taps]`.
+#[cfg(target_arch = "x86_64")]
+fn pack_interleaved(vector: usize, bytes: usize, shape: Shape, weights: &[i8], out: &mut [u8]) {
+    let quads = shape.taps.div_ceil(4);
+    for (channel, weights) in weights.chunks_exact(shape.taps).enumerate() {
+        let (lane, quarter) = (channel % vector / 16, channel % 16 / 4);
+        for (tap, weight) in weights.iter().enumerate() {
+            let quarter = ((channel / vector) * quads + tap / 4) * 4 + quarter;
+            let (inner, depth, tap) = match bytes {
+                1 => (quarter, 4, tap % 4),
+                _ => (quarter * 2 + tap % 2, 2, tap % 4 / 2),
+            };
+            let at = (inner * vector / 4 + lane * 4 + channel % 4) * depth + tap;
+            out[at * bytes..][..bytes].copy_from_slice(&i16::from(*weight).to_le_bytes()[..bytes]);
         }
     }
 }
@@ -221,20 +260,62 @@ pub(super) fn pack_product(
     out: &mut [u8],
     bias: &mut [i32],
 ) {
-    let Blocking { columns, depth, bytes } = isa.blocking();
-    let (row_step, column_step) = (right.row_step, right.column_step);
-    let groups = shape.cin.div_ceil(depth);
+    let blocking = isa.blocking();
+    let groups = shape.cin.div_ceil(blocking.depth);
+    if blocking == (Blocking { columns: 16, depth: 4, bytes: 1 }) {
+        for (block, bias) in bias.chunks_exact_mut(16).enumerate().take(shape.cout.div_ceil(16)) {
+            let columns = 16.min(shape.cout - block * 16);
+            for group in 0..groups {
+                let depth = 4.min(shape.cin - group * 4);
+                let out = <&mut [u8; 64]>::try_from(&mut out[(block * groups + group) * 64..][..64]);
+                let Ok(out) = out else { return };
+                pack_tile(right, [group * 4, depth], [block * 16, columns], out);
+                let off = isa.centre(Kind::Dense, 0, group * 4) - i32::from(left_zero);
+                for (bias, values) in bias.iter_mut().zip(out.as_chunks::<4>().0) {
+                    *bias += off * values.iter().map(|value| i32::from(value.cast_signed())).sum::<i32>();
+                }
+            }
+        }
+        return;
+    }
     out.fill(0);
     for (column, bias) in bias.iter_mut().enumerate().take(shape.cout) {
-        let (block, place) = (column / columns, column % columns);
-        let mut sum = 0;
+        let (block, place) = (column / blocking.columns, column % blocking.columns);
         for c in 0..shape.cin {
             let off = isa.centre(Kind::Dense, 0, c) - i32::from(left_zero);
-            let value = (right.bytes[c * row_step + column * column_step] ^ 0x80).cast_signed();
-            sum += off * i32::from(value);
-            let at = ((block * groups + c / depth) * columns + place) * depth + c % depth;
-            out[at * bytes..][..bytes].copy_from_slice(&i16::from(value).to_le_bytes()[..bytes]);
+            let value = (right.bytes[c * right.row_step + column * right.column_step] ^ 0x80).cast_signed();
+            *bias += off * i32::from(value);
+            let at = blocking.place(block * groups + c / blocking.depth, place, c);
+            out[at..][..blocking.bytes].copy_from_slice(&i16::from(value).to_le_bytes()[..blocking.bytes]);
         }
-        *bias += sum;
+    }
+}
+
+/// Four rows of sixteen columns, column by column, 128 less; what is beyond `depth` and `columns` (begin and extent)
+/// is zero.
+fn pack_tile(right: Factor<'_>, depth: [usize; 2], columns: [usize; 2], out: &mut [u8; 64]) {
+    let at = |row: usize, column: usize| (depth[0] + row) * right.row_step + (columns[0] + column) * right.column_step;
+    match (depth[1], columns[1], right.row_step, right.column_step) {
+        (4, 16, _, 1) => {
+            let row = |row: usize| &right.bytes[at(row, 0)..][..16];
+            let (a, b, c, d) = (row(0), row(1), row(2), row(3));
+            for (column, out) in out.as_chunks_mut::<4>().0.iter_mut().enumerate() {
+                *out = [a[column] ^ 0x80, b[column] ^ 0x80, c[column] ^ 0x80, d[column] ^ 0x80];
+            }
+        }
+        (4, 16, 1, _) => {
+            for (column, out) in out.as_chunks_mut::<4>().0.iter_mut().enumerate() {
+                out.copy_from_slice(&right.bytes[at(0, column)..][..4]);
+            }
+            out.iter_mut().for_each(|value| *value ^= 0x80);
+        }
+        _ => {
+            out.fill(0);
+            for (column, out) in out.as_chunks_mut::<4>().0.iter_mut().enumerate().take(columns[1]) {
+                for (row, out) in out.iter_mut().enumerate().take(depth[1]) {
+                    *out = right.bytes[at(row, column)] ^ 0x80;
+                }
+            }
+        }
     }
 }

@@ -16,8 +16,10 @@ mod aarch64_store;
 mod aligned;
 mod isa;
 mod layer;
+mod map;
 #[cfg(target_arch = "aarch64")]
 mod map_aarch64;
+pub mod peak;
 #[cfg(target_arch = "aarch64")]
 mod peak_aarch64;
 pub mod rows;
@@ -25,11 +27,22 @@ mod scalar;
 #[cfg(test)]
 mod tests;
 pub mod vector;
+#[cfg(target_arch = "x86_64")]
+mod x86_avx2;
+#[cfg(target_arch = "x86_64")]
+mod x86_avx512;
+#[cfg(target_arch = "x86_64")]
+mod x86_avxvnni;
+#[cfg(target_arch = "x86_64")]
+mod x86_ymm;
+#[cfg(target_arch = "x86_64")]
+mod x86_zmm;
 
 pub use aligned::Aligned;
 pub use isa::Isa;
 use layer::pack_product;
 pub use layer::{Blocking, Kind, Layer, Packed, READ_AHEAD, Shape, pack};
+pub use map::map;
 
 /// One run of a layer over rows of input.
 #[derive(Clone, Copy, Debug)]
@@ -96,21 +109,17 @@ impl Job<'_> {
             #[cfg(target_arch = "aarch64")]
             // SAFETY: as above.
             Isa::NeonI8mm => unsafe { aarch64_i8mm::run(self) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as above.
+            Isa::Avx2 => unsafe { x86_avx2::run(self) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as above.
+            Isa::AvxVnni => unsafe { x86_avxvnni::run(self) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as above.
+            Isa::Avx512Vnni => unsafe { x86_avx512::run(self) },
             #[allow(unreachable_patterns, reason = "other processors' instruction sets")]
             isa => unreachable!("{isa:?} is of another processor"),
-        }
-    }
-}
-
-/// `table[value]` for every byte.
-pub fn map(isa: Isa, table: &[u8; 256], input: &[u8], out: &mut [u8]) {
-    match isa {
-        #[cfg(target_arch = "aarch64")]
-        Isa::Neon | Isa::NeonDot | Isa::NeonI8mm => map_aarch64::map(table, input, out),
-        _ => {
-            for (out, &value) in out.iter_mut().zip(input) {
-                *out = table[usize::from(value)];
-            }
         }
     }
 }

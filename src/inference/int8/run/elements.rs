@@ -1,7 +1,8 @@
 //! Steps that work element by element or row by row.
 
 use crate::inference::int8::functions::ByteTable;
-use crate::inference::int8::kernels::vector;
+use crate::inference::int8::graph::Binary;
+use crate::inference::int8::kernels::{self, vector};
 use crate::inference::int8::program::{Row, Sink, SinkKind, Source, SourceKind, Term};
 use crate::inference::int8::run::{CHUNK, Readable, Taken};
 use crate::inference::int8::view::{Loops, View};
@@ -23,7 +24,7 @@ pub(super) fn map(
         match (to_step, from_step, table) {
             (1, 1, None) => to[..loops.run].copy_from_slice(&from[..loops.run]),
             (1, 1, Some(table)) => {
-                crate::inference::int8::kernels::map(read.program.isa, table, &from[..loops.run], &mut to[..loops.run]);
+                kernels::map(read.program.isa, table, &from[..loops.run], &mut to[..loops.run]);
             }
             _ => {
                 for at in 0..loops.run {
@@ -104,10 +105,10 @@ pub(super) fn rows(
                 let constants = &read.program.constants;
                 for values in values.chunks_exact_mut(len) {
                     if let Some(gain) = gain {
-                        vector::binary(isa, crate::inference::int8::graph::Binary::Multiply, values, &constants[*gain]);
+                        vector::binary(isa, Binary::Multiply, values, &constants[*gain]);
                     }
                     if let Some(shift) = shift {
-                        vector::binary(isa, crate::inference::int8::graph::Binary::Add, values, &constants[*shift]);
+                        vector::binary(isa, Binary::Add, values, &constants[*shift]);
                     }
                 }
             }
