@@ -1,5 +1,6 @@
 //! The int8 engine: quantised regions of a tract network as one operator of integer arithmetic.
 
+mod explain;
 mod functions;
 mod graph;
 pub mod kernels;
@@ -14,5 +15,6 @@ mod run;
 mod view;
 mod weights;
 
+pub use explain::{Layer, explain};
 pub use qoperator::to_qdq;
 pub use regions::replace;

@@ -62,11 +62,13 @@ impl TypedOp for Region {
     }
 }
 
+/// The working memory of a region in one state of a plan.
 #[derive(Clone, Debug)]
-struct State(Runner);
+pub struct State(Runner);
 
-impl OpState for State {
-    fn eval(&mut self, _: &EvalContext, _: &dyn Op, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
+impl State {
+    /// Runs the region, each step through `watch`, which gets the step's number.
+    pub fn run(&mut self, inputs: &[TValue], watch: impl FnMut(usize, &mut dyn FnMut())) -> TractResult<TVec<TValue>> {
         let program = Arc::clone(self.0.program());
         let mut given: TVec<Given<'_>> = tvec!();
         for (input, port) in inputs.iter().zip(&program.inputs) {
@@ -78,7 +80,7 @@ impl OpState for State {
                 Outside::Signed => Given::Bytes(plain.as_bytes()),
             });
         }
-        self.0.run(&given);
+        self.0.run_watched(&given, watch);
         let mut outputs = tvec!();
         for (number, port) in program.outputs.iter().enumerate() {
             let mut bytes = vec![0; if port.outside == Outside::Float { 0 } else { port.shape.iter().product() }];
@@ -96,6 +98,12 @@ impl OpState for State {
             });
         }
         Ok(outputs)
+    }
+}
+
+impl OpState for State {
+    fn eval(&mut self, _: &EvalContext, _: &dyn Op, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
+        self.run(&inputs, |_, step| step())
     }
 
     fn reset_lanes(&mut self, _: &[LaneId]) -> TractResult<()> {
