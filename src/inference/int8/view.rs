@@ -201,6 +201,19 @@ impl Loops {
         loops
     }
 
+    /// How many runs from `first` on lie at one step from each other in every view, at most `wanted`.
+    pub fn together(&self, first: usize, wanted: usize) -> usize {
+        match self.extents.last() {
+            Some(&extent) => wanted.min(extent - first % extent),
+            None => 1,
+        }
+    }
+
+    /// The step between runs that lie together.
+    pub fn step_between(&self, view: usize) -> usize {
+        self.steps[view].last().copied().unwrap_or(0)
+    }
+
     /// Number of runs.
     pub fn runs(&self) -> usize {
         self.extents.iter().product()

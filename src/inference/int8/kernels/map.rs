@@ -33,6 +33,16 @@ pub fn map(isa: Isa, table: &[u8; 256], input: &[u8], out: &mut [u8]) {
     }
 }
 
+/// `bytes[i] = table[bytes[i]]`, a cache line at a time.
+pub fn map_in_place(isa: Isa, table: &[u8; 256], bytes: &mut [u8]) {
+    let mut line = [0; 512];
+    for bytes in bytes.chunks_mut(line.len()) {
+        let line = &mut line[..bytes.len()];
+        line.copy_from_slice(bytes);
+        map(isa, table, line, bytes);
+    }
+}
+
 fn map_scalar(table: &[u8; 256], input: &[u8], out: &mut [u8]) {
     for (out, &byte) in out.iter_mut().zip(input) {
         *out = table[usize::from(byte)];

@@ -42,7 +42,7 @@ pub use aligned::Aligned;
 pub use isa::Isa;
 use layer::pack_product;
 pub use layer::{Blocking, Kind, Layer, Packed, READ_AHEAD, Shape, pack};
-pub use map::map;
+pub use map::{map, map_in_place};
 
 /// One run of a layer over rows of input.
 #[derive(Clone, Copy, Debug)]

@@ -93,49 +93,13 @@ pub fn convolve(
     assert!(last + channels + READ_AHEAD <= image.bytes.len() && channels + READ_AHEAD <= zeros.len(), "pixels");
     assert_eq!(layer.shape.taps, window.taps(), "taps");
     let taps = layer.shape.taps;
-    let base = image.bytes.as_ptr();
     POINTERS.with_borrow_mut(|pointers| {
         let mut at = range.start;
         while at < range.end {
             let count = BLOCK.min(range.end - at);
             pointers.clear();
-            let (mut y, mut x) = (at / width, at % width);
-            for _ in 0..count {
-                let (top, left) = (y * window.stride[0], x * window.stride[1]);
-                let inside = top >= window.pad[0]
-                    && left >= window.pad[1]
-                    && top - window.pad[0] + (window.kernel[0] - 1) * window.dilation[0] < rows
-                    && left - window.pad[1] + (window.kernel[1] - 1) * window.dilation[1] < columns;
-                if inside {
-                    let corner = (top - window.pad[0]) * image.steps[0] + (left - window.pad[1]) * image.steps[1];
-                    for ky in 0..window.kernel[0] {
-                        let row = corner + ky * window.dilation[0] * image.steps[0];
-                        let step = window.dilation[1] * image.steps[1];
-                        pointers.extend((0..window.kernel[1]).map(|kx| base.wrapping_add(row + kx * step)));
-                    }
-                } else {
-                    for ky in 0..window.kernel[0] {
-                        for kx in 0..window.kernel[1] {
-                            let (y, x) = (top + ky * window.dilation[0], left + kx * window.dilation[1]);
-                            let inside = y >= window.pad[0]
-                                && x >= window.pad[1]
-                                && y - window.pad[0] < rows
-                                && x - window.pad[1] < columns;
-                            pointers.push(if inside {
-                                let at = (y - window.pad[0]) * image.steps[0] + (x - window.pad[1]) * image.steps[1];
-                                base.wrapping_add(at)
-                            } else {
-                                zeros.as_ptr()
-                            });
-                        }
-                    }
-                }
-                x += 1;
-                if x == width {
-                    (y, x) = (y + 1, 0);
-                }
-            }
-            debug_assert_eq!(pointers.len(), count * taps);
+            pointers.resize(count * taps, zeros.as_ptr());
+            point(pointers, image, window, width, at);
             let store = to.store(at - range.start, count, layer.shape.cout);
             let job = Job { layer, rows: pointers, row_bias: None, store };
             // SAFETY: pointers go to pixels inside the image or to `zeros`, both checked above with what lies behind;
@@ -144,6 +108,69 @@ pub fn convolve(
             at += count;
         }
     });
+}
+
+/// Points to what the output pixels from `first` on read; what is outside the image stays as it is.
+fn point(pointers: &mut [*const u8], image: &Image<'_>, window: &Window, width: usize, first: usize) {
+    let Window { kernel, stride, pad, dilation } = *window;
+    let [rows, columns] = image.size;
+    let taps = kernel[0] * kernel[1];
+    let base = image.bytes.as_ptr();
+    let place = |y: usize, x: usize| (y * image.steps[0]).wrapping_add(x * image.steps[1]);
+    let mut offsets = [0; 64];
+    let offsets = &mut offsets[..taps.min(64)];
+    for (tap, offset) in offsets.iter_mut().enumerate() {
+        *offset = place(tap / kernel[1] * dilation[0], tap % kernel[1] * dilation[1]);
+    }
+    // output columns whose window lies inside the image
+    let reach = (kernel[1] - 1) * dilation[1];
+    let inner_begin = pad[1].div_ceil(stride[1]);
+    let inner_end = if columns > reach { (columns - reach - 1 + pad[1]) / stride[1] + 1 } else { 0 };
+    let mut at = 0;
+    while at < pointers.len() / taps {
+        let (y, x) = ((first + at) / width, (first + at) % width);
+        let here = (width - x).min(pointers.len() / taps - at);
+        let top = y * stride[0];
+        let inside = top >= pad[0] && top - pad[0] + (kernel[0] - 1) * dilation[0] < rows && taps <= offsets.len();
+        let inner = if inside { x.max(inner_begin)..inner_end.min(x + here).max(x.max(inner_begin)) } else { x..x };
+        if !inner.is_empty() {
+            let corner = place(top - pad[0], inner.start * stride[1] - pad[1]);
+            let corner = base.wrapping_add(corner);
+            let step = stride[1] * image.steps[1];
+            let out = &mut pointers[(at + inner.start - x) * taps..(at + inner.end - x) * taps];
+            match taps {
+                1 => fill::<1>(out, corner, step, offsets),
+                3 => fill::<3>(out, corner, step, offsets),
+                9 => fill::<9>(out, corner, step, offsets),
+                _ => {
+                    for (pixel, out) in out.chunks_exact_mut(taps).enumerate() {
+                        let corner = corner.wrapping_add(pixel * step);
+                        out.iter_mut().zip(&*offsets).for_each(|(out, &offset)| *out = corner.wrapping_add(offset));
+                    }
+                }
+            }
+        }
+        for rim in (x..x + here).filter(|rim| !inner.contains(rim)) {
+            let out = &mut pointers[(at + rim - x) * taps..][..taps];
+            for (tap, out) in out.iter_mut().enumerate() {
+                let y = (top + tap / kernel[1] * dilation[0]).wrapping_sub(pad[0]);
+                let x = (rim * stride[1] + tap % kernel[1] * dilation[1]).wrapping_sub(pad[1]);
+                if y < rows && x < columns {
+                    *out = base.wrapping_add(place(y, x));
+                }
+            }
+        }
+        at += here;
+    }
+}
+
+/// Pixels `step` bytes apart, each with its taps.
+fn fill<const TAPS: usize>(out: &mut [*const u8], corner: *const u8, step: usize, offsets: &[usize]) {
+    let Ok(offsets) = <&[usize; TAPS]>::try_from(offsets) else { return };
+    for (pixel, out) in out.as_chunks_mut::<TAPS>().0.iter_mut().enumerate() {
+        let corner = corner.wrapping_add(pixel * step);
+        *out = offsets.map(|offset| corner.wrapping_add(offset));
+    }
 }
 
 /// Multiplies `rows` rows of `depth` bytes, `step` bytes apart, by a layer.

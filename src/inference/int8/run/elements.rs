@@ -1,7 +1,7 @@
 //! Steps that work element by element or row by row.
 
 use crate::inference::int8::functions::ByteTable;
-use crate::inference::int8::graph::Binary;
+use crate::inference::int8::graph::{Binary, Steps};
 use crate::inference::int8::kernels::{self, vector};
 use crate::inference::int8::program::{Row, Sink, SinkKind, Source, SourceKind, Term};
 use crate::inference::int8::run::{CHUNK, Readable, Taken};
@@ -47,35 +47,39 @@ pub(super) fn compute(
     to: &Sink,
 ) {
     let isa = read.program.isa;
-    for run in 0..loops.runs() {
+    let mut run = 0;
+    while run < loops.runs() {
+        // several short runs at once, or a part of a long one
+        let runs = loops.together(run, (CHUNK / loops.run).max(1));
         for begin in (0..loops.run).step_by(CHUNK) {
             let len = CHUNK.min(loops.run - begin);
             let mut height = 0;
             for term in formula {
                 match *term {
                     Term::Load(number) => {
-                        let step = loops.run_steps[number + 1];
-                        let at = loops.start(number + 1, run) + begin * step;
-                        load(read, &sources[number], at, step, &mut stack[height][..len]);
+                        let view = number + 1;
+                        let at = loops.start(view, run) + begin * loops.run_steps[view];
+                        let steps = [loops.step_between(view), loops.run_steps[view]];
+                        load_runs(read, &sources[number], at, steps, len, &mut stack[height][..runs * len]);
                         height += 1;
                     }
                     Term::Unary(function) => {
-                        stack[height - 1][..len].iter_mut().for_each(|x| *x = function.at(*x));
+                        stack[height - 1][..runs * len].iter_mut().for_each(|x| *x = function.at(*x));
                     }
                     Term::WithNumber(function, number, left) => {
-                        vector::with_number(isa, function, &mut stack[height - 1][..len], number, left);
+                        vector::with_number(isa, function, &mut stack[height - 1][..runs * len], number, left);
                     }
                     Term::Binary(function) => {
                         height -= 1;
                         let (left, right) = stack.split_at_mut(height);
-                        vector::binary(isa, function, &mut left[height - 1][..len], &right[0][..len]);
+                        vector::binary(isa, function, &mut left[height - 1][..runs * len], &right[0][..runs * len]);
                     }
                 }
             }
-            let step = loops.run_steps[0];
-            let at = to.view.offset + loops.start(0, run) + begin * step;
-            put(read, taken, at, step, &stack[0][..len], &to.kind);
+            let at = to.view.offset + loops.start(0, run) + begin * loops.run_steps[0];
+            put_runs(read, taken, at, [loops.step_between(0), loops.run_steps[0]], len, &stack[0][..runs * len], &to.kind);
         }
+        run += runs;
     }
 }
 
@@ -92,34 +96,103 @@ pub(super) fn rows(
     let isa = read.program.isa;
     let len = loops.run;
     let at_once = memory.len() / len;
-    for first in (0..loops.runs()).step_by(at_once) {
-        let count = at_once.min(loops.runs() - first);
+    let mut first = 0;
+    while first < loops.runs() {
+        let count = loops.together(first, at_once);
         let values = &mut memory[..count * len];
-        for (number, values) in values.chunks_exact_mut(len).enumerate() {
-            load(read, from, loops.start(1, first + number), loops.run_steps[1], values);
-        }
+        let steps = [loops.step_between(1), loops.run_steps[1]];
+        load_runs(read, from, loops.start(1, first), steps, len, values);
         match row {
             Row::Softmax => vector::softmax(isa, values, len),
             Row::Normalise { epsilon, gain, shift } => {
+                let constant = |number: &Option<usize>| number.map(|number| read.program.constants[number].as_slice());
                 vector::normalise(isa, values, len, *epsilon);
-                let constants = &read.program.constants;
-                for values in values.chunks_exact_mut(len) {
-                    if let Some(gain) = gain {
-                        vector::binary(isa, Binary::Multiply, values, &constants[*gain]);
-                    }
-                    if let Some(shift) = shift {
-                        vector::binary(isa, Binary::Add, values, &constants[*shift]);
+                for (function, constant) in [(Binary::Multiply, constant(gain)), (Binary::Add, constant(shift))] {
+                    if let Some(constant) = constant {
+                        values.chunks_exact_mut(len).for_each(|row| vector::binary(isa, function, row, constant));
                     }
                 }
             }
         }
-        for (number, values) in values.chunks_exact(len).enumerate() {
-            for (chunk, values) in values.chunks(CHUNK).enumerate() {
-                let step = loops.run_steps[0];
-                let at = to.view.offset + loops.start(0, first + number) + chunk * CHUNK * step;
-                put(read, taken, at, step, values, &to.kind);
+        let at = to.view.offset + loops.start(0, first);
+        put_runs(read, taken, at, [loops.step_between(0), loops.run_steps[0]], len, values, &to.kind);
+        first += count;
+    }
+}
+
+/// Real numbers of runs of `len` values; `steps` are those between runs and within them.
+fn load_runs(read: &Readable<'_>, source: &Source, at: usize, steps: [usize; 2], len: usize, to: &mut [f32]) {
+    if to.len() == len || steps[0] == len * steps[1] {
+        return load(read, source, at, steps[1], to);
+    }
+    for (run, to) in to.chunks_exact_mut(len).enumerate() {
+        load(read, source, at + run * steps[0], steps[1], to);
+    }
+}
+
+/// Stores runs of `len` results; `steps` are those between runs and within them.
+fn put_runs(
+    read: &Readable<'_>,
+    taken: &mut Taken,
+    at: usize,
+    steps: [usize; 2],
+    len: usize,
+    values: &[f32],
+    kind: &SinkKind,
+) {
+    let in_one = values.len() == len || steps[0] == len * steps[1];
+    if in_one || len > CHUNK {
+        let row = if in_one { values.len() } else { len };
+        for (run, values) in values.chunks(row).enumerate() {
+            for (part, values) in values.chunks(CHUNK).enumerate() {
+                put(read, taken, at + run * steps[0] + part * CHUNK * steps[1], steps[1], values, kind);
             }
         }
+        return;
+    }
+    let at_once = CHUNK / len;
+    for (group, values) in values.chunks(at_once * len).enumerate() {
+        let at = at + group * at_once * steps[0];
+        match (&mut *taken, kind) {
+            (Taken::Reals(into), _) => {
+                for (run, values) in values.chunks_exact(len).enumerate() {
+                    scatter(&mut into[at + run * steps[0]..], steps[1], values);
+                }
+            }
+            (Taken::Bytes(into), SinkKind::Quantised(to, table)) => {
+                let mut bytes = [0; CHUNK];
+                let bytes = quantised(read, values, *to, table.as_deref(), &mut bytes);
+                for (run, bytes) in bytes.chunks_exact(len).enumerate() {
+                    scatter(&mut into[at + run * steps[0]..], steps[1], bytes);
+                }
+            }
+            (Taken::Bytes(_), SinkKind::Real) => unreachable!("real results go to slots of reals"),
+        }
+    }
+}
+
+/// Up to [`CHUNK`] quantised values.
+fn quantised<'b>(
+    read: &Readable<'_>,
+    values: &[f32],
+    steps: Steps,
+    table: Option<&ByteTable>,
+    bytes: &'b mut [u8; CHUNK],
+) -> &'b [u8] {
+    let isa = read.program.isa;
+    let bytes = &mut bytes[..values.len()];
+    vector::quantise(isa, values, bytes, steps.scale, steps.zero);
+    if let Some(table) = table {
+        kernels::map_in_place(isa, table, bytes);
+    }
+    bytes
+}
+
+fn scatter<T: Copy>(into: &mut [T], step: usize, values: &[T]) {
+    if step == 1 {
+        into[..values.len()].copy_from_slice(values);
+    } else {
+        into.iter_mut().step_by(step.max(1)).zip(values).for_each(|(to, &value)| *to = value);
     }
 }
 
@@ -155,22 +228,10 @@ pub(super) fn load(read: &Readable<'_>, source: &Source, at: usize, step: usize,
 /// Stores up to [`CHUNK`] results from `at` on.
 pub(super) fn put(read: &Readable<'_>, taken: &mut Taken, at: usize, step: usize, values: &[f32], kind: &SinkKind) {
     match (taken, kind) {
-        (Taken::Reals(into), _) if step == 1 => into[at..][..values.len()].copy_from_slice(values),
-        (Taken::Reals(into), _) => {
-            into[at..].iter_mut().step_by(step.max(1)).zip(values).for_each(|(to, &value)| *to = value);
-        }
+        (Taken::Reals(into), _) => scatter(&mut into[at..], step, values),
         (Taken::Bytes(into), SinkKind::Quantised(steps, table)) => {
             let mut bytes = [0; CHUNK];
-            let bytes = &mut bytes[..values.len()];
-            vector::quantise(read.program.isa, values, bytes, steps.scale, steps.zero);
-            if let Some(table) = table {
-                bytes.iter_mut().for_each(|value| *value = table[usize::from(*value)]);
-            }
-            if step == 1 {
-                into[at..][..bytes.len()].copy_from_slice(bytes);
-            } else {
-                into[at..].iter_mut().step_by(step.max(1)).zip(bytes).for_each(|(to, value)| *to = *value);
-            }
+            scatter(&mut into[at..], step, quantised(read, values, *steps, table.as_deref(), &mut bytes));
         }
         (Taken::Bytes(_), SinkKind::Real) => unreachable!("real results go to slots of reals"),
     }
