@@ -63,7 +63,7 @@ impl Case {
         let mut proto = onnx().proto_model_for_read(&mut self.onnx.as_slice())?;
         int8::to_qdq(&mut proto);
         let mut model = onnx().model_for_proto_model(&proto)?.into_typed()?;
-        let reasons = int8::replace(&mut model, isa)?;
+        let reasons = int8::replace(&mut model, isa, None)?;
         if !reasons.is_empty() {
             println!("    left to tract: {reasons:?}");
         }

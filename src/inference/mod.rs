@@ -32,6 +32,6 @@ pub use package::{Fault, ModelSummary, Package, PackageError};
 pub use pool::{Busy, Done, Pool, SliceFailure, SubmitError};
 pub use selftest::{Loaded, ModelReport, Refusal, SelftestReport, load, selftest};
 pub use sign::{SignError, read_secret_key, sign_package};
-pub use tract::TractEngine;
+pub use tract::{Int8, TractEngine};
 pub use worker::{Analysis, PreparedSlice, SliceInput, Timings, Worker};
 pub use yolo::MAX_BOXES;

@@ -2,43 +2,91 @@
 //!
 //! Never opens a file: a network that points outside its own bytes is refused.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tract_onnx::pb;
 use tract_onnx::prelude::*;
 use tract_onnx::tract_hir::internal::{DimFact, DimLike, Factoid, GenericFactoid};
 
-use crate::inference::int8::{self, kernels::Isa};
+use crate::inference::int8::kernels::Isa;
+use crate::inference::int8::{self, Given, Outside, Port, Program, Runner, Team};
 use crate::inference::{Engine, EngineError, Manifest, Model, Package};
 
-/// Runs networks with tract, one thread per image; their quantised regions with the int8 engine.
-#[derive(Clone, Copy, Debug)]
+/// Runs networks with tract, their quantised regions with the int8 engine.
+#[derive(Clone, Debug)]
 pub struct TractEngine {
-    /// The instruction set of the int8 engine; without one, tract runs everything.
-    pub int8: Option<Isa>,
+    /// How the int8 engine runs; without it, tract runs everything.
+    pub int8: Option<Int8>,
+}
+
+/// How the int8 engine runs.
+#[derive(Clone, Debug)]
+pub struct Int8 {
+    /// The instruction set.
+    pub isa: Isa,
+    /// Threads that share a slice which is analysed alone.
+    pub team: Option<Arc<Team>>,
+    /// A folder for networks made ready, so that the next start is fast.
+    pub prepared: Option<PathBuf>,
+}
+
+impl Default for Int8 {
+    fn default() -> Self {
+        Self { isa: Isa::best(), team: None, prepared: None }
+    }
 }
 
 impl Default for TractEngine {
     fn default() -> Self {
-        Self { int8: Some(Isa::best()) }
+        Self { int8: Some(Int8::default()) }
     }
 }
 
 type Plan = Arc<TypedRunnableModel>;
 
-struct TractModel {
-    plan: Plan,
-    state: TypedSimpleState,
-    image: [usize; 4],
-    metadata: Option<[usize; 2]>,
-}
-
 impl Engine for TractEngine {
     fn name(&self) -> &'static str {
-        "tract"
+        if self.int8.is_some() { "int8 on tract" } else { "tract" }
     }
 
     fn load(&self, package: &Package) -> Result<Box<dyn Model>, EngineError> {
+        let manifest = &package.manifest;
+        let prepared = self.int8.as_ref().and_then(|int8| {
+            let folder = int8.prepared.as_ref()?;
+            Some((int8, int8::cache::path(folder, &package.digest, int8.isa)))
+        });
+        if let Some((int8, path)) = &prepared
+            && let Some(program) = int8::cache::read(path, int8.isa)
+            && let Some(model) = RegionModel::new(Arc::new(program), manifest, int8.team.clone())
+        {
+            return Ok(Box::new(model));
+        }
+        let model = self.typed(package)?;
+        if let (Some(int8), Some(program)) = (&self.int8, int8::whole(&model))
+            && let Some(model) = RegionModel::new(Arc::clone(&program), manifest, int8.team.clone())
+        {
+            if let Some((_, path)) = &prepared
+                && let Err(error) = int8::cache::write(path, &program)
+            {
+                tracing::warn!(path = %path.display(), %error, "a prepared network is not kept; the next start is slower");
+            }
+            return Ok(Box::new(model));
+        }
+        let model = model.into_decluttered().and_then(TypedModel::into_optimized).map_err(unsupported)?;
+        let plan = model.into_runnable().map_err(unsupported)?;
+        let state = plan.spawn().map_err(unsupported)?;
+        let metadata = manifest.metadata.as_ref().map(|input| input.shape);
+        Ok(Box::new(TractModel { plan, state, image: manifest.input.shape, metadata }))
+    }
+}
+
+impl TractEngine {
+    /// The network of a package as tract sees it, its quantised regions replaced, not yet optimised.
+    ///
+    /// # Errors
+    /// When the network cannot be read, keeps values outside the package, or does not have the manifest's shapes.
+    pub fn typed(&self, package: &Package) -> Result<TypedModel, EngineError> {
         let manifest = &package.manifest;
         let mut proto = onnx().proto_model_for_read(&mut package.onnx.as_slice()).map_err(unreadable)?;
         if let Some(tensor) = proto.graph.as_ref().and_then(external_tensor) {
@@ -55,18 +103,61 @@ impl Engine for TractEngine {
             wanted: manifest.output.name.clone(),
         })?;
         let mut model = model.into_typed().map_err(unsupported)?;
-        if let Some(isa) = self.int8 {
-            for reason in int8::replace(&mut model, isa).map_err(unsupported)? {
+        check_output(&model, manifest)?;
+        if let Some(int8) = &self.int8 {
+            for reason in int8::replace(&mut model, int8.isa, int8.team.as_ref()).map_err(unsupported)? {
                 tracing::info!(network = %manifest.name, reason, "a quantised node is left to tract");
             }
         }
-        let model = model.into_decluttered().and_then(TypedModel::into_optimized).map_err(unsupported)?;
-        check_output(&model, manifest)?;
-        let plan = model.into_runnable().map_err(unsupported)?;
-        let state = plan.spawn().map_err(unsupported)?;
-        let metadata = manifest.metadata.as_ref().map(|input| input.shape);
-        Ok(Box::new(TractModel { plan, state, image: manifest.input.shape, metadata }))
+        Ok(model)
     }
+}
+
+/// A network that is one region of the int8 engine.
+struct RegionModel {
+    runner: Runner,
+    team: Option<Arc<Team>>,
+    lengths: [usize; 2],
+}
+
+impl RegionModel {
+    /// `None` if the program is not that of the manifest.
+    fn new(program: Arc<Program>, manifest: &Manifest, team: Option<Arc<Team>>) -> Option<Self> {
+        let image = manifest.input.shape.to_vec();
+        let metadata = manifest.metadata.as_ref().map(|input| input.shape.to_vec());
+        let lengths = [image.iter().product(), metadata.as_ref().map_or(0, |shape| shape.iter().product())];
+        let wanted: Vec<Vec<usize>> = std::iter::once(image).chain(metadata).collect();
+        let float = |port: &Port| port.outside == Outside::Float;
+        let inputs = program.inputs.iter().map(|port| &port.shape).eq(&wanted) && program.inputs.iter().all(float);
+        let [output] = program.outputs.as_slice() else { return None };
+        let fits = inputs && output.shape == manifest.output.shape && float(output);
+        fits.then(|| Self { runner: Runner::new(program), team, lengths })
+    }
+}
+
+impl Model for RegionModel {
+    fn run(&mut self, image: &[f32], metadata: Option<&[f32]>) -> Result<Vec<f32>, EngineError> {
+        if [image.len(), metadata.map_or(0, <[f32]>::len)] != self.lengths {
+            return Err(EngineError::Run("inputs against the manifest".to_owned()));
+        }
+        let given = [Some(image), metadata].into_iter().flatten().map(Given::Reals);
+        let given: heapless::Vec<Given<'_>, 2> = given.collect();
+        self.runner.run(&given, self.team.as_deref());
+        finite(self.runner.reals(0).to_vec())
+    }
+
+    fn fork(&self) -> Box<dyn Model> {
+        let Self { runner, team, lengths } = self;
+        Box::new(Self { runner: Runner::new(Arc::clone(runner.program())), team: team.clone(), lengths: *lengths })
+    }
+}
+
+/// A network that tract runs, with regions of the int8 engine in it where it has some.
+struct TractModel {
+    plan: Plan,
+    state: TypedSimpleState,
+    image: [usize; 4],
+    metadata: Option<[usize; 2]>,
 }
 
 impl Model for TractModel {
@@ -76,16 +167,19 @@ impl Model for TractModel {
             // values of a broken run must not reach the next one
             self.state = self.plan.spawn().map_err(run_failed)?;
         }
-        let output = result.map_err(run_failed)?;
-        match output.iter().find(|value| !value.is_finite()) {
-            Some(value) => Err(EngineError::Output(format!("{value} as an output"))),
-            None => Ok(output),
-        }
+        finite(result.map_err(run_failed)?)
     }
 
     fn fork(&self) -> Box<dyn Model> {
         let Self { plan, image, metadata, .. } = self;
         Box::new(Self { plan: plan.clone(), state: self.state.clone(), image: *image, metadata: *metadata })
+    }
+}
+
+fn finite(output: Vec<f32>) -> Result<Vec<f32>, EngineError> {
+    match output.iter().find(|value| !value.is_finite()) {
+        Some(value) => Err(EngineError::Output(format!("{value} as an output"))),
+        None => Ok(output),
     }
 }
 

@@ -55,7 +55,7 @@ pub fn explain(plan: &Arc<TypedRunnableModel>, inputs: &TVec<TValue>, rounds: us
             };
             if let (Some(region), Some(state)) = (region, of_region) {
                 let steps = &region.program().steps;
-                return state.run(&inputs, |step, run| {
+                return state.watch(&inputs, |step, run| {
                     let begin = Instant::now();
                     run();
                     let time = begin.elapsed();

@@ -1,5 +1,6 @@
 //! The int8 engine: quantised regions of a tract network as one operator of integer arithmetic.
 
+pub mod cache;
 mod explain;
 mod functions;
 mod graph;
@@ -12,9 +13,14 @@ mod qoperator;
 mod recognise;
 mod regions;
 mod run;
+mod team;
 mod view;
 mod weights;
 
 pub use explain::{Layer, explain};
 pub use qoperator::to_qdq;
-pub use regions::replace;
+pub use graph::Outside;
+pub use program::{Port, Program};
+pub use regions::{replace, whole};
+pub use run::{Given, Runner};
+pub use team::Team;

@@ -1,6 +1,8 @@
 //! A region made ready: steps in order, buffers in slots, weights packed. Data only; `run` carries it out.
 
-use crate::inference::int8::functions::ByteTable;
+use serde::{Deserialize, Serialize};
+
+use crate::inference::int8::functions::{ByteTable, RealTable};
 use crate::inference::int8::graph::{Binary, Outside, Reduce, Steps, Unary, Window};
 use crate::inference::int8::kernels::{Isa, Packed};
 use crate::inference::int8::view::{Loops, View};
@@ -29,7 +31,7 @@ pub struct Program {
 }
 
 /// A tensor at the rim: contiguous outside.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Port {
     /// The buffer that it is inside.
     pub buffer: usize,
@@ -40,7 +42,7 @@ pub struct Port {
 }
 
 /// Where a buffer lies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Place {
     /// A slot of bytes.
     Bytes(usize),
@@ -53,7 +55,7 @@ pub enum Place {
 }
 
 /// One step.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Step {
     /// The node that it ends with.
     pub name: String,
@@ -64,7 +66,7 @@ pub struct Step {
 }
 
 /// What a step reads.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Source {
     /// Where.
     pub view: View,
@@ -73,18 +75,18 @@ pub struct Source {
 }
 
 /// What values stand for.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum SourceKind {
     /// Themselves.
     Real,
     /// Quantised numbers.
     Quantised(Steps),
     /// Quantised numbers through a function.
-    Table(Box<[f32; 256]>),
+    Table(#[serde(with = "real_table")] Box<RealTable>),
 }
 
 /// What a step writes.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sink {
     /// Where.
     pub view: View,
@@ -93,19 +95,25 @@ pub struct Sink {
 }
 
 /// How results are kept.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum SinkKind {
     /// As they are.
     Real,
     /// Quantised, then put through a table.
-    Quantised(Steps, Option<Box<ByteTable>>),
+    Quantised(Steps, #[serde(with = "byte_table")] Option<Box<ByteTable>>),
 }
 
 /// The kinds of steps. Views are of one rank and shape per step unless it says otherwise.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Work {
     /// Bytes through a table.
-    Map { from: View, to: View, table: Option<Box<ByteTable>>, loops: Loops },
+    Map {
+        from: View,
+        to: View,
+        #[serde(with = "byte_table")]
+        table: Option<Box<ByteTable>>,
+        loops: Loops,
+    },
     /// 1 x C x H x W to 1 x C x H x W, channels innermost; one layer per group.
     Convolve { from: View, to: Sink, layers: Vec<usize>, window: Window, zero: u8 },
     /// batch x rows x depth, times a layer, to batch x rows x columns.
@@ -127,7 +135,7 @@ pub enum Work {
 }
 
 /// What is done with a row.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Row {
     /// `exp(x - max) / sum`.
     Softmax,
@@ -136,7 +144,7 @@ pub enum Row {
 }
 
 /// One term of a formula in reverse Polish notation.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Term {
     /// Pushes a source.
     Load(usize),
@@ -204,5 +212,39 @@ impl Work {
             Self::Rows { row: Row::Softmax, .. } => "softmax",
             Self::Rows { .. } => "layer norm",
         }
+    }
+}
+
+/// Tables as lists, since serde stops at arrays of 32.
+mod byte_table {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+
+    use crate::inference::int8::functions::ByteTable;
+
+    pub(super) fn serialize<S: Serializer>(table: &Option<Box<ByteTable>>, to: S) -> Result<S::Ok, S::Error> {
+        table.as_ref().map(|table| table.as_slice()).serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Box<ByteTable>>, D::Error> {
+        let table: Option<Vec<u8>> = Option::deserialize(from)?;
+        let boxed = |table: Vec<u8>| Box::<ByteTable>::try_from(table).map_err(|_| D::Error::custom("a table of 256"));
+        table.map(boxed).transpose()
+    }
+}
+
+/// As bits: JSON has no infinity.
+mod real_table {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+
+    use crate::inference::int8::functions::RealTable;
+
+    pub(super) fn serialize<S: Serializer>(table: &RealTable, to: S) -> Result<S::Ok, S::Error> {
+        table.map(f32::to_bits).as_slice().serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Box<RealTable>, D::Error> {
+        let bits: Vec<u32> = Vec::deserialize(from)?;
+        let numbers: Vec<f32> = bits.into_iter().map(f32::from_bits).collect();
+        Box::try_from(numbers).map_err(|_| D::Error::custom("a table of 256"))
     }
 }

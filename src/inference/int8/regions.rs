@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use tract_onnx::prelude::*;
+use tract_onnx::tract_core::ops::konst::Const;
 use tract_onnx::tract_core::ops::source::TypedSource;
 use tract_onnx::tract_hir::internal::{TractErrorContext, bail};
 
@@ -14,13 +15,14 @@ use crate::inference::int8::operator::Region;
 use crate::inference::int8::patterns;
 use crate::inference::int8::program::Program;
 use crate::inference::int8::recognise::{Constants, Recognised, numbers, recognise};
+use crate::inference::int8::team::Team;
 
 /// Replaces the quantised regions of a model that was just made of ONNX (not yet decluttered) by the engine's operator.
 /// Returns why nodes that looked quantised were left to tract.
 ///
 /// # Errors
 /// When tract cannot put a region in place; the model is then of no use.
-pub fn replace(model: &mut TypedModel, isa: Isa) -> TractResult<Vec<String>> {
+pub fn replace(model: &mut TypedModel, isa: Isa, team: Option<&Arc<Team>>) -> TractResult<Vec<String>> {
     let mut left_out = BTreeSet::new();
     let mut reasons = Vec::new();
     // a node that the engine cannot lower where it stands is left to tract, and regions are found anew
@@ -45,8 +47,17 @@ pub fn replace(model: &mut TypedModel, isa: Isa) -> TractResult<Vec<String>> {
             }
         }
     };
-    *model = rebuilt(model, &lowered)?;
+    *model = rebuilt(model, &lowered, team)?;
     Ok(reasons)
+}
+
+/// The program of a model that is one region and nothing else, with its inputs in the order of the model's.
+pub fn whole(model: &TypedModel) -> Option<Arc<Program>> {
+    let others = model.nodes.iter().filter(|node| !node.op_is::<TypedSource>() && !node.op_is::<Const>());
+    let [node] = others.collect::<Vec<_>>()[..] else { return None };
+    let region = node.op_as::<Region>()?;
+    let inputs = node.inputs.as_slice() == model.inputs.as_slice();
+    (inputs && model.outputs.as_slice() == [OutletId::new(node.id, 0)]).then(|| Arc::clone(region.program()))
 }
 
 /// Nodes that belong together.
@@ -211,7 +222,11 @@ fn build(
 }
 
 /// The model with an operator in the place of each region.
-fn rebuilt(model: &TypedModel, regions: &[(Found, Program)]) -> TractResult<TypedModel> {
+fn rebuilt(
+    model: &TypedModel,
+    regions: &[(Found, Program)],
+    team: Option<&Arc<Team>>,
+) -> TractResult<TypedModel> {
     let region_of: HashMap<usize, usize> =
         regions.iter().enumerate().flat_map(|(region, (found, _))| found.nodes.iter().map(move |&node| (node, region))).collect();
     let mut target = TypedModel { symbols: model.symbols.clone(), ..TypedModel::default() };
@@ -237,7 +252,7 @@ fn rebuilt(model: &TypedModel, regions: &[(Found, Program)]) -> TractResult<Type
                 let (found, program) = &regions[region];
                 placed[region] = true;
                 let facts = found.outputs.iter().map(|&output| model.outlet_fact(output).cloned());
-                let operator = Region::new(Arc::new(program.clone()), facts.collect::<TractResult<_>>()?);
+                let operator = Region::new(Arc::new(program.clone()), facts.collect::<TractResult<_>>()?, team.cloned());
                 (found.outputs.clone(), target.wire_node(format!("int8.{region}"), operator, &inputs)?)
             } else {
                 let outlets = (0..node.outputs.len()).map(|slot| OutletId::new(id, slot)).collect();

@@ -42,7 +42,22 @@ pub enum Rows<'a> {
     },
 }
 
-impl Rows<'_> {
+impl<'a> Rows<'a> {
+    /// The first `rows` rows, and those behind.
+    pub fn split_at(self, rows: usize) -> (Self, Self) {
+        match self {
+            Rows::Bytes { into, stride, zero, table } => {
+                let (first, second) = into.split_at_mut(rows * stride);
+                let part = |into: &'a mut [u8]| Rows::Bytes { into, stride, zero, table };
+                (part(first), part(second))
+            }
+            Rows::Reals { into, stride } => {
+                let (first, second) = into.split_at_mut(rows * stride);
+                (Rows::Reals { into: first, stride }, Rows::Reals { into: second, stride })
+            }
+        }
+    }
+
     /// The store of a kernel that begins at a row.
     fn store(&mut self, row: usize, rows: usize, columns: usize) -> Store<'_> {
         let end = |stride: usize| (row + rows - 1) * stride + columns;
@@ -171,14 +186,6 @@ fn fill<const TAPS: usize>(out: &mut [*const u8], corner: *const u8, step: usize
         let corner = corner.wrapping_add(pixel * step);
         *out = offsets.map(|offset| corner.wrapping_add(offset));
     }
-}
-
-/// Multiplies `rows` rows of `depth` bytes, `step` bytes apart, by a layer.
-pub fn multiply(layer: Layer<'_>, left: &[u8], step: usize, rows: usize, to: Rows<'_>) {
-    let image = Image { bytes: left, size: [1, rows], steps: [0, step] };
-    let window = Window { kernel: [1, 1], stride: [1, 1], pad: [0, 0], dilation: [1, 1] };
-    // nothing is outside, so that no pixel of zero points is read
-    convolve(layer, &image, &window, rows, 0..rows, left, to);
 }
 
 /// A factor of a product of two tensors.

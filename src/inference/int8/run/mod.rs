@@ -6,10 +6,11 @@ mod pixels;
 use std::mem;
 use std::sync::Arc;
 
-use crate::inference::int8::graph::Outside;
+use crate::inference::int8::graph::{Outside, Window};
 use crate::inference::int8::kernels::READ_AHEAD;
-use crate::inference::int8::kernels::rows::{Factor, Image, Rows, convolve, multiply, multiply_both};
+use crate::inference::int8::kernels::rows::{Factor, Image, Rows, multiply_both};
 use crate::inference::int8::program::{Place, Program, SinkKind, Term, Work};
+use crate::inference::int8::team::{Part, Team, convolve_all};
 use crate::inference::int8::view::View;
 
 /// Values of a formula or a row at a time.
@@ -110,13 +111,21 @@ impl Runner {
         bytes.iter().map(Vec::len).sum::<usize>() + reals.iter().map(|slot| slot.len() * 4).sum::<usize>()
     }
 
-    /// Runs all steps. The lengths of what is given must be those of the inputs.
-    pub fn run(&mut self, given: &[Given<'_>]) {
-        self.run_watched(given, |_, run| run());
+    /// Runs all steps, with the help of a team if there is one and nobody else runs. The lengths of what is given must be those of the inputs.
+    pub fn run(&mut self, given: &[Given<'_>], team: Option<&Team>) {
+        match team {
+            Some(team) => team.run(|team| self.run_watched(given, team, |_, run| run())),
+            None => self.run_watched(given, None, |_, run| run()),
+        }
     }
 
     /// Runs all steps, each through `watch`, which gets the step's number.
-    pub fn run_watched(&mut self, given: &[Given<'_>], mut watch: impl FnMut(usize, &mut dyn FnMut())) {
+    pub fn run_watched(
+        &mut self,
+        given: &[Given<'_>],
+        team: Option<&Team>,
+        mut watch: impl FnMut(usize, &mut dyn FnMut()),
+    ) {
         let program = Arc::clone(&self.program);
         assert_eq!(given.len(), program.inputs.len(), "inputs");
         for (port, given) in program.inputs.iter().zip(given) {
@@ -133,7 +142,7 @@ impl Runner {
             }
         }
         for (number, step) in program.steps.iter().enumerate() {
-            watch(number, &mut || self.memory.carry_out(&program, given, &step.work));
+            watch(number, &mut || self.memory.carry_out(&program, given, &step.work, team));
         }
     }
 
@@ -169,7 +178,7 @@ enum Taken {
 }
 
 impl Memory {
-    fn carry_out(&mut self, program: &Program, given: &[Given<'_>], work: &Work) {
+    fn carry_out(&mut self, program: &Program, given: &[Given<'_>], work: &Work, team: Option<&Team>) {
         let to = work.writes();
         let place = program.buffers[to.buffer];
         let mut taken = match place {
@@ -192,13 +201,19 @@ impl Memory {
                     let layer = program.layers[layer].layer();
                     let image = Image { bytes: &image.bytes[group * cin..], ..image };
                     let rows = result_rows(&mut taken, to.view.offset + group * cout, stride, &to.kind);
-                    convolve(layer, &image, window, width, 0..height * width, zeros, rows);
+                    let part = Part { layer, image, window, width, zeros };
+                    convolve_all(team, &part, height * width, rows);
                 }
             }
             Work::Multiply { from, to, layer } => {
                 let layer = program.layers[*layer].layer();
                 let rows = result_rows(&mut taken, to.view.offset, to.view.strides[1], &to.kind);
-                multiply(layer, read.bytes(from), from.strides[1], from.shape[1], rows);
+                // rows of a matrix are pixels in a line, and nothing lies outside
+                let (bytes, count) = (read.bytes(from), from.shape[1]);
+                let image = Image { bytes, size: [1, count], steps: [0, from.strides[1]] };
+                let window = &Window { kernel: [1, 1], stride: [1, 1], pad: [0, 0], dilation: [1, 1] };
+                let part = Part { layer, image, window, width: count, zeros: bytes };
+                convolve_all(team, &part, count, rows);
             }
             Work::MultiplyBoth { left, left_zero, right, right_zero, to, scale } => {
                 let axes = left.shape.len();
