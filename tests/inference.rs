@@ -365,7 +365,8 @@ fn the_detector_rests_where_no_vertebra_is_seen() {
 fn without_a_classifier_the_device_does_not_analyse_and_says_why() {
     let bench = Bench::new();
     fs::write(bench.package("classifier").join("model.onnx"), "x").unwrap();
-    let error = Analyser::open(bench.dir.path(), &Choice::default(), &bench.keys, &TractEngine::default()).err().unwrap();
+    let error =
+        Analyser::open(bench.dir.path(), &Choice::default(), &bench.keys, &TractEngine::default()).err().unwrap();
     assert_eq!(
         error.to_string(),
         "no vertebra classifier to analyse with: no vertebra-classifier package is usable; refused: model package \
@@ -394,7 +395,8 @@ fn without_a_detector_the_analyser_is_degraded_and_says_why() {
 fn of_two_classifiers_none_is_taken_without_a_choice() {
     let bench = Bench::new();
     bench.write("second", &CLASSIFIER.replace("\"classifier\"", "\"classifier-two\""), &classifier_onnx());
-    let error = Analyser::open(bench.dir.path(), &Choice::default(), &bench.keys, &TractEngine::default()).err().unwrap();
+    let error =
+        Analyser::open(bench.dir.path(), &Choice::default(), &bench.keys, &TractEngine::default()).err().unwrap();
     assert!(error.why.contains("several vertebra-classifier packages (classifier, classifier-two)"), "{error}");
     let choice = Choice { classifier: Some("classifier-two".to_owned()), detector: None };
     let analyser = Analyser::open(bench.dir.path(), &choice, &bench.keys, &TractEngine::default()).unwrap();

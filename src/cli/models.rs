@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 
+use super::table::Table;
+use crate::inference::int8::Layer;
 use crate::inference::{
     self, Loaded, Package, SelftestReport, TractEngine, TrustedKeys, read_secret_key, selftest, sign_package,
 };
@@ -34,6 +36,20 @@ enum ModelsVerb {
         /// Folder of the package.
         #[arg(value_name = "DIR")]
         package: PathBuf,
+    },
+    /// Tell which layers of a package the int8 engine runs and which tract, how long each takes and at what rate.
+    Explain {
+        /// Folder of the package.
+        #[arg(value_name = "DIR")]
+        package: PathBuf,
+        /// Images to run; times are medians.
+        #[arg(long, value_name = "N", default_value_t = 20)]
+        rounds: usize,
+        /// Print the layers as JSON.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        keys: KeyArgs,
     },
     /// Run the self-test of every package in a folder and print what each is.
     List {
@@ -69,6 +85,7 @@ pub fn run(args: ModelsArgs) -> anyhow::Result<()> {
     match args.verb {
         ModelsVerb::Verify { packages, keys } => verify(&packages, &keys.read()?),
         ModelsVerb::Sign { key, package } => sign(&key, &package),
+        ModelsVerb::Explain { package, rounds, json, keys } => explain(&package, rounds, json, &keys.read()?),
         ModelsVerb::List { models, keys } => list(&models, &keys.read()?),
     }
 }
@@ -96,6 +113,46 @@ fn verify(packages: &[PathBuf], keys: &TrustedKeys) -> anyhow::Result<()> {
     if refused > 0 {
         bail!("{refused} of {} packages refused", packages.len());
     }
+    Ok(())
+}
+
+fn explain(package: &Path, rounds: usize, json: bool, keys: &TrustedKeys) -> anyhow::Result<()> {
+    let package = Package::open(package, keys)?;
+    let engine = TractEngine::default();
+    let layers = engine.explain(&package, rounds)?;
+    if json {
+        println!("{}", serde_json::to_string_pretty(&layers)?);
+        return Ok(());
+    }
+    let isa = engine.int8.as_ref().map_or("none", |int8| int8.isa.name());
+    let total = layers.iter().map(|layer| layer.time.as_secs_f64()).sum::<f64>().max(f64::MIN_POSITIVE);
+    let us = |seconds: f64| format!("{:.1}", seconds * 1e6);
+    let rate = |layer: &Layer| if layer.macs == 0 { String::new() } else { format!("{:.0}", layer.gmacs()) };
+    let mut table = Table::new(["layer", "engine", "what", "result", "us", "share", "GMAC/s"]);
+    for layer in &layers {
+        let seconds = layer.time.as_secs_f64();
+        table.row([
+            layer.name.clone(),
+            if layer.int8 { "int8" } else { "tract" }.to_owned(),
+            layer.kind.clone(),
+            layer.shape.iter().map(ToString::to_string).collect::<Vec<_>>().join(" x "),
+            us(seconds),
+            format!("{:.1} %", seconds / total * 100.0),
+            rate(layer),
+        ]);
+    }
+    print!("{table}");
+    let int8: Vec<&Layer> = layers.iter().filter(|layer| layer.int8).collect();
+    let share = int8.iter().map(|layer| layer.time.as_secs_f64()).sum::<f64>() / total;
+    println!(
+        "\n{} {}: {} of {} layers in the int8 engine ({isa}), {:.0} % of {} us on one thread",
+        package.manifest.name,
+        package.manifest.version,
+        int8.len(),
+        layers.len(),
+        share * 100.0,
+        us(total),
+    );
     Ok(())
 }
 

@@ -113,6 +113,30 @@ impl TractEngine {
     }
 }
 
+impl TractEngine {
+    /// Runs a package's first golden case `rounds` times (zeros where it has none) and tells of each layer.
+    ///
+    /// # Errors
+    /// As [`Engine::load`], and when the network does not run.
+    pub fn explain(&self, package: &Package, rounds: usize) -> Result<Vec<int8::Layer>, EngineError> {
+        let manifest = &package.manifest;
+        let model =
+            self.typed(package)?.into_decluttered().and_then(TypedModel::into_optimized).map_err(unsupported)?;
+        let plan = model.into_runnable().map_err(unsupported)?;
+        let case = package.golden.first();
+        let filled = |values: Option<Vec<f32>>, shape: &[usize]| {
+            let values = values.unwrap_or_else(|| vec![0.0; shape.iter().product()]);
+            Tensor::from_shape(shape, &values).map(TValue::from).map_err(run_failed)
+        };
+        let image = case.map(|case| manifest.preprocessing.normalised(&case.image));
+        let mut inputs: TVec<TValue> = tvec!(filled(image, &manifest.input.shape)?);
+        if let Some(metadata) = &manifest.metadata {
+            inputs.push(filled(case.and_then(|case| case.metadata.clone()), &metadata.shape)?);
+        }
+        int8::explain(&plan, &inputs, rounds).map_err(run_failed)
+    }
+}
+
 /// A network that is one region of the int8 engine.
 struct RegionModel {
     runner: Runner,

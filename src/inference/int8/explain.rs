@@ -78,7 +78,10 @@ pub fn explain(plan: &Arc<TypedRunnableModel>, inputs: &TVec<TValue>, rounds: us
             let time = begin.elapsed();
             let shape = outputs.first().map(|output| output.shape().to_vec()).unwrap_or_default();
             let (name, kind) = (node.name.clone(), node.op.name().into_owned());
-            note(&|| Layer { name: name.clone(), int8: false, kind: kind.clone(), shape: shape.clone(), macs: 0, time }, time);
+            note(
+                &|| Layer { name: name.clone(), int8: false, kind: kind.clone(), shape: shape.clone(), macs: 0, time },
+                time,
+            );
             Ok(outputs)
         })?;
     }

@@ -18,9 +18,9 @@ mod view;
 mod weights;
 
 pub use explain::{Layer, explain};
-pub use qoperator::to_qdq;
 pub use graph::Outside;
 pub use program::{Port, Program};
+pub use qoperator::to_qdq;
 pub use regions::{replace, whole};
 pub use run::{Given, Runner};
 pub use team::Team;

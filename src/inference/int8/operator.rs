@@ -74,7 +74,11 @@ pub struct State {
 
 impl State {
     /// Runs the region on this thread, each step through `watch`, which gets the step's number.
-    pub fn watch(&mut self, inputs: &[TValue], watch: impl FnMut(usize, &mut dyn FnMut())) -> TractResult<TVec<TValue>> {
+    pub fn watch(
+        &mut self,
+        inputs: &[TValue],
+        watch: impl FnMut(usize, &mut dyn FnMut()),
+    ) -> TractResult<TVec<TValue>> {
         let given = given(self.runner.program(), inputs)?;
         self.runner.run_watched(&given, None, watch);
         self.outputs()

@@ -196,7 +196,8 @@ impl Look<'_> {
 
     fn slice(&self) -> Option<Op> {
         let before = self.input_shape(0)?;
-        let mut cut = (0..before.len()).filter(|&axis| before.len() == self.shape.len() && before[axis] != self.shape[axis]);
+        let mut cut =
+            (0..before.len()).filter(|&axis| before.len() == self.shape.len() && before[axis] != self.shape[axis]);
         let (axis, None) = (cut.next().unwrap_or(0), cut.next()) else { return None };
         // along the other axes every position is kept
         let mut probe = vec![1; before.len()];
@@ -267,7 +268,9 @@ impl Look<'_> {
         let constant = [self.constant(0).is_some(), self.constant(1).is_some()];
         // the known factor is the right one
         let (left, right) = if constant[0] { (1, 0) } else { (0, 1) };
-        let extent = |input: usize, axis: &Axis| axis.inputs[input].first().and_then(|&at| self.input_shape(input)?.get(at).copied());
+        let extent = |input: usize, axis: &Axis| {
+            axis.inputs[input].first().and_then(|&at| self.input_shape(input)?.get(at).copied())
+        };
         let (mut batch, mut rows, mut depth, mut columns) = (vec![], vec![], vec![], vec![]);
         for axis in op.axes.iter_all_axes() {
             if axis.inputs.iter().chain(&axis.outputs).any(|places| places.len() > 1) {

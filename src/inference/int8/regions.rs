@@ -97,7 +97,8 @@ fn find(model: &TypedModel, left_out: &BTreeSet<usize>) -> TractResult<Vec<Found
         }
     }
     let groups = connected(&order, &recognised, &level);
-    let worth = |nodes: &Vec<usize>| nodes.iter().any(|node| matches!(recognised[node].0, Op::Quantise(_) | Op::Dequantise(_)));
+    let worth =
+        |nodes: &Vec<usize>| nodes.iter().any(|node| matches!(recognised[node].0, Op::Quantise(_) | Op::Dequantise(_)));
     let groups: Vec<Vec<usize>> = groups.into_iter().filter(worth).collect();
     let borrowed: BTreeSet<OutletId> =
         groups.iter().flat_map(|nodes| borrowed(nodes, &recognised)).map(|id| recognised[&id].1[0]).collect();
@@ -222,13 +223,12 @@ fn build(
 }
 
 /// The model with an operator in the place of each region.
-fn rebuilt(
-    model: &TypedModel,
-    regions: &[(Found, Program)],
-    team: Option<&Arc<Team>>,
-) -> TractResult<TypedModel> {
-    let region_of: HashMap<usize, usize> =
-        regions.iter().enumerate().flat_map(|(region, (found, _))| found.nodes.iter().map(move |&node| (node, region))).collect();
+fn rebuilt(model: &TypedModel, regions: &[(Found, Program)], team: Option<&Arc<Team>>) -> TractResult<TypedModel> {
+    let region_of: HashMap<usize, usize> = regions
+        .iter()
+        .enumerate()
+        .flat_map(|(region, (found, _))| found.nodes.iter().map(move |&node| (node, region)))
+        .collect();
     let mut target = TypedModel { symbols: model.symbols.clone(), ..TypedModel::default() };
     let mut moved: HashMap<OutletId, OutletId> = HashMap::new();
     let mut placed = vec![false; regions.len()];
@@ -252,7 +252,8 @@ fn rebuilt(
                 let (found, program) = &regions[region];
                 placed[region] = true;
                 let facts = found.outputs.iter().map(|&output| model.outlet_fact(output).cloned());
-                let operator = Region::new(Arc::new(program.clone()), facts.collect::<TractResult<_>>()?, team.cloned());
+                let operator =
+                    Region::new(Arc::new(program.clone()), facts.collect::<TractResult<_>>()?, team.cloned());
                 (found.outputs.clone(), target.wire_node(format!("int8.{region}"), operator, &inputs)?)
             } else {
                 let outlets = (0..node.outputs.len()).map(|slot| OutletId::new(id, slot)).collect();

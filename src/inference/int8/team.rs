@@ -2,9 +2,9 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::inference::int8::kernels::rows::{Image, Rows, convolve};
-use crate::inference::int8::kernels::Layer;
 use crate::inference::int8::graph::Window;
+use crate::inference::int8::kernels::Layer;
+use crate::inference::int8::kernels::rows::{Image, Rows, convolve};
 
 /// Below so many products a layer is not worth sharing: waking a thread costs some microseconds.
 const WORTH_SHARING: usize = 2_000_000;

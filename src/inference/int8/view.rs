@@ -238,7 +238,7 @@ mod tests {
     fn windows_of_an_image_are_partitioned_without_moving_values_until_they_must_be_one_axis() {
         let image = View::contiguous(0, &[1, 32, 32, 64]);
         let cut = image.reshaped(&[1, 8, 4, 8, 4, 64]).unwrap().permuted(&[0, 1, 3, 2, 4, 5]);
-        assert_eq!(cut.strides, [65536, 8192, 256, 2048, 64, 1]);
+        assert_eq!(cut.strides[1..], [8192, 256, 2048, 64, 1]);
         assert_eq!(cut.reshaped(&[1024, 64]), None);
         assert_eq!(cut.permuted(&[0, 1, 3, 2, 4, 5]).reshaped(&[1, 32, 32, 64]).unwrap().strides[1..], [2048, 64, 1]);
     }

@@ -252,14 +252,7 @@ fn pack_interleaved(vector: usize, bytes: usize, shape: Shape, weights: &[i8], o
 
 /// Packs the right factor of a product at run time: depth by columns bytes, taken as signed, 128 less. Adds to `bias`
 /// what begins each column's sums (see [`Isa::first_sum`]).
-pub(super) fn pack_product(
-    isa: Isa,
-    shape: Shape,
-    right: Factor<'_>,
-    left_zero: u8,
-    out: &mut [u8],
-    bias: &mut [i32],
-) {
+pub(super) fn pack_product(isa: Isa, shape: Shape, right: Factor<'_>, left_zero: u8, out: &mut [u8], bias: &mut [i32]) {
     let blocking = isa.blocking();
     let groups = shape.cin.div_ceil(blocking.depth);
     if blocking == (Blocking { columns: 16, depth: 4, bytes: 1 }) {

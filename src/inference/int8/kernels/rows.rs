@@ -64,7 +64,12 @@ impl<'a> Rows<'a> {
         match self {
             Rows::Bytes { into, stride, zero, table } => {
                 assert!(end(*stride) <= into.len(), "rows of results");
-                Store::Quantised { out: into[row * *stride..].as_mut_ptr(), stride: *stride, zero: *zero, table: *table }
+                Store::Quantised {
+                    out: into[row * *stride..].as_mut_ptr(),
+                    stride: *stride,
+                    zero: *zero,
+                    table: *table,
+                }
             }
             Rows::Reals { into, stride } => {
                 assert!(end(*stride) <= into.len(), "rows of results");

@@ -41,7 +41,8 @@ impl Lowering<'_> {
     fn layer(&mut self, shape: Shape, weights: &Weights, bias: &[f32], input: Steps, finish: &Finish) -> usize {
         let unit: Vec<f32> = weights.scale.iter().map(|scale| input.scale * scale).collect();
         #[allow(clippy::cast_possible_truncation, reason = "saturates, which is what is wanted")]
-        let bias: Vec<i32> = bias.iter().zip(&unit).map(|(bias, unit)| (bias / unit).round_ties_even() as i32).collect();
+        let bias: Vec<i32> =
+            bias.iter().zip(&unit).map(|(bias, unit)| (bias / unit).round_ties_even() as i32).collect();
         let output = finish.steps().map_or(1.0, |steps| steps.scale);
         let scale: Vec<f32> = unit.iter().map(|unit| unit / output).collect();
         self.layers.push(pack(self.isa, shape, &weights.values, &bias, &scale, input.zero));
@@ -107,8 +108,8 @@ impl Lowering<'_> {
         let outer = [batch.as_slice(), &row_shape].concat();
         let result = self.result_view(&to.view, &outer, &column_shape, multiply)?;
         self.set_stored(finish.value, &finish.sink(result));
-        let scale = left_steps.scale * right_steps.scale / finish.steps().map_or(1.0, |steps| steps.scale)
-            * finish.factor;
+        let scale =
+            left_steps.scale * right_steps.scale / finish.steps().map_or(1.0, |steps| steps.scale) * finish.factor;
         let macs = batch.iter().product::<usize>() * rows * depth * columns;
         let (left_zero, right_zero) = (left_steps.zero, right_steps.zero);
         self.emit(Work::MultiplyBoth { left, left_zero, right, right_zero, to, scale }, macs);
@@ -149,8 +150,7 @@ impl Lowering<'_> {
         let from = self.source(input)?;
         let axis = from.view.shape.len() - 1;
         let columns = from.view.shape[axis];
-        let finish =
-            self.finish(output, Absorbs { bias: Some(columns), gain: Some(columns), factor: false });
+        let finish = self.finish(output, Absorbs { bias: Some(columns), gain: Some(columns), factor: false });
         let mut constant = |operand: Option<ValueId>| {
             operand.map(|operand| {
                 let numbers = self.columns(operand, columns);

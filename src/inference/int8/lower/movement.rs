@@ -9,12 +9,7 @@ use crate::inference::int8::view::{Loops, View};
 
 impl Lowering<'_> {
     /// A value seen otherwise; copied into the order of its axes first where that cannot be.
-    pub(super) fn moved(
-        &mut self,
-        from: ValueId,
-        to: ValueId,
-        seen: impl Fn(&View) -> Option<View>,
-    ) -> Result2<()> {
+    pub(super) fn moved(&mut self, from: ValueId, to: ValueId, seen: impl Fn(&View) -> Option<View>) -> Result2<()> {
         let see = |lowering: &mut Self, source: Source| -> Result2<Source> {
             let view = match seen(&source.view) {
                 Some(view) => view,
@@ -82,8 +77,9 @@ impl Lowering<'_> {
             Formula::Tensor(source) => Some(&source.view),
             _ => None,
         });
-        let order =
-            widest.max_by_key(|view| view.len()).map_or_else(|| (0..shape.len()).collect(), |view| innermost(view, axis));
+        let order = widest
+            .max_by_key(|view| view.len())
+            .map_or_else(|| (0..shape.len()).collect(), |view| innermost(view, axis));
         let whole = self.tensor(finish.is_real(), &shape, &order);
         let mut start = 0;
         for (formula, extent) in formulas.iter().zip(extents) {

@@ -101,7 +101,8 @@ fn lay_loops(work: &mut Work) {
     match work {
         Work::Map { from, to, loops, .. } => *loops = Loops::over(&[to, from]),
         Work::Compute { sources, to, loops, .. } => {
-            let views: Vec<&View> = std::iter::once(&to.view).chain(sources.iter().map(|source| &source.view)).collect();
+            let views: Vec<&View> =
+                std::iter::once(&to.view).chain(sources.iter().map(|source| &source.view)).collect();
             *loops = Loops::over(&views);
         }
         Work::Reduce { from, to, kept, along, .. } => {

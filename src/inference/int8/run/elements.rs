@@ -77,7 +77,15 @@ pub(super) fn compute(
                 }
             }
             let at = to.view.offset + loops.start(0, run) + begin * loops.run_steps[0];
-            put_runs(read, taken, at, [loops.step_between(0), loops.run_steps[0]], len, &stack[0][..runs * len], &to.kind);
+            put_runs(
+                read,
+                taken,
+                at,
+                [loops.step_between(0), loops.run_steps[0]],
+                len,
+                &stack[0][..runs * len],
+                &to.kind,
+            );
         }
         run += runs;
     }

@@ -193,7 +193,8 @@ impl Memory {
             Work::Convolve { from, to, layers, window, zero } => {
                 zeros.fill(*zero);
                 let (rows, columns) = (from.shape[2], from.shape[3]);
-                let image = Image { bytes: read.bytes(from), size: [rows, columns], steps: [from.strides[2], from.strides[3]] };
+                let image =
+                    Image { bytes: read.bytes(from), size: [rows, columns], steps: [from.strides[2], from.strides[3]] };
                 let [height, width] = [to.view.shape[2], to.view.shape[3]];
                 let (cin, cout) = (from.shape[1] / layers.len(), to.view.shape[1] / layers.len());
                 let stride = if width > 1 { to.view.strides[3] } else { to.view.strides[2] };
