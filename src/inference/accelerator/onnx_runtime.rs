@@ -85,7 +85,7 @@ impl OnnxRuntime {
             Provider::Qnn => self.configured(ep::QNN::default()),
             Provider::Rknpu => ep::RKNPU::default().build(),
             Provider::Tensorrt => self.configured(ep::TensorRT::default()),
-            Provider::Vsinpu => ep::VSINPU::default().build(),
+            Provider::Vsinpu => ep::VSINPU.build(),
             Provider::Xnnpack => self.configured(ep::XNNPACK::default()),
         })
     }
