@@ -105,6 +105,7 @@ fn accelerator(settings: &Settings, engine: &Accelerated) -> Outcome {
     match (settings.accelerator.provider, standing.fault()) {
         (_, Some(fault)) => Err(format!("{fault}; the processor does its work")),
         (None, None) => Ok("none, by configuration".into()),
+        (Some(_), None) if standing.proven().is_empty() => Err("no network was tried on it: no package holds".into()),
         (Some(provider), None) => Ok(format!("{}: {}", provider.name(), standing.proven().join("; "))),
     }
 }

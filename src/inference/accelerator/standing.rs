@@ -101,6 +101,9 @@ impl Standing {
 
     /// It gave no answer for a slice, which the processor then analysed.
     pub fn silent(&mut self, silence: &Silence) {
+        if self.given_up {
+            return;
+        }
         self.failures += 1;
         let slices = if self.failures == 1 { "a slice" } else { "slices" };
         match silence {
