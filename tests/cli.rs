@@ -55,6 +55,16 @@ fn check_names_each_part_of_the_device_that_does_not_work() {
 }
 
 #[test]
+fn an_accelerator_that_is_not_there_leaves_the_work_to_the_processor_and_is_told() {
+    let library = "provider = 'cpu'\nlibrary = '/nonexistent/libonnxruntime.so'\n";
+    let text = format!("[models]\ndir = 'models'\ntrusted_keys = 'models/keys'\n[accelerator]\n{library}");
+    let output = spinewatch(&["selftest", "--config", config(&text).path().to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(1), "{}", words(&output));
+    assert_eq!(words(&output).matches("  holds  ").count(), 2, "{}", words(&output));
+    assert!(words(&output).contains("ACCELERATOR  refused: "), "{}", words(&output));
+}
+
+#[test]
 fn the_shipped_packages_hold_on_this_machine() {
     let output = spinewatch(&["selftest", "--models", "models"]);
     assert_eq!(output.status.code(), Some(0), "{}", words(&output));

@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 #![allow(clippy::cast_possible_wrap, clippy::missing_panics_doc, missing_docs)]
 
+#[path = "inference/accelerator.rs"]
+mod accelerator;
 #[path = "inference/bench.rs"]
 mod bench;
 #[path = "inference/onnx.rs"]

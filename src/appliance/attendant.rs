@@ -17,6 +17,7 @@ use super::vitals::{self, Counts};
 use crate::config::Settings;
 use crate::display::{Delivery, DeviceState, Fault};
 use crate::health::{self, Decision, Health, HealthReport, Notifier, Queues, Sensors, ShareHealth, Watchdog};
+use crate::inference;
 use crate::ingest::{Pulse, Silence};
 use crate::publish::{ModelTag, Publisher, Topics};
 use crate::store::{Acknowledgement, Retention, Store, StoreError};
@@ -44,6 +45,8 @@ pub struct Attendant {
     pub sensors: Sensors,
     /// The scanner's signs of life, and their observer.
     pub share: (Arc<Pulse>, Silence),
+    /// The accelerator's standing.
+    pub accelerator: Arc<inference::Watch>,
     /// Over all stages.
     pub watchdog: Watchdog,
     /// Topics of the device.
@@ -109,6 +112,7 @@ impl Attendant {
             health.broker(online, now);
             health.queues(Queues { outbox: depth.waiting, analysis: 0 });
             health.sensed(sensed);
+            health.accelerator(self.accelerator.fault());
             health.silent_stage(match decision {
                 Decision::Feed => None,
                 Decision::Starve { stage, silent } => Some((stage, silent)),

@@ -23,7 +23,9 @@ use crate::config::{DisplaySettings, Identifiers, Settings, StudySettings, Surfa
 use crate::dicom;
 use crate::display::{DeviceState, Display, Fault, FrameBuffer, Panel, Phase, PngFiles, Surface, Terminal, Words};
 use crate::health::{self, Beat, Health, Heartbeats, Notifier, Sensors, ShareHealth};
-use crate::inference::{Analyser, AnalyserError, Choice, ModelSummary, Pool, Refusal, TractEngine, TrustedKeys};
+use crate::inference::{
+    Accelerated, Analyser, AnalyserError, Choice, Engine, ModelSummary, Pool, Refusal, TrustedKeys,
+};
 use crate::ingest::{self, Event, Folder, PathSecret, Scanner, ShareState, Silence, Structure};
 use crate::publish::{self, ModelTag, Publisher};
 use crate::store::{Fate, Keys, Store};
@@ -125,8 +127,10 @@ impl Appliance {
             tracing::error!(reason = aside.reason, "the database was damaged and set aside");
             health.records_reset();
         }
-        let analyser = open_models(settings);
+        let engine = Accelerated::of_device(settings);
+        let analyser = open_models(settings, &engine);
         health.models(health_models(&analyser));
+        health.accelerator(engine.watch().fault());
         let health = Arc::new(Mutex::new(health));
 
         let topics = publish::Topics::new(&settings.device.site, &settings.device.name)?;
@@ -209,6 +213,7 @@ impl Appliance {
             health,
             store,
             sensors: Sensors::new(settings.state.dir.clone()),
+            accelerator: engine.watch(),
             share: (ingest.pulse(), Silence::default()),
             watchdog: heartbeats.watchdog(signals.clock()),
             topics,
@@ -332,10 +337,10 @@ fn structure(bytes: &[u8]) -> Structure {
     }
 }
 
-fn open_models(settings: &Settings) -> Result<Arc<Analyser>, AnalyserError> {
+fn open_models(settings: &Settings, engine: &dyn Engine) -> Result<Arc<Analyser>, AnalyserError> {
     let keys = TrustedKeys::from_folder(&settings.models.trusted_keys)
         .map_err(|error| AnalyserError { why: error.to_string(), refused: Vec::new() })?;
-    Analyser::open(&settings.models.dir, &Choice::default(), &keys, &TractEngine::default()).map(Arc::new)
+    Analyser::open(&settings.models.dir, &Choice::default(), &keys, engine).map(Arc::new)
 }
 
 /// The packages as health knows them: those in use, those refused, and why there is none at all.

@@ -12,7 +12,7 @@ use super::model_folders::ModelFolders;
 use crate::config::{DEFAULT_PATH, Settings, SurfaceKind};
 use crate::display::FrameBuffer;
 use crate::health::Sensors;
-use crate::inference::{TractEngine, selftest};
+use crate::inference::{Accelerated, selftest};
 use crate::ingest::{Folder, Share};
 use crate::publish;
 
@@ -40,18 +40,20 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     if args.configuration_only {
         return Ok(ExitCode::SUCCESS);
     }
+    let engine = Accelerated::of_device(&settings);
     let parts = [
         ("state", state(&settings)),
         ("share", share(&settings)),
-        ("models", models(&settings)),
+        ("models", models(&settings, &engine)),
+        ("accelerator", accelerator(&settings, &engine)),
         ("broker", broker(&settings)),
         ("screen", screen(&settings)),
         ("clock", clock(&settings)),
     ];
     for (part, outcome) in &parts {
         match outcome {
-            Ok(words) => println!("  good  {part:<7} {words}"),
-            Err(words) => println!("  BAD   {part:<7} {words}"),
+            Ok(words) => println!("  good  {part:<11} {words}"),
+            Err(words) => println!("  BAD   {part:<11} {words}"),
         }
     }
     Ok(if parts.iter().all(|(_, outcome)| outcome.is_ok()) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -83,10 +85,10 @@ fn share(settings: &Settings) -> Outcome {
     }
 }
 
-fn models(settings: &Settings) -> Outcome {
+fn models(settings: &Settings, engine: &Accelerated) -> Outcome {
     let folders = ModelFolders::of_settings(settings);
     let keys = folders.trusted().map_err(|error| error.to_string())?;
-    let report = selftest(&folders.dir(), &keys, &TractEngine::default());
+    let report = selftest(&folders.dir(), &keys, engine);
     if report.models.is_empty() {
         return Err(format!("no package in {}: this device does not analyse", folders.dir().display()));
     }
@@ -94,6 +96,17 @@ fn models(settings: &Settings) -> Outcome {
     match refused {
         Some((package, why)) => Err(format!("{package}: {why}")),
         None => Ok(report.models.iter().map(|model| model.package.clone()).collect::<Vec<_>>().join(", ") + " hold"),
+    }
+}
+
+/// What the self-test of the models found of it.
+fn accelerator(settings: &Settings, engine: &Accelerated) -> Outcome {
+    let standing = engine.watch().standing();
+    match (settings.accelerator.provider, standing.fault()) {
+        (_, Some(fault)) => Err(format!("{fault}; the processor does its work")),
+        (None, None) => Ok("none, by configuration".into()),
+        (Some(_), None) if standing.proven().is_empty() => Err("no network was tried on it: no package holds".into()),
+        (Some(provider), None) => Ok(format!("{}: {}", provider.name(), standing.proven().join("; "))),
     }
 }
 

@@ -6,30 +6,46 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::model_folders::ModelFolders;
-use crate::inference::{SelftestReport, TractEngine, selftest};
+use crate::config::{AcceleratorSettings, Settings};
+use crate::inference::{Accelerated, SelftestReport, TractEngine, Watch, selftest};
 
 /// Prove the model packages on this machine: signatures, digests and golden cases.
 #[derive(Debug, Args)]
 pub struct SelftestArgs {
     #[command(flatten)]
     models: ModelFolders,
-    /// Configuration whose model folders are used.
+    /// Configuration whose model folders and accelerator are used.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["models", "keys"])]
     config: Option<PathBuf>,
 }
 
-/// Runs the verb; exit code 1 when a package does not hold.
+/// Runs the verb; exit code 1 when a package does not hold, or an accelerator is configured and not used.
 ///
 /// # Errors
 /// When no trusted key can be read.
 pub fn run(args: &SelftestArgs) -> anyhow::Result<ExitCode> {
-    let folders = match &args.config {
-        Some(path) => ModelFolders::of_settings(&crate::config::Settings::read(path)?),
-        None => args.models.clone(),
+    let (folders, engine) = match &args.config {
+        Some(path) => {
+            let settings = Settings::read(path)?;
+            let engine = Accelerated::of_device(&settings);
+            (ModelFolders::of_settings(&settings), engine)
+        }
+        None => (args.models.clone(), Accelerated::new(TractEngine::default(), &AcceleratorSettings::default(), 1)),
     };
-    let report = selftest(&folders.dir(), &folders.trusted()?, &TractEngine::default());
+    let report = selftest(&folders.dir(), &folders.trusted()?, &engine);
     print(&report);
-    Ok(if report.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let accelerated = print_accelerator(&engine.watch());
+    Ok(if report.holds() && accelerated { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// One line a network on the accelerator, and what is wrong with it; false when something is.
+fn print_accelerator(watch: &Watch) -> bool {
+    let standing = watch.standing();
+    standing.proven().iter().for_each(|line| println!("  accelerator  {line}"));
+    if let Some(fault) = standing.fault() {
+        println!("  ACCELERATOR  {fault}");
+    }
+    standing.fault().is_none()
 }
 
 /// One line a package.

@@ -5,9 +5,11 @@
 
 use std::path::{Path, PathBuf};
 
+mod accelerator;
 mod range;
 mod settings;
 
+pub use accelerator::{AcceleratorSettings, Provider};
 pub use settings::{
     DeviceSettings, DisplaySettings, HealthSettings, Identifiers, ModelSettings, MqttSettings, PrivacySettings,
     Settings, ShareSettings, StateSettings, StudySettings, SurfaceKind,
@@ -145,6 +147,25 @@ mod tests {
         for part in ["study.series_quiet_secs", "1 to 120", "models.workers", "1 to 64"] {
             assert!(error.contains(part), "{part} is missing from: {error}");
         }
+    }
+
+    #[test]
+    fn an_accelerator_needs_its_library_and_options_that_it_knows() {
+        let error = parse("[accelerator]\nprovider = 'acl'\noptions = { fast = '1' }\n").unwrap_err().to_string();
+        for part in ["accelerator.library", "acl takes enable_fast_math, not fast"] {
+            assert!(error.contains(part), "{part} is missing from: {error}");
+        }
+        let error = parse("[accelerator]\nprovider = 'npu'\n").unwrap_err().to_string();
+        assert!(error.contains("npu") && error.contains("`vsinpu`"), "{error}");
+    }
+
+    #[test]
+    fn an_accelerator_must_give_up_before_the_slice_is_a_fault_of_the_device() {
+        let text = "[models]\nslice_deadline_secs = 2\n[accelerator]\nslowest_ratio = nan\n";
+        let error = parse(text).unwrap_err().to_string();
+        assert!(error.contains("accelerator.deadline_millis") && error.contains("half"), "{error}");
+        assert!(error.contains("accelerator.slowest_ratio"), "{error}");
+        assert!(parse("[accelerator]\ndeadline_millis = 4999\n").is_ok());
     }
 
     #[test]

@@ -26,6 +26,7 @@ pub(super) fn problems(settings: &Settings) -> Vec<String> {
     found.within("state.retention_days", settings.state.retention_days, 1..=3_650);
     found.within("health.interval_secs", settings.health.interval_secs, 1..=3_600);
     found.within("health.disk_free_min_mib", settings.health.disk_free_min_mib, 1..=1_048_576);
+    found.accelerator(settings);
     found.broker(settings);
     found.require(SCREEN_SIZES.contains(&settings.display.size), || {
         let sizes = SCREEN_SIZES.map(|[w, h]| format!("{w} x {h}")).join(", ");
@@ -62,6 +63,27 @@ impl Found {
                 "{key} is {value:?}: allowed are 1 to 64 letters, digits, '-', '_' and '.', as it is part of a topic"
             )
         });
+    }
+
+    fn accelerator(&mut self, settings: &Settings) {
+        let accelerator = &settings.accelerator;
+        self.within("accelerator.deadline_millis", accelerator.deadline_millis, 10..=60_000);
+        self.within("accelerator.start_deadline_secs", accelerator.start_deadline_secs, 1..=3_600);
+        self.within("accelerator.slowest_ratio", accelerator.slowest_ratio, 0.01..=100.0);
+        // one wait for a turn, one for the answer, and the processor still has its time
+        let (millis, secs) = (accelerator.deadline_millis, settings.models.slice_deadline_secs);
+        self.require(millis < secs.saturating_mul(500), || {
+            format!("accelerator.deadline_millis is {millis}: allowed is less than half of models.slice_deadline_secs")
+        });
+        let Some(provider) = accelerator.provider else { return };
+        self.require(accelerator.library.is_some(), || {
+            "accelerator.library is needed with accelerator.provider: the path of libonnxruntime.so".into()
+        });
+        let Some(known) = provider.options() else { return };
+        for key in accelerator.options.keys().filter(|key| !known.contains(&key.as_str())) {
+            let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+            self.0.push(format!("accelerator.options: {} takes {known}, not {key}", provider.name()));
+        }
     }
 
     fn broker(&mut self, settings: &Settings) {

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::accelerator::AcceleratorSettings;
+
 /// Everything a site can set. `Default` is what an empty file gives.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -18,6 +20,8 @@ pub struct Settings {
     pub study: StudySettings,
     /// Model packages.
     pub models: ModelSettings,
+    /// An NPU, a GPU or a vendor's processor library.
+    pub accelerator: AcceleratorSettings,
     /// The broker.
     pub mqtt: MqttSettings,
     /// The screen.

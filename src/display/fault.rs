@@ -40,6 +40,11 @@ pub enum Fault {
         /// The reason of the last one.
         reason: Words,
     },
+    /// The accelerator is not used, or not for everything: the processor does its work.
+    AcceleratorFault {
+        /// Why, in one line.
+        reason: Words,
+    },
     /// The wall clock is not trusted.
     ClockUntrusted,
     /// The site has switched identifiers in clear on.
@@ -56,8 +61,9 @@ impl Fault {
             Self::BrokerOffline { .. } => 3,
             Self::RecordsReset => 4,
             Self::FilesRefused { .. } => 5,
-            Self::ClockUntrusted => 6,
-            Self::IdentifiersInClear => 7,
+            Self::AcceleratorFault { .. } => 6,
+            Self::ClockUntrusted => 7,
+            Self::IdentifiersInClear => 8,
         }
     }
 
@@ -80,6 +86,7 @@ impl Fault {
             Self::BrokerOffline { .. } => "NOT SENDING",
             Self::RecordsReset => "RECORDS RESET",
             Self::FilesRefused { .. } => "FILES REFUSED",
+            Self::AcceleratorFault { .. } => "NOT ACCELERATED",
             Self::ClockUntrusted => "CLOCK NOT SET",
             Self::IdentifiersInClear => "CLEAR IDS",
         }
@@ -94,6 +101,7 @@ impl Fault {
             Self::BrokerOffline { .. } => "BROKER",
             Self::RecordsReset => "RECORDS",
             Self::FilesRefused { .. } => "FILES",
+            Self::AcceleratorFault { .. } => "ACCEL",
             Self::ClockUntrusted => "CLOCK",
             Self::IdentifiersInClear => "CLEAR IDS",
         }
@@ -115,6 +123,9 @@ impl Fault {
             Self::FilesRefused { files, reason } => {
                 format!("{files} files were refused; the last: {}.", bare(reason))
             }
+            Self::AcceleratorFault { reason } => {
+                format!("The processor does the accelerator's work: {}.", bare(reason))
+            }
             Self::ClockUntrusted => "The time of day is not known. Messages say so.".to_owned(),
             Self::IdentifiersInClear => "Messages carry study identifiers in clear.".to_owned(),
         }
@@ -129,6 +140,7 @@ impl Fault {
             Self::BrokerOffline { .. } => "Clinics see no alert. Tell them by telephone.",
             Self::RecordsReset => "Look up earlier results in the clinic's system.",
             Self::FilesRefused { .. } => "Read that study as usual. Send it again.",
+            Self::AcceleratorFault { .. } => "Alerts come as before, later. Call service.",
             Self::ClockUntrusted => "Connect the network so that the clock can be set.",
             Self::IdentifiersInClear => "Switch it off in the configuration if it is not wanted.",
         }

@@ -30,7 +30,7 @@ pub enum Icon {
     Antenna,
     /// A stack of discs: disk and database.
     Disk,
-    /// A chip: the model.
+    /// A chip: the model, the accelerator.
     Chip,
     /// A sheet: files.
     Sheet,
@@ -52,7 +52,7 @@ impl Icon {
     /// The shape of a fault.
     pub const fn of_fault(fault: &Fault) -> Self {
         match fault {
-            Fault::ModelRefused { .. } => Self::Chip,
+            Fault::ModelRefused { .. } | Fault::AcceleratorFault { .. } => Self::Chip,
             Fault::DiskFull { .. } | Fault::RecordsReset => Self::Disk,
             Fault::ShareLost { .. } => Self::Folder,
             Fault::BrokerOffline { .. } => Self::Antenna,

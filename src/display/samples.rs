@@ -82,6 +82,11 @@ fn faults() -> Vec<Sample> {
         ),
         ("disk-full", "Nothing new is taken. Call service.", Fault::DiskFull { free_mib: 12 }),
         ("broker-offline", "Clinics see no alert. Telephone.", Fault::BrokerOffline { queued: 3, since }),
+        (
+            "not-accelerated",
+            "Alerts come later. Call service.",
+            Fault::AcceleratorFault { reason: Words::new("given up: no answer within 1000 ms") },
+        ),
         ("clock-untrusted", "Times are not known.", Fault::ClockUntrusted),
     ];
     let sample = |(name, meaning, fault): (&'static str, &'static str, Fault)| {

@@ -38,6 +38,11 @@ pub enum Degraded {
     },
     /// The database was corrupt and was set aside: earlier verdicts are not known here.
     RecordsReset,
+    /// The accelerator is not used, or not for everything: the processor does its work.
+    AcceleratorFault {
+        /// Why, in one line.
+        reason: String,
+    },
     /// A thermal zone is hot; the processor will slow down.
     Hot {
         /// Which zone.
@@ -60,6 +65,7 @@ impl Degraded {
             Self::ShareNotMounted => "share_not_mounted",
             Self::BrokerOffline { .. } => "broker_offline",
             Self::RecordsReset => "records_reset",
+            Self::AcceleratorFault { .. } => "accelerator_fault",
             Self::Hot { .. } => "hot",
             Self::ClockUntrusted => "clock_untrusted",
         }
@@ -75,6 +81,7 @@ impl Degraded {
             Self::ShareNotMounted => "mount the console's share; spinewatch check says what it finds",
             Self::BrokerOffline { .. } => "check the network and the broker; messages are kept until it is back",
             Self::RecordsReset => "the damaged file lies beside the new one; call service",
+            Self::AcceleratorFault { .. } => "nothing is lost, analysis is slower; spinewatch check says what it finds",
             Self::Hot { .. } => "give the device air; analysis slows down when it is hot",
             Self::ClockUntrusted => "let the device reach a time server",
         }
@@ -92,6 +99,9 @@ impl fmt::Display for Degraded {
             Self::ShareNotMounted => write!(f, "nothing is mounted at the share's folder"),
             Self::BrokerOffline { queued } => write!(f, "the broker is offline, messages waiting: {queued}"),
             Self::RecordsReset => write!(f, "the database was damaged and set aside"),
+            Self::AcceleratorFault { reason } => {
+                write!(f, "the processor does the accelerator's work: {reason}")
+            }
             Self::Hot { sensor, celsius } => write!(f, "{sensor} is at {celsius:.0} degrees Celsius"),
             Self::ClockUntrusted => write!(f, "the clock is not set from the network"),
         }

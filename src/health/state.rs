@@ -52,6 +52,7 @@ pub struct Health {
     quarantined: BTreeMap<String, u64>,
     models: Vec<Model>,
     records_reset: bool,
+    accelerator: Option<String>,
     silent: Option<(&'static str, Duration)>,
     sensed: Option<Sensed>,
 }
@@ -69,6 +70,7 @@ impl Health {
             quarantined: BTreeMap::new(),
             models: Vec::new(),
             records_reset: false,
+            accelerator: None,
             silent: None,
             sensed: None,
         }
@@ -117,6 +119,11 @@ impl Health {
     /// The database was corrupt at start and was set aside.
     pub fn records_reset(&mut self) {
         self.records_reset = true;
+    }
+
+    /// What is wrong with the accelerator, in one line, or nothing.
+    pub fn accelerator(&mut self, fault: Option<String>) {
+        self.accelerator = fault;
     }
 
     /// The watchdog's word: which stage does not tick and for how long, or none.
@@ -181,6 +188,7 @@ impl Health {
         if self.records_reset {
             degraded.push(Degraded::RecordsReset);
         }
+        degraded.extend(self.accelerator.clone().map(|reason| Degraded::AcceleratorFault { reason }));
         degraded.extend(self.heat_fault());
         if !self.clock().is_trusted() {
             degraded.push(Degraded::ClockUntrusted);
@@ -279,6 +287,7 @@ mod tests {
         health.share(ShareHealth::NotMounted, s(3));
         health.broker(false, s(3));
         health.records_reset();
+        health.accelerator(Some("given up: no answer within 1000 ms".into()));
         let all = [
             "model_refused",
             "stage_silent",
@@ -286,6 +295,7 @@ mod tests {
             "share_not_mounted",
             "broker_offline",
             "records_reset",
+            "accelerator_fault",
             "hot",
             "clock_untrusted",
         ];

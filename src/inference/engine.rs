@@ -25,6 +25,11 @@ pub trait Model: Send {
 
     /// The same network for another thread.
     fn fork(&self) -> Box<dyn Model>;
+
+    /// Where the nodes of the network run, in a few words; `None` where that is not known or goes without saying.
+    fn whereabouts(&self) -> Option<String> {
+        None
+    }
 }
 
 /// Why a network does not load or run.

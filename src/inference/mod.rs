@@ -5,6 +5,7 @@
 //! golden cases. Never parses a byte of a package that its signature does not cover, and never lets a slice that
 //! could not be analysed look like one without findings.
 
+mod accelerator;
 mod analyser;
 mod digest;
 mod engine;
@@ -23,6 +24,7 @@ mod tract;
 mod worker;
 mod yolo;
 
+pub use accelerator::{Accelerated, Rules as AcceleratorRules, Standing, Watch};
 pub use analyser::{Analyser, AnalyserError, Choice};
 pub use engine::{Engine, EngineError, Model};
 pub use golden::{GoldenCase, GoldenFault, GoldenReport};

@@ -9,6 +9,7 @@ use tract_onnx::pb;
 use tract_onnx::prelude::*;
 use tract_onnx::tract_hir::internal::{DimFact, DimLike, Factoid, GenericFactoid};
 
+use crate::config::Settings;
 use crate::inference::int8::kernels::Isa;
 use crate::inference::int8::{self, Given, Outside, Port, Program, Runner, Team};
 use crate::inference::{Engine, EngineError, Manifest, Model, Package};
@@ -82,6 +83,15 @@ impl Engine for TractEngine {
 }
 
 impl TractEngine {
+    /// As a configured device runs it: its workers help one another, and networks made ready are kept beside its state.
+    pub fn of_device(settings: &Settings) -> Self {
+        let team = Team::new(settings.models.workers)
+            .inspect_err(|error| tracing::warn!(%error, "no threads to share a slice among"))
+            .ok();
+        let prepared = Some(settings.state.dir.join("prepared"));
+        Self { int8: Some(Int8 { team: team.map(Arc::new), prepared, ..Int8::default() }) }
+    }
+
     /// The network of a package as tract sees it, its quantised regions replaced, not yet optimised.
     ///
     /// # Errors

@@ -15,6 +15,9 @@ use sha2::{Digest, Sha256};
 use crate::inference::int8::kernels::{Aligned, Isa, Packed, Shape};
 use crate::inference::int8::program::{Place, Port, Program, Step};
 
+/// How many programs are kept.
+const KEPT: usize = 8;
+
 const MAGIC: &[u8; 8] = b"SPWPREP1";
 
 /// What is written beside the numbers.
@@ -70,7 +73,20 @@ pub fn write(path: &Path, program: &Program) -> std::io::Result<()> {
     file.write_all(&bytes)?;
     file.as_file().sync_all()?;
     file.persist(path)?;
+    forget_old(folder);
     Ok(())
+}
+
+/// Keeps the newest programs only: packages and versions of before leave theirs behind.
+fn forget_old(folder: &Path) {
+    let of = |entry: fs::DirEntry| Some((entry.metadata().ok()?.modified().ok()?, entry.path()));
+    let found = fs::read_dir(folder).into_iter().flatten().flatten().filter_map(of);
+    let mut found: Vec<_> =
+        found.filter(|(_, path)| path.extension().is_some_and(|ending| ending == "prepared")).collect();
+    found.sort();
+    for (_, path) in found.iter().rev().skip(KEPT) {
+        let _ = fs::remove_file(path);
+    }
 }
 
 /// Reads a program; `None` where there is none that can be used.
