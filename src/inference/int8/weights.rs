@@ -31,6 +31,7 @@ fn fits(channel: &[f32], scale: f32) -> bool {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 

@@ -21,7 +21,7 @@ const ROWS: usize = 4;
 /// # Safety
 /// As [`Job::run`].
 pub(super) unsafe fn run(job: &Job<'_>) {
-    let rows = job.len();
+    let rows = job.count();
     for channel in (0..job.layer.shape.cout).step_by(CHANNELS) {
         let mut row = 0;
         // SAFETY: the tiles stay within the rows.

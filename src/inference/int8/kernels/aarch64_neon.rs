@@ -38,7 +38,7 @@ pub(super) unsafe fn run(job: &Job<'_>) {
 /// # Safety
 /// As [`Job::run`].
 unsafe fn columns(job: &Job<'_>, channel: usize) {
-    let rows = job.len();
+    let rows = job.count();
     let mut row = 0;
     // SAFETY: the tiles stay within the rows.
     unsafe {

@@ -83,7 +83,7 @@ pub enum Store<'a> {
 
 impl Job<'_> {
     /// Output rows.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.rows.len() / self.layer.shape.taps
     }
 
@@ -91,12 +91,12 @@ impl Job<'_> {
     ///
     /// # Safety
     /// Every pointer of `rows` has `cin` (depthwise: `cout`) bytes plus [`READ_AHEAD`] behind it that can be read;
-    /// the store has room for `len` rows of `cout` values at its stride, and no input lies in it; the layer was
+    /// the store has room for `count` rows of `cout` values at its stride, and no input lies in it; the layer was
     /// packed for an instruction set that this processor has (see [`Isa::available`]).
     #[allow(unsafe_code, reason = "the contract above")]
     pub unsafe fn run(&self) {
         debug_assert_eq!(self.rows.len() % self.layer.shape.taps, 0);
-        debug_assert!(self.row_bias.is_none_or(|bias| bias.len() == self.len()));
+        debug_assert!(self.row_bias.is_none_or(|bias| bias.len() == self.count()));
         match self.layer.isa {
             // SAFETY: the caller's promises are those of the back end.
             Isa::Scalar => unsafe { scalar::run(self) },

@@ -7,7 +7,7 @@ use crate::inference::int8::kernels::{Blocking, Isa, Job, Kind, Shape, Store};
 /// As [`Job::run`].
 pub(super) unsafe fn run(job: &Job<'_>) {
     let Shape { kind, taps, cin, cout } = job.layer.shape;
-    for row in 0..job.len() {
+    for row in 0..job.count() {
         let inputs = &job.rows[row * taps..][..taps];
         for channel in 0..cout {
             let products = |tap: usize| -> i32 {

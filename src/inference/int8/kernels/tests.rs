@@ -1,5 +1,11 @@
 //! Every back end that this processor has gives bit for bit what the reference gives.
 #![allow(unsafe_code, reason = "runs kernels")]
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::unwrap_used,
+    reason = "tests of numbers in range"
+)]
 
 use proptest::prelude::*;
 

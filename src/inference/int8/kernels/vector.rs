@@ -1,6 +1,7 @@
 //! Loops over real numbers and bytes, compiled once per instruction set. No step is contracted or reordered by the
 //! compiler, so that every instruction set gives the same bits.
 #![allow(unsafe_code, reason = "calls functions compiled for what the processor has")]
+#![allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to what a byte holds before")]
 #![allow(clippy::inline_always, reason = "the body must be compiled for the caller's instruction set")]
 
 use crate::inference::int8::graph::Binary;

@@ -54,7 +54,7 @@ unsafe fn dense(job: &Job<'_>) {
 /// As [`Job::run`], and there are `N` blocks at `block`.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,avx512vbmi")]
 unsafe fn blocks_of<const A: usize, const B: usize, const N: usize>(job: &Job<'_>, block: usize) {
-    let rows = job.len();
+    let rows = job.count();
     let mut done = 0;
     while done < rows {
         let (start, size) = next_tile(done, rows, A, B);
@@ -221,7 +221,7 @@ unsafe fn depthwise(job: &Job<'_>) {
             }
             let (bias, scale) = (transpose_lanes(bias), transpose_lanes(scale).map(|s| _mm512_castsi512_ps(s)));
             let weights = job.layer.weights.as_ptr().add(first * quads * 4);
-            for row in 0..job.len() {
+            for row in 0..job.count() {
                 let mut sums = bias;
                 if let Some(row_bias) = job.row_bias {
                     let bias = _mm512_set1_epi32(row_bias[row]);

@@ -29,7 +29,7 @@ pub(super) unsafe fn run(job: &Job<'_>) {
 #[target_feature(enable = "avx2,avxvnni")]
 unsafe fn dense(job: &Job<'_>) {
     let table = table_of(job);
-    let rows = job.len();
+    let rows = job.count();
     for block in 0..job.layer.shape.cout.div_ceil(COLUMNS) {
         let mut done = 0;
         while done < rows {
@@ -102,7 +102,7 @@ unsafe fn depthwise(job: &Job<'_>) {
         unsafe {
             let bias = load_spread(job.layer.bias.as_ptr().add(first), cout - first);
             let scale = load_spread(job.layer.scale.as_ptr().add(first).cast(), cout - first);
-            for row in 0..job.len() {
+            for row in 0..job.count() {
                 let mut sums = bias;
                 if let Some(row_bias) = job.row_bias {
                     let bias = _mm256_set1_epi32(row_bias[row]);
