@@ -10,6 +10,7 @@ mod digest;
 mod engine;
 mod files;
 mod golden;
+mod graph;
 pub mod int8;
 mod keys;
 mod manifest;
@@ -26,9 +27,13 @@ mod yolo;
 pub use analyser::{Analyser, AnalyserError, Choice};
 pub use engine::{Engine, EngineError, Model};
 pub use golden::{GoldenCase, GoldenFault, GoldenReport};
+pub use graph::{Graph, Port};
 pub use keys::{KeyError, TrustedKeys};
-pub use manifest::{ClassifierPoint, DetectorPoint, Head, Kind, Manifest};
+pub use manifest::{
+    ClassifierPoint, DetectorPoint, Golden, Head, ImageInput, Kind, Manifest, MetadataInput, Output,
+};
 pub use package::{Fault, ModelSummary, Package, PackageError};
+pub(crate) use pool::guarded;
 pub use pool::{Busy, Done, Pool, SliceFailure, SubmitError};
 pub use selftest::{Loaded, ModelReport, Refusal, SelftestReport, load, selftest};
 pub use sign::{SignError, read_secret_key, sign_package};

@@ -1,0 +1,208 @@
+//! `spinewatch bench engine`: one image through every contender in turn, round after round.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::clock::Lap;
+use super::contender::{Contender, Options, Way};
+use super::figures::{Spread, largest_difference, median};
+use super::isa::Set;
+use super::peak;
+use super::python::Peers;
+use super::subject::Subject;
+use crate::cli::model_folders::ModelFolders;
+use crate::cli::table::Table;
+
+/// Time of one image, in pairs of runs that alternate with those of named peers.
+#[derive(Debug, Args)]
+pub struct EngineArgs {
+    #[command(flatten)]
+    models: ModelFolders,
+    /// Bare ONNX files instead of packages; shapes from the graph, batch 1.
+    #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with_all = ["models", "keys"])]
+    onnx: Vec<PathBuf>,
+    /// The engine that is measured.
+    #[arg(long, value_enum, value_name = "WAY", default_value_t = Way::SHIPPED)]
+    engine: Way,
+    /// Instruction set of the engine that is measured, where it has a choice. Default: the best one.
+    #[arg(long, value_name = "SET")]
+    isa: Option<Set>,
+    /// A peer to compare with; may be repeated.
+    #[arg(long, value_enum, value_name = "WAY")]
+    against: Vec<Way>,
+    #[command(flatten)]
+    peers: Peers,
+    /// Measured runs of each contender.
+    #[arg(long, value_name = "N", default_value = "20")]
+    rounds: NonZeroUsize,
+    /// Threads of ONNX Runtime; the engines of this program use one thread an image.
+    #[arg(long, value_name = "N", default_value = "1")]
+    threads: NonZeroUsize,
+    /// Print JSON instead of a table.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs before the measured ones.
+const WARM_UP: usize = 2;
+
+#[derive(Serialize)]
+struct Report {
+    rounds: usize,
+    peak_gmac_s: Option<f64>,
+    models: Vec<ModelReport>,
+}
+
+#[derive(Serialize)]
+struct ModelReport {
+    model: String,
+    gmac: f64,
+    /// The measured engine first.
+    contenders: Vec<Row>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Row {
+    name: String,
+    cpu_ms: f64,
+    wall_ms: f64,
+    /// Of the processor's time.
+    gmac_s: f64,
+    share_of_peak: Option<f64>,
+    /// Its time in multiples of the measured engine's, round by round: above 1 the measured engine is faster.
+    cpu_ratio: Option<Spread>,
+    wall_ratio: Option<Spread>,
+    /// Of an output, against the measured engine.
+    largest_difference: Option<f32>,
+    /// The same in steps of the output's quantisation, where it is quantised.
+    difference_steps: Option<f32>,
+}
+
+/// Runs the verb; exit code 1 when a network could not be measured.
+///
+/// # Errors
+/// When there is nothing to measure.
+pub fn run(args: &EngineArgs) -> anyhow::Result<ExitCode> {
+    let subjects = match args.onnx.as_slice() {
+        [] => Subject::packages(&args.models)?,
+        files => files.iter().map(|file| Subject::of_file(file)).collect::<anyhow::Result<_>>()?,
+    };
+    let scratch = tempfile::tempdir()?;
+    let isa = args.isa.map(|set| set.0);
+    let options = Options {
+        peers: args.peers.clone(),
+        threads: args.threads.get(),
+        isa,
+        scratch: scratch.path().to_owned(),
+    };
+    let peak = peak::of(isa);
+    let models = subjects.iter().map(|subject| {
+        let measured = measure(args, subject, &options, peak);
+        let (contenders, failure) = measured.map_or_else(|why| (Vec::new(), Some(format!("{why:#}"))), |r| (r, None));
+        ModelReport { model: subject.name.clone(), gmac: subject.graph.macs as f64 / 1e9, contenders, failure }
+    });
+    let report = Report { rounds: args.rounds.get(), peak_gmac_s: peak, models: models.collect() };
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&report)?);
+    } else {
+        print(&report);
+    }
+    let failed = report.models.iter().any(|model| model.failure.is_some());
+    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn measure(args: &EngineArgs, subject: &Subject, options: &Options, peak: Option<f64>) -> anyhow::Result<Vec<Row>> {
+    let mut contenders = vec![args.engine.prepare(subject, options)?];
+    // the instruction set is a choice for the measured engine; a peer runs as it runs best
+    let best = Options { isa: None, ..options.clone() };
+    for way in &args.against {
+        contenders.push(way.prepare(subject, &best)?);
+    }
+    let laps = race(&mut contenders, args.rounds.get())?;
+    let outputs = contenders.iter_mut().map(|c| c.output()).collect::<anyhow::Result<Vec<_>>>()?;
+    let ours = (laps.first().map_or(&[][..], Vec::as_slice), outputs.first().map_or(&[][..], Vec::as_slice));
+    let rows = contenders.iter().zip(&laps).zip(&outputs).enumerate();
+    Ok(rows
+        .map(|(number, ((contender, laps), output))| {
+            let peer = number > 0;
+            row(contender.name(), subject, laps, peak.filter(|_| !peer), peer.then_some((ours, output.as_slice())))
+        })
+        .collect())
+}
+
+/// Everybody once, in turn, so often; the first rounds do not count.
+fn race(contenders: &mut [Box<dyn Contender>], rounds: usize) -> anyhow::Result<Vec<Vec<Lap>>> {
+    let mut laps = vec![Vec::with_capacity(rounds); contenders.len()];
+    for round in 0..WARM_UP + rounds {
+        for (contender, laps) in contenders.iter_mut().zip(&mut laps) {
+            let lap = contender.run()?;
+            if round >= WARM_UP {
+                laps.push(lap);
+            }
+        }
+    }
+    Ok(laps)
+}
+
+/// A line of the report; a peer's with the laps and the output of ours, and with its own output.
+fn row(
+    name: String,
+    subject: &Subject,
+    laps: &[Lap],
+    peak: Option<f64>,
+    against: Option<((&[Lap], &[f32]), &[f32])>,
+) -> Row {
+    let cpu = |laps: &[Lap]| laps.iter().map(|lap| lap.cpu_ms).collect::<Vec<_>>();
+    let wall = |laps: &[Lap]| laps.iter().map(|lap| lap.wall_ms).collect::<Vec<_>>();
+    let cpu_ms = median(cpu(laps));
+    let gmac_s = subject.graph.macs as f64 / 1e6 / cpu_ms;
+    let largest = against.map(|((_, ours), theirs)| largest_difference(ours, theirs));
+    Row {
+        name,
+        cpu_ms,
+        wall_ms: median(wall(laps)),
+        gmac_s,
+        share_of_peak: peak.map(|peak| gmac_s / peak),
+        cpu_ratio: against.and_then(|((ours, _), _)| Spread::of_ratios(&cpu(laps), &cpu(ours))),
+        wall_ratio: against.and_then(|((ours, _), _)| Spread::of_ratios(&wall(laps), &wall(ours))),
+        largest_difference: largest,
+        difference_steps: largest.zip(subject.graph.output_step).map(|(largest, step)| largest / step),
+    }
+}
+
+fn print(report: &Report) {
+    let dash = || "-".to_owned();
+    let mut table = Table::new([
+        "model", "GMAC", "engine", "CPU ms", "wall ms", "GMAC/s", "of peak", "time / ours (quartiles)", "difference",
+    ]);
+    for model in &report.models {
+        for (number, row) in model.contenders.iter().enumerate() {
+            let first = |text: String| if number == 0 { text } else { String::new() };
+            let steps = row.difference_steps.map_or_else(String::new, |steps| format!(" ({steps:.0} steps)"));
+            table.row([
+                first(model.model.clone()),
+                first(format!("{:.3}", model.gmac)),
+                row.name.clone(),
+                format!("{:.2}", row.cpu_ms),
+                format!("{:.2}", row.wall_ms),
+                format!("{:.1}", row.gmac_s),
+                row.share_of_peak.map_or_else(dash, |share| format!("{:.0} %", 100.0 * share)),
+                row.cpu_ratio.map_or_else(dash, |ratio| ratio.words(2)),
+                row.largest_difference.map_or_else(dash, |largest| format!("{largest:.2e}{steps}")),
+            ]);
+        }
+    }
+    print!("{table}");
+    println!("Medians of {} alternating runs of one image; time by the processor's clock.", report.rounds);
+    for model in &report.models {
+        if let Some(why) = &model.failure {
+            println!("{}: not measured: {why}", model.model);
+        }
+    }
+}
