@@ -1,6 +1,7 @@
 """ONNX Runtime as a peer of `spinewatch bench engine`: one line of JSON in, one line of JSON out.
 
-{"do": "load", "file": ONNX, "inputs": {NAME: {"file": F32, "shape": [..]}}, "output": NAME, "threads": N} -> {"version": ..}
+{"do": "version"} -> {"version": ..}
+{"do": "load", "file": ONNX, "inputs": {NAME: {"file": F32, "shape": [..]}}, "output": NAME, "threads": N} -> {}
 {"do": "run"} -> {"cpu_ms": .., "wall_ms": ..}
 {"do": "write", "file": F32} -> {}    writes what the last run gave
 """
@@ -14,13 +15,17 @@ import lines
 class Engine:
     """One network with one input."""
 
+    def version(self, _: dict) -> dict:
+        lines.require("numpy")
+        return {"version": lines.require("onnxruntime").__version__}
+
     def load(self, question: dict) -> dict:
-        numpy, runtime = lines.require("numpy"), lines.require("onnxruntime")
+        numpy = lines.require("numpy")
         self.session = lines.session(Path(question["file"]), question["threads"])
         inputs = question["inputs"].items()
         self.inputs = {name: numpy.fromfile(told["file"], "<f4").reshape(told["shape"]) for name, told in inputs}
         self.names = [question["output"]]
-        return {"version": runtime.__version__}
+        return {}
 
     def run(self, _: dict) -> dict:
         cpu, wall = time.process_time(), time.perf_counter()
@@ -34,4 +39,4 @@ class Engine:
 
 if __name__ == "__main__":
     engine = Engine()
-    lines.serve({"load": engine.load, "run": engine.run, "write": engine.write})
+    lines.serve({"version": engine.version, "load": engine.load, "run": engine.run, "write": engine.write})

@@ -40,6 +40,9 @@ pub enum Way {
     Ort,
 }
 
+/// The script of the peer.
+const ORT: &str = "ort_engine.py";
+
 /// What the ways need to know.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -65,6 +68,17 @@ impl Way {
             (Self::Tract, Some(isa)) => bail!("tract chooses its kernels by itself: leave --isa {} out", isa.name()),
             (Self::Ort, _) => Ok(None),
         }
+    }
+
+    /// Whether this way can be gone at all, before anything is measured.
+    ///
+    /// # Errors
+    /// When a package of the peer is missing, or the engine does not have the instruction set; with the cure.
+    pub fn check(self, options: &Options) -> anyhow::Result<()> {
+        if self.engine(options.isa)?.is_none() {
+            Python::start(&options.peers, ORT, options.threads)?.ask::<Ready>(&json!({ "do": "version" }))?;
+        }
+        Ok(())
     }
 
     /// Prepares the network of a subject.
@@ -113,7 +127,7 @@ impl Contender for Ours {
     }
 }
 
-/// ONNX Runtime, `tests/peer/ort_engine.py`.
+/// ONNX Runtime in Python.
 struct Ort {
     python: Python,
     version: String,
@@ -127,7 +141,7 @@ struct Ready {
 
 impl Ort {
     fn new(subject: &Subject, options: &Options) -> anyhow::Result<Self> {
-        let mut python = Python::start(&options.peers, "ort_engine.py", options.threads)?;
+        let mut python = Python::start(&options.peers, ORT, options.threads)?;
         let manifest = &subject.package.manifest;
         let mut inputs = vec![(&manifest.input.name, manifest.input.shape.to_vec(), &subject.image)];
         if let (Some(input), Some(values)) = (&manifest.metadata, &subject.metadata) {
@@ -143,7 +157,8 @@ impl Ort {
         let request = json!({
             "do": "load", "file": subject.file, "inputs": named, "output": manifest.output.name, "threads": options.threads,
         });
-        let Ready { version } = python.ask(&request)?;
+        let Ready { version } = python.ask(&json!({ "do": "version" }))?;
+        python.ask::<serde_json::Value>(&request)?;
         Ok(Self { python, version, output: options.scratch.join("output.f32") })
     }
 }

@@ -89,9 +89,9 @@ struct Row {
 /// # Errors
 /// When there is nothing to measure.
 pub fn run(args: &EngineArgs) -> anyhow::Result<ExitCode> {
-    let subjects = match args.onnx.as_slice() {
-        [] => Subject::packages(&args.models)?,
-        files => files.iter().map(|file| Subject::of_file(file)).collect::<anyhow::Result<_>>()?,
+    let subjects: Vec<(String, anyhow::Result<Subject>)> = match args.onnx.as_slice() {
+        [] => Subject::packages(&args.models)?.into_iter().map(|subject| (subject.name.clone(), Ok(subject))).collect(),
+        files => files.iter().map(|file| (file.display().to_string(), Subject::of_file(file))).collect(),
     };
     let scratch = tempfile::tempdir()?;
     let isa = args.isa.map(|set| set.0);
@@ -101,11 +101,27 @@ pub fn run(args: &EngineArgs) -> anyhow::Result<ExitCode> {
         isa,
         scratch: scratch.path().to_owned(),
     };
+    // the instruction set is a choice for the measured engine; a peer runs as it runs best
+    let best = Options { isa: None, ..options.clone() };
+    args.engine.check(&options)?;
+    args.against.iter().try_for_each(|way| way.check(&best))?;
     let peak = peak::of(isa);
-    let models = subjects.iter().map(|subject| {
-        let measured = measure(args, subject, &options, peak);
-        let (contenders, failure) = measured.map_or_else(|why| (Vec::new(), Some(format!("{why:#}"))), |r| (r, None));
-        ModelReport { model: subject.name.clone(), gmac: subject.graph.macs as f64 / 1e9, contenders, failure }
+    let models = subjects.into_iter().map(|(name, subject)| {
+        let measured = subject.and_then(|subject| {
+            let contenders = prepare(args, &subject, &options, &best)?;
+            Ok(ModelReport {
+                model: subject.name.clone(),
+                gmac: subject.graph.macs as f64 / 1e9,
+                contenders: measure(contenders, &subject, args.rounds.get(), peak)?,
+                failure: None,
+            })
+        });
+        measured.unwrap_or_else(|why| ModelReport {
+            model: name,
+            gmac: 0.0,
+            contenders: Vec::new(),
+            failure: Some(format!("{why:#}")),
+        })
     });
     let report = Report { rounds: args.rounds.get(), peak_gmac_s: peak, models: models.collect() };
     if args.json {
@@ -117,14 +133,24 @@ pub fn run(args: &EngineArgs) -> anyhow::Result<ExitCode> {
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-fn measure(args: &EngineArgs, subject: &Subject, options: &Options, peak: Option<f64>) -> anyhow::Result<Vec<Row>> {
-    let mut contenders = vec![args.engine.prepare(subject, options)?];
-    // the instruction set is a choice for the measured engine; a peer runs as it runs best
-    let best = Options { isa: None, ..options.clone() };
-    for way in &args.against {
-        contenders.push(way.prepare(subject, &best)?);
-    }
-    let laps = race(&mut contenders, args.rounds.get())?;
+/// The measured engine first, then the peers.
+fn prepare(
+    args: &EngineArgs,
+    subject: &Subject,
+    options: &Options,
+    best: &Options,
+) -> anyhow::Result<Vec<Box<dyn Contender>>> {
+    let peers = args.against.iter().map(|way| way.prepare(subject, best));
+    std::iter::once(args.engine.prepare(subject, options)).chain(peers).collect()
+}
+
+fn measure(
+    mut contenders: Vec<Box<dyn Contender>>,
+    subject: &Subject,
+    rounds: usize,
+    peak: Option<f64>,
+) -> anyhow::Result<Vec<Row>> {
+    let laps = race(&mut contenders, rounds)?;
     let outputs = contenders.iter_mut().map(|c| c.output()).collect::<anyhow::Result<Vec<_>>>()?;
     let ours = (laps.first().map_or(&[][..], Vec::as_slice), outputs.first().map_or(&[][..], Vec::as_slice));
     let rows = contenders.iter().zip(&laps).zip(&outputs).enumerate();

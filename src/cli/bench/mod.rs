@@ -12,6 +12,7 @@ mod engine;
 mod figures;
 mod isa;
 mod peak;
+mod pipeline;
 mod python;
 mod subject;
 
@@ -26,6 +27,8 @@ pub struct BenchArgs {
 enum What {
     /// Time of one image through the networks, against named peers.
     Engine(engine::EngineArgs),
+    /// A study from its files to its verdict, against the same path in Python.
+    Pipeline(pipeline::PipelineArgs),
     /// What this machine can do at most.
     Peak(peak::PeakArgs),
 }
@@ -37,6 +40,7 @@ enum What {
 pub fn run(args: &BenchArgs) -> anyhow::Result<ExitCode> {
     match &args.what {
         What::Engine(args) => engine::run(args),
+        What::Pipeline(args) => pipeline::run(args),
         What::Peak(args) => peak::run(args).map(|()| ExitCode::SUCCESS),
     }
 }
