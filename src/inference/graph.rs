@@ -5,6 +5,8 @@
 use tract_onnx::pb;
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::ops::Cost;
+use tract_onnx::tract_core::ops::cnn::{Conv, Deconv};
+use tract_onnx::tract_core::ops::einsum::EinSum;
 
 use crate::inference::EngineError;
 
@@ -72,7 +74,8 @@ fn port(info: &pb::ValueInfoProto) -> Port {
 
 fn typed(proto: &pb::ModelProto, inputs: &[Port], output: &str) -> TractResult<TypedModel> {
     let framework = onnx().with_ignore_value_info(true).with_ignore_output_shapes(true);
-    let mut model = framework.model_for_proto_model(proto)?.with_inputs_by_name(inputs.iter().map(|port| &port.name))?;
+    let mut model =
+        framework.model_for_proto_model(proto)?.with_inputs_by_name(inputs.iter().map(|port| &port.name))?;
     for (index, Port { shape, .. }) in inputs.iter().enumerate() {
         model.set_input_fact(index, f32::fact(shape).into())?;
     }
@@ -82,7 +85,8 @@ fn typed(proto: &pb::ModelProto, inputs: &[Port], output: &str) -> TractResult<T
 /// Sums what convolutions and matrix products say of themselves.
 fn macs(model: &TypedModel) -> TractResult<u64> {
     let mut sum = 0;
-    for node in &model.nodes {
+    let multiplies = |node: &&TypedNode| node.op_is::<Conv>() || node.op_is::<Deconv>() || node.op_is::<EinSum>();
+    for node in model.nodes.iter().filter(multiplies) {
         let inputs = model.node_input_facts(node.id)?;
         for (cost, count) in node.op.cost(&inputs)? {
             if matches!(cost, Cost::FMA(_)) {
@@ -149,7 +153,8 @@ mod tests {
     fn products_of_convolutions_and_matrix_products_are_counted() {
         let nodes = vec![
             node("Conv", &["x", "kernel"], "convolved"),
-            node("Relu", &["convolved"], "active"),
+            node("Sigmoid", &["convolved"], "gate"),
+            node("Mul", &["convolved", "gate"], "active"),
             node("GlobalAveragePool", &["active"], "pooled"),
             node("Flatten", &["pooled"], "flat"),
             node("MatMul", &["flat", "head"], "y"),

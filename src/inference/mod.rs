@@ -29,9 +29,7 @@ pub use engine::{Engine, EngineError, Model};
 pub use golden::{GoldenCase, GoldenFault, GoldenReport};
 pub use graph::{Graph, Port};
 pub use keys::{KeyError, TrustedKeys};
-pub use manifest::{
-    ClassifierPoint, DetectorPoint, Golden, Head, ImageInput, Kind, Manifest, MetadataInput, Output,
-};
+pub use manifest::{ClassifierPoint, DetectorPoint, Golden, Head, ImageInput, Kind, Manifest, MetadataInput, Output};
 pub use package::{Fault, ModelSummary, Package, PackageError};
 pub(crate) use pool::guarded;
 pub use pool::{Busy, Done, Pool, SliceFailure, SubmitError};

@@ -95,12 +95,8 @@ pub fn run(args: &EngineArgs) -> anyhow::Result<ExitCode> {
     };
     let scratch = tempfile::tempdir()?;
     let isa = args.isa.map(|set| set.0);
-    let options = Options {
-        peers: args.peers.clone(),
-        threads: args.threads.get(),
-        isa,
-        scratch: scratch.path().to_owned(),
-    };
+    let options =
+        Options { peers: args.peers.clone(), threads: args.threads.get(), isa, scratch: scratch.path().to_owned() };
     // the instruction set is a choice for the measured engine; a peer runs as it runs best
     let best = Options { isa: None, ..options.clone() };
     args.engine.check(&options)?;
@@ -205,7 +201,15 @@ fn row(
 fn print(report: &Report) {
     let dash = || "-".to_owned();
     let mut table = Table::new([
-        "model", "GMAC", "engine", "CPU ms", "wall ms", "GMAC/s", "of peak", "time / ours (quartiles)", "difference",
+        "model",
+        "GMAC",
+        "engine",
+        "CPU ms",
+        "wall ms",
+        "GMAC/s",
+        "of peak",
+        "time / ours (quartiles)",
+        "difference",
     ]);
     for model in &report.models {
         for (number, row) in model.contenders.iter().enumerate() {

@@ -14,6 +14,7 @@ mod isa;
 mod peak;
 mod pipeline;
 mod python;
+mod scale;
 mod subject;
 
 /// Measure this build on this machine.
@@ -29,6 +30,8 @@ enum What {
     Engine(engine::EngineArgs),
     /// A study from its files to its verdict, against the same path in Python.
     Pipeline(pipeline::PipelineArgs),
+    /// What a slice costs as a study grows, and a poll as the folder grows.
+    Scale(scale::ScaleArgs),
     /// What this machine can do at most.
     Peak(peak::PeakArgs),
 }
@@ -41,6 +44,7 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<ExitCode> {
     match &args.what {
         What::Engine(args) => engine::run(args),
         What::Pipeline(args) => pipeline::run(args),
+        What::Scale(args) => scale::run(args).map(|()| ExitCode::SUCCESS),
         What::Peak(args) => peak::run(args).map(|()| ExitCode::SUCCESS),
     }
 }

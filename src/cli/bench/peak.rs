@@ -61,7 +61,8 @@ pub fn run(args: &PeakArgs) -> anyhow::Result<()> {
     }
     let mut table = Table::new(["instruction set", "int8 peak, one thread"]);
     for set in &report.instruction_sets {
-        table.row([set.name.to_owned(), set.peak_gmac_s.map_or_else(|| "-".into(), |peak| format!("{peak:.0} GMAC/s"))]);
+        table
+            .row([set.name.to_owned(), set.peak_gmac_s.map_or_else(|| "-".into(), |peak| format!("{peak:.0} GMAC/s"))]);
     }
     println!("{table}");
     println!("memory, one thread: read {memory_read_gb_s:.1} GB/s, copy {memory_copy_gb_s:.1} GB/s");

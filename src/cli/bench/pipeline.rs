@@ -226,9 +226,8 @@ fn stages(outcome: &Outcome, read_ms: f64, wall_ms: f64) -> BTreeMap<String, f64
 
 fn seen(analyser: &Analyser, said: &[Evidence]) -> (Vec<String>, usize) {
     let point = analyser.operating_point();
-    let shown = |evidence: &Evidence, level: Level| {
-        evidence.vertebrae[level as usize] >= point.thresholds[level as usize]
-    };
+    let shown =
+        |evidence: &Evidence, level: Level| evidence.vertebrae[level as usize] >= point.thresholds[level as usize];
     let levels = Level::ALL.into_iter().filter(|level| said.iter().any(|evidence| shown(evidence, *level)));
     let boxes = said.iter().flat_map(|evidence| &evidence.boxes).filter(|found| found.score >= point.score).count();
     (levels.map(|level| level.name().to_owned()).collect(), boxes)
@@ -309,7 +308,9 @@ fn print(report: &Report) {
         println!("study {}: ours suspects {}, the peer {}", number + 1, words(ours), words(theirs));
     }
     match &peer.publish {
-        Some(serde_json::Value::Number(ms)) => println!("peer's message to its acknowledgement: {ms} ms (not counted)"),
+        Some(serde_json::Value::Number(ms)) => {
+            println!("peer's message to its acknowledgement: {:.1} ms (not counted)", ms.as_f64().unwrap_or_default());
+        }
         Some(serde_json::Value::String(why)) => println!("peer publishes nothing: {why}"),
         _ => {}
     }

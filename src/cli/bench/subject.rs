@@ -63,7 +63,7 @@ impl Subject {
         })
     }
 
-    /// A bare file: shapes from the graph, values between -1 and 1 from a seed.
+    /// A bare file: shapes from the graph, a smooth picture from a seed.
     ///
     /// # Errors
     /// When it is not ONNX, or takes something else than one image and at most one row of numbers.
@@ -73,14 +73,29 @@ impl Subject {
         let name = file.file_stem().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
         let manifest = manifest(&name, &graph).with_context(|| format!("cannot measure {}", file.display()))?;
         let mut random = Xoshiro256PlusPlus::seed_from_u64(SEED);
-        let mut values = |shape: &[usize]| -> Vec<f32> {
-            (0..shape.iter().product()).map(|_| random.random_range(-1.0..=1.0)).collect()
-        };
-        let image = values(&manifest.input.shape);
-        let metadata = manifest.metadata.as_ref().map(|input| values(&input.shape));
+        let image = picture(&mut random, manifest.input.shape);
+        let metadata = manifest.metadata.as_ref().map(|input| vec![0.5; input.shape.iter().product()]);
         let package = Package::unverified(manifest, onnx);
         Ok(Self { name, file: file.to_owned(), package, graph, image, metadata })
     }
+}
+
+/// Waves and a little noise, about -1 to 1: as smooth as what networks for pictures are made for.
+fn picture(random: &mut impl Rng, [_, channels, rows, columns]: [usize; 4]) -> Vec<f32> {
+    let mut values = Vec::with_capacity(channels * rows * columns);
+    for _ in 0..channels {
+        let waves: [[f32; 3]; 4] =
+            std::array::from_fn(|_| [0.0, 0.0, 0.0].map(|_: f32| random.random_range(-6.0..6.0)));
+        for (y, x) in (0..rows).flat_map(|y| (0..columns).map(move |x| (y, x))) {
+            let place = [y as f32 / rows as f32, x as f32 / columns as f32];
+            let wave = |[down, across, phase]: [f32; 3]| {
+                (std::f32::consts::TAU * (down * place[0] + across * place[1]) + phase).sin()
+            };
+            let sum: f32 = waves.into_iter().map(wave).sum();
+            values.push(0.4 * sum + random.random_range(-0.05..0.05));
+        }
+    }
+    values
 }
 
 /// A manifest with the shapes of the graph and nothing else to it.
