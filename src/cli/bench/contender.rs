@@ -40,6 +40,9 @@ pub enum Way {
     Ort,
 }
 
+/// The engine of the device: what `bench pipeline` and `bench scale` run.
+pub const DEVICE: TractEngine = TractEngine;
+
 /// The script of the peer.
 const ORT: &str = "ort_engine.py";
 
@@ -57,7 +60,7 @@ pub struct Options {
 }
 
 impl Way {
-    /// The way of the device.
+    /// The way of [`DEVICE`].
     pub const SHIPPED: Self = Self::Tract;
 
     /// The engine of this build that goes this way; `None` for a peer outside it. A new engine is entered here, and

@@ -16,6 +16,7 @@ use super::python::Peers;
 use super::subject::Subject;
 use crate::cli::model_folders::ModelFolders;
 use crate::cli::table::Table;
+use crate::inference::Graph;
 
 /// Time of one image, in pairs of runs that alternate with those of named peers.
 #[derive(Debug, Args)]
@@ -89,10 +90,6 @@ struct Row {
 /// # Errors
 /// When there is nothing to measure.
 pub fn run(args: &EngineArgs) -> anyhow::Result<ExitCode> {
-    let subjects: Vec<(String, anyhow::Result<Subject>)> = match args.onnx.as_slice() {
-        [] => Subject::packages(&args.models)?.into_iter().map(|subject| (subject.name.clone(), Ok(subject))).collect(),
-        files => files.iter().map(|file| (file.display().to_string(), Subject::of_file(file))).collect(),
-    };
     let scratch = tempfile::tempdir()?;
     let isa = args.isa.map(|set| set.0);
     let options =
@@ -101,6 +98,10 @@ pub fn run(args: &EngineArgs) -> anyhow::Result<ExitCode> {
     let best = Options { isa: None, ..options.clone() };
     args.engine.check(&options)?;
     args.against.iter().try_for_each(|way| way.check(&best))?;
+    let subjects: Vec<(String, anyhow::Result<Subject>)> = match args.onnx.as_slice() {
+        [] => Subject::packages(&args.models)?.into_iter().map(|subject| (subject.name.clone(), Ok(subject))).collect(),
+        files => files.iter().map(|file| (file.display().to_string(), Subject::of_file(file))).collect(),
+    };
     let peak = peak::of(isa);
     let models = subjects.into_iter().map(|(name, subject)| {
         let measured = subject.and_then(|subject| {
@@ -148,12 +149,12 @@ fn measure(
 ) -> anyhow::Result<Vec<Row>> {
     let laps = race(&mut contenders, rounds)?;
     let outputs = contenders.iter_mut().map(|c| c.output()).collect::<anyhow::Result<Vec<_>>>()?;
-    let ours = (laps.first().map_or(&[][..], Vec::as_slice), outputs.first().map_or(&[][..], Vec::as_slice));
-    let rows = contenders.iter().zip(&laps).zip(&outputs).enumerate();
+    let ran: Vec<Ran> = laps.iter().zip(&outputs).map(|(laps, output)| Ran { laps, output }).collect();
+    let rows = contenders.iter().zip(&ran).enumerate();
     Ok(rows
-        .map(|(number, ((contender, laps), output))| {
-            let peer = number > 0;
-            row(contender.name(), subject, laps, peak.filter(|_| !peer), peer.then_some((ours, output.as_slice())))
+        .map(|(number, (contender, this))| {
+            let (peak, ours) = if number == 0 { (peak, None) } else { (None, ran.first()) };
+            row(contender.name(), &subject.graph, this, peak, ours)
         })
         .collect())
 }
@@ -172,29 +173,29 @@ fn race(contenders: &mut [Box<dyn Contender>], rounds: usize) -> anyhow::Result<
     Ok(laps)
 }
 
-/// A line of the report; a peer's with the laps and the output of ours, and with its own output.
-fn row(
-    name: String,
-    subject: &Subject,
-    laps: &[Lap],
-    peak: Option<f64>,
-    against: Option<((&[Lap], &[f32]), &[f32])>,
-) -> Row {
-    let cpu = |laps: &[Lap]| laps.iter().map(|lap| lap.cpu_ms).collect::<Vec<_>>();
-    let wall = |laps: &[Lap]| laps.iter().map(|lap| lap.wall_ms).collect::<Vec<_>>();
-    let cpu_ms = median(cpu(laps));
-    let gmac_s = subject.graph.macs as f64 / 1e6 / cpu_ms;
-    let largest = against.map(|((_, ours), theirs)| largest_difference(ours, theirs));
+/// What came of the runs of one contender.
+struct Ran<'a> {
+    laps: &'a [Lap],
+    output: &'a [f32],
+}
+
+/// A line of the report; a peer's is held against `ours`.
+fn row(name: String, graph: &Graph, this: &Ran<'_>, peak: Option<f64>, ours: Option<&Ran<'_>>) -> Row {
+    let times = |ran: &Ran<'_>, of: fn(&Lap) -> f64| ran.laps.iter().map(of).collect::<Vec<f64>>();
+    let ratio = |of: fn(&Lap) -> f64| Spread::of_ratios(&times(this, of), &times(ours?, of));
+    let cpu_ms = median(times(this, |lap| lap.cpu_ms));
+    let gmac_s = graph.macs as f64 / 1e6 / cpu_ms;
+    let largest = ours.map(|ours| largest_difference(ours.output, this.output));
     Row {
         name,
         cpu_ms,
-        wall_ms: median(wall(laps)),
+        wall_ms: median(times(this, |lap| lap.wall_ms)),
         gmac_s,
         share_of_peak: peak.map(|peak| gmac_s / peak),
-        cpu_ratio: against.and_then(|((ours, _), _)| Spread::of_ratios(&cpu(laps), &cpu(ours))),
-        wall_ratio: against.and_then(|((ours, _), _)| Spread::of_ratios(&wall(laps), &wall(ours))),
+        cpu_ratio: ratio(|lap| lap.cpu_ms),
+        wall_ratio: ratio(|lap| lap.wall_ms),
         largest_difference: largest,
-        difference_steps: largest.zip(subject.graph.output_step).map(|(largest, step)| largest / step),
+        difference_steps: largest.zip(graph.output_step).map(|(largest, step)| largest / step),
     }
 }
 

@@ -7,7 +7,7 @@ use embedded_graphics::pixelcolor::Rgb888;
 
 use super::Frame;
 use super::alarm::Pair;
-use super::area::{Area, to_i32};
+use super::area::{Area, round};
 use super::scene::Scene;
 use super::shape::{Form, Shape};
 use super::text::{Face, Setting, width};
@@ -36,7 +36,7 @@ pub struct ChartLine {
 }
 
 const WIDTH: i32 = 560;
-const HEIGHT: i32 = 430;
+const HEIGHT: i32 = 440;
 const PAPER: Rgb888 = Rgb888::new(0xFF, 0xFF, 0xFF);
 const INK: Rgb888 = Rgb888::new(0x1C, 0x22, 0x2A);
 const GREY: Rgb888 = Rgb888::new(0x5A, 0x66, 0x72);
@@ -67,6 +67,7 @@ fn lay_out(scene: &mut Scene, chart: &Chart, mut area: Area) {
     scene.text(&chart.title, area.cut_top(30), Setting::line(Face::Bold, 24.0), TEXT);
     legend(scene, chart, area.cut_top(24));
     scene.text(&chart.y, area.cut_top(24), Setting::line(Face::Medium, 15.0), SOFT_TEXT);
+    area.cut_top(8);
     area.cut_right(26);
     let mut below = area.cut_bottom(48);
     let mut left = area.cut_left(60);
@@ -112,8 +113,8 @@ impl Plot {
 
     fn grid(&self, scene: &mut Scene) {
         let Self { area, .. } = self;
-        let vertical = |x: f64| Some(Area::new(super::area::round(self.column(x)?), area.y, 1, area.height + 1));
-        let horizontal = |y: f64| Some(Area::new(area.x, super::area::round(self.row(y)?), area.width + 1, 1));
+        let vertical = |x: f64| Some(Area::new(round(self.column(x)?), area.y, 1, area.height + 1));
+        let horizontal = |y: f64| Some(Area::new(area.x, round(self.row(y)?), area.width + 1, 1));
         let fine = self.x.between().filter_map(vertical).chain(self.y.between().filter_map(horizontal));
         fine.for_each(|line| scene.fill(line, FINE));
         let decade = |exponent: i32| 10_f64.powi(exponent);
@@ -128,12 +129,12 @@ impl Plot {
         let setting = Setting::line(Face::Medium, 14.0);
         for decade in self.y.decades() {
             let Some(row) = self.row(10_f64.powi(decade)) else { continue };
-            let place = Area::new(left.x, super::area::round(row) - 10, left.width, 20);
+            let place = Area::new(left.x, round(row) - 10, left.width, 20);
             scene.text(&label(decade), place, setting.right(), TEXT);
         }
         for decade in self.x.decades() {
             let Some(column) = self.column(10_f64.powi(decade)) else { continue };
-            let place = Area::new(super::area::round(column) - 40, below.y + 2, 80, below.height - 2);
+            let place = Area::new(round(column) - 40, below.y + 2, 80, below.height - 2);
             scene.text(&label(decade), place, setting.centred(), TEXT);
         }
     }
@@ -153,6 +154,7 @@ mod tests {
     use embedded_graphics::geometry::OriginDimensions;
 
     use super::*;
+    use crate::display::area::to_i32;
 
     #[test]
     fn every_chart_has_its_place_and_its_line_is_drawn() {

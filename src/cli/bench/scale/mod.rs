@@ -4,7 +4,7 @@ mod remembered;
 mod share;
 mod study;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, bail};
@@ -89,7 +89,9 @@ pub fn run(args: &ScaleArgs) -> anyhow::Result<()> {
     let shares: Vec<ShareCost> = shares.collect::<anyhow::Result<_>>()?;
     bar.finish_and_clear();
     let picture = args.out.join("scale.png");
-    let frame = draw_charts(&charts(&studies, &shares));
+    let mut charts = charts(&studies, &shares);
+    charts.retain(|chart| !chart.lines.is_empty());
+    let frame = draw_charts(&charts);
     std::fs::write(&picture, encode_png(&frame)?).with_context(|| format!("cannot write {}", picture.display()))?;
     let report = Report { studies, shares, picture };
     if args.json {
@@ -116,7 +118,7 @@ fn in_a_process_of_its_own(args: &ScaleArgs, slices: usize, without_networks: bo
     serde_json::from_slice(&output.stdout).context("cannot read what the measuring process said")
 }
 
-fn charts(studies: &[StudyRow], shares: &[ShareCost]) -> [Chart; 3] {
+fn charts(studies: &[StudyRow], shares: &[ShareCost]) -> Vec<Chart> {
     let line = |name: &str, points: Vec<[f64; 2]>| ChartLine { name: name.to_owned(), points };
     let whole = |of: fn(&StudyCost) -> f64| -> Vec<[f64; 2]> {
         studies.iter().filter_map(|row| Some([row.slices as f64, of(row.whole.as_ref()?)])).collect()
@@ -132,7 +134,8 @@ fn charts(studies: &[StudyRow], shares: &[ShareCost]) -> [Chart; 3] {
         y: y.to_owned(),
         lines: with_points(lines),
     };
-    [
+    // what the remembered answers take would count as memory of the study, so that of the whole path is shown
+    vec![
         chart(
             "Cost of a slice",
             "slices of the study",
@@ -146,16 +149,14 @@ fn charts(studies: &[StudyRow], shares: &[ShareCost]) -> [Chart; 3] {
             "Memory of a study",
             "slices of the study",
             "growth while it is analysed, MiB",
-            vec![
-                line("from file to verdict", whole(|cost| cost.growth_mib)),
-                line("without the networks", rest(|cost| cost.growth_mib)),
-            ],
+            vec![line("from file to verdict", whole(|cost| cost.growth_mib))],
         ),
         chart(
             "Cost of a look at the share",
             "files in the folder",
             "processor time per poll, ms",
             vec![
+                line("nothing new, median", share(|cost| cost.quiet_median_ms)),
                 line("nothing new, mean", share(|cost| cost.quiet_mean_ms)),
                 line("a file arrives", share(|cost| cost.arrival_ms)),
             ],
@@ -197,9 +198,5 @@ fn print(report: &Report) {
         ]);
     }
     println!("{table}");
-    println!("Processor time. {}", picture_words(&report.picture));
-}
-
-fn picture_words(picture: &Path) -> String {
-    format!("Picture: {}", picture.display())
+    println!("Processor time. Picture: {}", report.picture.display());
 }

@@ -8,9 +8,10 @@ use serde::{Deserialize, Serialize};
 use super::remembered::Remembered;
 use crate::appliance::Offline;
 use crate::cli::bench::clock::Moment;
+use crate::cli::bench::contender::DEVICE;
 use crate::cli::model_folders::ModelFolders;
 use crate::health::Memory;
-use crate::inference::{Analyser, Choice, Engine, TractEngine};
+use crate::inference::{Analyser, Choice, Engine};
 use crate::phantom::{Fractures, Habits, RenderedSlice, Study, StudySpec, dicom_writer};
 
 /// So many planes are drawn; slices between two of them show the upper one.
@@ -35,8 +36,8 @@ pub struct StudyCost {
 /// # Errors
 /// When the packages do not hold.
 pub fn measure(slices: usize, models: &ModelFolders, without_networks: bool) -> anyhow::Result<StudyCost> {
-    let remembered = Remembered::new(TractEngine);
-    let engine: &dyn Engine = if without_networks { &remembered } else { &TractEngine };
+    let remembered = Remembered::new(DEVICE);
+    let engine: &dyn Engine = if without_networks { &remembered } else { &DEVICE };
     let analyser = Analyser::open(&models.dir(), &Choice::default(), &models.trusted()?, engine).map(Arc::new)?;
     let spec = StudySpec { fractures: Fractures::Fractured, slices: Some(slices), ..StudySpec::new(SEED) };
     let study = Study::generate(&spec);
@@ -47,7 +48,7 @@ pub fn measure(slices: usize, models: &ModelFolders, without_networks: bool) -> 
     let before = Memory::of_this_process()?.resident_bytes;
     let mut most = before;
     let mut costs = Vec::with_capacity(slices);
-    let mut timed = |work: &mut dyn FnMut()| {
+    let timed = |work: &mut dyn FnMut()| {
         let (started, spent) = (Moment::now(), remembered.spent_ms());
         work();
         started.elapsed().cpu_ms - (remembered.spent_ms() - spent)

@@ -1,5 +1,7 @@
 //! `spinewatch bench pipeline`: a phantom study from its files to its verdict, in turn with the same path in Python.
 
+mod report;
+
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -11,13 +13,13 @@ use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use self::report::Report;
 use super::clock::{Lap, Moment, ms};
-use super::figures::{Spread, median};
+use super::contender::DEVICE;
 use super::python::{Peers, Python};
 use crate::appliance::{Offline, Outcome, StageTimes};
 use crate::cli::model_folders::ModelFolders;
-use crate::cli::table::Table;
-use crate::inference::{Analyser, Choice, TractEngine};
+use crate::inference::{Analyser, Choice};
 use crate::phantom::{Fractures, Habits, Study, StudySpec, dataset};
 use crate::publish::embedded_broker::EmbeddedBroker;
 use crate::triage::{Evidence, Level};
@@ -70,46 +72,19 @@ struct Pass {
     /// By file: levels seen, and number of boxes.
     slices: BTreeMap<String, (Vec<String>, usize)>,
     suspected: Vec<String>,
-    /// Time to the acknowledgement in ms, or why there is none.
+    /// Of a peer that publishes.
     #[serde(default)]
-    publish: Option<serde_json::Value>,
+    publish: Option<Published>,
 }
 
-#[derive(Serialize)]
-struct Report {
-    studies: usize,
-    slices_per_study: u16,
-    workers: usize,
-    ours: Side,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    peer: Option<Side>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    comparison: Option<Comparison>,
-}
-
-#[derive(Serialize)]
-struct Side {
-    name: String,
-    slices_per_second: f64,
-    cpu_ms_per_slice: f64,
-    /// Wall time a slice, ms, medians.
-    stages: BTreeMap<String, f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    publish: Option<serde_json::Value>,
-}
-
-#[derive(Serialize)]
-struct Comparison {
-    /// The peer's time in multiples of ours: above 1 ours is faster.
-    wall_ratio: Option<Spread>,
-    cpu_ratio: Option<Spread>,
-    slices: usize,
-    /// Slices in which both name the same vertebrae.
-    same_levels: usize,
-    /// Slices in which both see a suspected fracture, or both see none.
-    same_suspicion: usize,
-    /// By study: what we suspect, what the peer suspects.
-    suspected: Vec<[String; 2]>,
+/// What became of a message.
+#[derive(Clone, Deserialize, Serialize)]
+#[serde(untagged)]
+enum Published {
+    /// Acknowledged after so many ms.
+    Ms(f64),
+    /// Why there was none.
+    Not(String),
 }
 
 /// Runs the verb.
@@ -118,14 +93,15 @@ struct Comparison {
 /// When a package does not hold, the studies cannot be written, or the peer cannot be started; with the cure.
 pub fn run(args: &PipelineArgs) -> anyhow::Result<ExitCode> {
     let keys = args.models.trusted()?;
-    let analyser = Arc::new(Analyser::open(&args.models.dir(), &Choice::default(), &keys, &TractEngine)?);
+    let analyser = Arc::new(Analyser::open(&args.models.dir(), &Choice::default(), &keys, &DEVICE)?);
     let folder = tempfile::tempdir()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let broker = runtime.block_on(EmbeddedBroker::start())?;
     let mut peer = args.against.map(|Peer::Python| start(args, &broker)).transpose()?;
     let studies = write(args, folder.path())?;
 
-    let (mut ours, mut theirs) = (vec![Vec::new(); studies.len()], vec![Vec::new(); studies.len()]);
+    let nothing = || studies.iter().map(|_| Vec::new()).collect::<Vec<Vec<Pass>>>();
+    let (mut ours, mut theirs) = (nothing(), nothing());
     // the first round warms up
     for round in 0..=args.rounds.get() {
         for (number, files) in studies.iter().enumerate() {
@@ -135,24 +111,17 @@ pub fn run(args: &PipelineArgs) -> anyhow::Result<ExitCode> {
                 None => None,
             };
             if round > 0 {
-                ours[number].push(Arc::new(pass));
-                theirs[number].extend(other.map(Arc::new));
+                ours[number].push(pass);
+                theirs[number].extend(other);
             }
         }
     }
-    let compared = peer.is_some().then(|| compare(&ours, &theirs));
-    let report = Report {
-        studies: studies.len(),
-        slices_per_study: args.slices,
-        workers: args.workers.get(),
-        ours: side("spinewatch".to_owned(), &ours, args.slices),
-        peer: peer.map(|(_, version)| side(version, &theirs, args.slices)),
-        comparison: compared,
-    };
+    let peer = peer.map(|(_, version)| (version, theirs.as_slice()));
+    let report = Report::of(&ours, peer, args.slices, args.workers.get());
     if args.json {
         println!("{}", serde_json::to_string_pretty(&report)?);
     } else {
-        print(&report);
+        print!("{report}");
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -236,82 +205,4 @@ fn seen(analyser: &Analyser, said: &[Evidence]) -> (Vec<String>, usize) {
 fn suspected(outcome: &Outcome) -> Vec<String> {
     let findings = outcome.statements.values().flat_map(|statement| &statement.assessment.findings);
     findings.map(|finding| finding.level.name().to_owned()).collect()
-}
-
-fn side(name: String, studies: &[Vec<Arc<Pass>>], slices: u16) -> Side {
-    let passes = || studies.iter().flatten();
-    let slices = f64::from(slices);
-    let stage = |name: &str| median(passes().filter_map(|pass| pass.stages.get(name)).map(|ms| ms / slices));
-    Side {
-        name,
-        slices_per_second: 1000.0 * slices / median(passes().map(|pass| pass.lap.wall_ms)),
-        cpu_ms_per_slice: median(passes().map(|pass| pass.lap.cpu_ms / slices)),
-        stages: STAGES.into_iter().map(|name| (name.to_owned(), stage(name))).collect(),
-        publish: passes().last().and_then(|pass| pass.publish.clone()),
-    }
-}
-
-fn compare(ours: &[Vec<Arc<Pass>>], theirs: &[Vec<Arc<Pass>>]) -> Comparison {
-    let times = |passes: &[Vec<Arc<Pass>>], of: fn(&Lap) -> f64| -> Vec<f64> {
-        passes.iter().flatten().map(|pass| of(&pass.lap)).collect()
-    };
-    let ratio = |of: fn(&Lap) -> f64| Spread::of_ratios(&times(theirs, of), &times(ours, of));
-    let mut comparison = Comparison {
-        wall_ratio: ratio(|lap| lap.wall_ms),
-        cpu_ratio: ratio(|lap| lap.cpu_ms),
-        slices: 0,
-        same_levels: 0,
-        same_suspicion: 0,
-        suspected: Vec::new(),
-    };
-    for (ours, theirs) in ours.iter().zip(theirs).filter_map(|(ours, theirs)| ours.last().zip(theirs.last())) {
-        comparison.suspected.push([&ours.suspected, &theirs.suspected].map(|levels| levels.join(" ")));
-        for (file, (levels, boxes)) in &theirs.slices {
-            let mine = ours.slices.get(file);
-            comparison.slices += 1;
-            comparison.same_levels += usize::from(mine.is_some_and(|(mine, _)| mine == levels));
-            comparison.same_suspicion += usize::from(mine.is_some_and(|(_, mine)| (*mine > 0) == (*boxes > 0)));
-        }
-    }
-    comparison
-}
-
-fn print(report: &Report) {
-    let peer = report.peer.as_ref();
-    let mut table = Table::new(["ms a slice", "spinewatch", "peer"]);
-    let cell = |side: Option<&Side>, of: &dyn Fn(&Side) -> f64| {
-        side.map_or_else(|| "-".to_owned(), |side| format!("{:.2}", of(side)))
-    };
-    let mut row = |name: &str, of: &dyn Fn(&Side) -> f64| {
-        table.row([name.to_owned(), cell(Some(&report.ours), of), cell(peer, of)]);
-    };
-    for name in STAGES {
-        row(name, &|side| side.stages.get(name).copied().unwrap_or(0.0));
-    }
-    row("all, processor", &|side| side.cpu_ms_per_slice);
-    row("all, wall", &|side| 1000.0 / side.slices_per_second);
-    row("slices per second", &|side| side.slices_per_second);
-    print!("{table}");
-    let Report { studies, slices_per_study, workers, .. } = report;
-    println!("{studies} studies of {slices_per_study} slices, --workers {workers}, medians of alternating passes.");
-    let (Some(peer), Some(compared)) = (peer, &report.comparison) else { return };
-    println!("peer: {}", peer.name);
-    for (clock, ratio) in [("wall", compared.wall_ratio), ("processor", compared.cpu_ratio)] {
-        if let Some(ratio) = ratio {
-            println!("peer's time / ours by the {clock}: {} (quartiles)", ratio.words(2));
-        }
-    }
-    let Comparison { slices, same_levels, same_suspicion, .. } = compared;
-    println!("same vertebrae in {same_levels} of {slices} slices, same suspicion in {same_suspicion}");
-    for (number, [ours, theirs]) in compared.suspected.iter().enumerate() {
-        let words = |levels: &str| if levels.is_empty() { "nothing".to_owned() } else { levels.to_owned() };
-        println!("study {}: ours suspects {}, the peer {}", number + 1, words(ours), words(theirs));
-    }
-    match &peer.publish {
-        Some(serde_json::Value::Number(ms)) => {
-            println!("peer's message to its acknowledgement: {:.1} ms (not counted)", ms.as_f64().unwrap_or_default());
-        }
-        Some(serde_json::Value::String(why)) => println!("peer publishes nothing: {why}"),
-        _ => {}
-    }
 }
