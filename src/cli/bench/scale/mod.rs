@@ -28,7 +28,8 @@ pub struct ScaleArgs {
     out: PathBuf,
     /// Slices of the studies.
     #[arg(long, value_name = "N,..", value_delimiter = ',', default_value = "100,200,500,1000,2000,5000")]
-    slices: Vec<usize>,
+    #[arg(value_parser = clap::value_parser!(u16).range(2..=10_000))]
+    slices: Vec<u16>,
     /// Files of the folders.
     #[arg(long, value_name = "N,..", value_delimiter = ',', default_value = "10,100,1000,10000,100000")]
     files: Vec<usize>,
@@ -52,7 +53,7 @@ struct Report {
 
 #[derive(Serialize)]
 struct StudyRow {
-    slices: usize,
+    slices: u16,
     /// With the networks.
     whole: Option<StudyCost>,
     /// Without.
@@ -103,7 +104,7 @@ pub fn run(args: &ScaleArgs) -> anyhow::Result<()> {
 }
 
 /// So that the memory of one study is not hidden by what another one left.
-fn in_a_process_of_its_own(args: &ScaleArgs, slices: usize, without_networks: bool) -> anyhow::Result<StudyCost> {
+fn in_a_process_of_its_own(args: &ScaleArgs, slices: u16, without_networks: bool) -> anyhow::Result<StudyCost> {
     let path = |path: PathBuf| std::path::absolute(path);
     let mut command = Command::new(std::env::current_exe()?);
     command.args(["bench", "scale", "--one-study", &slices.to_string()]);
@@ -121,10 +122,10 @@ fn in_a_process_of_its_own(args: &ScaleArgs, slices: usize, without_networks: bo
 fn charts(studies: &[StudyRow], shares: &[ShareCost]) -> Vec<Chart> {
     let line = |name: &str, points: Vec<[f64; 2]>| ChartLine { name: name.to_owned(), points };
     let whole = |of: fn(&StudyCost) -> f64| -> Vec<[f64; 2]> {
-        studies.iter().filter_map(|row| Some([row.slices as f64, of(row.whole.as_ref()?)])).collect()
+        studies.iter().filter_map(|row| Some([f64::from(row.slices), of(row.whole.as_ref()?)])).collect()
     };
     let rest = |of: fn(&StudyCost) -> f64| -> Vec<[f64; 2]> {
-        studies.iter().map(|row| [row.slices as f64, of(&row.rest)]).collect()
+        studies.iter().map(|row| [f64::from(row.slices), of(&row.rest)]).collect()
     };
     let share = |of: fn(&ShareCost) -> f64| shares.iter().map(|cost| [cost.files as f64, of(cost)]).collect();
     let with_points = |lines: Vec<ChartLine>| lines.into_iter().filter(|line| !line.points.is_empty()).collect();
@@ -165,12 +166,13 @@ fn charts(studies: &[StudyRow], shares: &[ShareCost]) -> Vec<Chart> {
 }
 
 fn print(report: &Report) {
-    let mut table = Table::new(["slices", "with", "CPU ms a slice", "of the last tenth", "memory growth"]);
+    let mut table = Table::new(["slices", "analysed", "with", "CPU ms a slice", "of the last tenth", "memory growth"]);
     for row in &report.studies {
         let sides = [("networks", row.whole.as_ref()), ("what they said before", Some(&row.rest))];
         for (with, cost) in sides.into_iter().filter_map(|(with, cost)| Some((with, cost?))) {
             table.row([
                 row.slices.to_string(),
+                cost.analysed.to_string(),
                 with.to_owned(),
                 format!("{:.2}", cost.cpu_ms_per_slice),
                 format!("{:.2}", cost.last_tenth_ms),

@@ -23,7 +23,9 @@ const SEED: u64 = 90_001;
 /// Of one study.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct StudyCost {
-    /// Processor time from the bytes of a file to the verdict, ms.
+    /// Slices with evidence: a series keeps a bounded number of slices, and tells the others as missing.
+    pub analysed: usize,
+    /// Processor time from the bytes of a file to the verdict, ms; of the slices that were kept.
     pub cpu_ms_per_slice: f64,
     /// The same for the last tenth of the slices, without the verdict: what one more slice costs.
     pub last_tenth_ms: f64,
@@ -66,10 +68,13 @@ pub fn measure(slices: usize, models: &ModelFolders, without_networks: bool) -> 
     let verdict = timed(&mut || outcome = offline.take().map(Offline::finish));
     most = most.max(Memory::of_this_process()?.resident_bytes);
     let analysed = outcome.context("no outcome")?.evidence.len();
-    anyhow::ensure!(analysed == slices, "{analysed} of {slices} slices were analysed");
-    let last = &costs[slices - slices.div_ceil(10)..];
+    anyhow::ensure!(analysed > 0, "none of {slices} slices was analysed");
+    // slices come in the order of the series, so those beyond its bound are the last
+    let kept = &costs[..analysed.min(slices)];
+    let last = &kept[kept.len() - kept.len().div_ceil(10)..];
     Ok(StudyCost {
-        cpu_ms_per_slice: (costs.iter().sum::<f64>() + verdict) / slices as f64,
+        analysed,
+        cpu_ms_per_slice: (kept.iter().sum::<f64>() + verdict) / kept.len() as f64,
         last_tenth_ms: last.iter().sum::<f64>() / last.len() as f64,
         growth_mib: most.saturating_sub(before) as f64 / f64::from(1 << 20),
     })
