@@ -4,8 +4,8 @@ One line of JSON in, one line of JSON out:
 
 {"do": "version"} -> {"version": ..}
 {"do": "load", "models": DIR, "threads": N, "broker": [HOST, PORT]} -> {}
-{"do": "study", "files": [..]} -> {"lap": {"cpu_ms": .., "wall_ms": ..}, "stages": {NAME: ms}, "slices": {FILE: [[levels], boxes]},
-                                   "suspected": [levels], "publish": ms or why not}
+{"do": "study", "files": [..]} -> {"lap": {"cpu_ms": .., "wall_ms": ..}, "stages": {NAME: ms},
+                                   "slices": {FILE: [[levels], boxes]}, "suspected": [levels], "publish": ms or why not}
 
 Planes are those of `models/training`; gate, decoding, suppression and thresholds are those of the packages. The summary of a
 study is a short one: the mass of the boxes goes to the likeliest vertebra of their slice, and is judged by the device's score.
@@ -93,7 +93,7 @@ class Pipeline:
         for index, this in enumerate(slices):
             above, below = slices[max(index - 1, 0)], slices[min(index + 1, len(slices) - 1)]
             self.analyse(above, this, below, clock)
-        suspected = summary(slices, self.detector.point, self.classifier.point)
+        suspected = summary(slices, self.detector.point)
         clock.stage("assess")
         lap = clock.lap()
         return {
@@ -155,7 +155,7 @@ def iou(a, b) -> float:
     return shared / either if either > 0 else 0.0
 
 
-def summary(slices: list[dict], detector: dict, classifier: dict) -> list[str]:
+def summary(slices: list[dict], detector: dict) -> list[str]:
     """Levels whose boxes reach the operating point."""
     spacing = abs(slices[0]["z_mm"] - slices[-1]["z_mm"]) / max(len(slices) - 1, 1)
     scores: dict[str, list[float]] = {}
