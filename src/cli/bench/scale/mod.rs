@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use self::share::ShareCost;
 use self::study::StudyCost;
+use crate::cli::demo::ALLOCATOR;
 use crate::cli::model_folders::ModelFolders;
 use crate::cli::table::Table;
 use crate::display::{Chart, ChartLine, draw_charts, encode_png};
@@ -103,12 +104,13 @@ pub fn run(args: &ScaleArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// So that the memory of one study is not hidden by what another one left.
+/// So that the memory of one study is not hidden by what another one left; the allocator is set as on the device.
 fn in_a_process_of_its_own(args: &ScaleArgs, slices: u16, without_networks: bool) -> anyhow::Result<StudyCost> {
     let path = |path: PathBuf| std::path::absolute(path);
     let mut command = Command::new(std::env::current_exe()?);
     command.args(["bench", "scale", "--one-study", &slices.to_string()]);
     command.arg("--models").arg(path(args.models.dir())?).arg("--keys").arg(path(args.models.keys())?);
+    command.envs(ALLOCATOR);
     if without_networks {
         command.arg("--without-networks");
     }
@@ -122,10 +124,10 @@ fn in_a_process_of_its_own(args: &ScaleArgs, slices: u16, without_networks: bool
 fn charts(studies: &[StudyRow], shares: &[ShareCost]) -> Vec<Chart> {
     let line = |name: &str, points: Vec<[f64; 2]>| ChartLine { name: name.to_owned(), points };
     let whole = |of: fn(&StudyCost) -> f64| -> Vec<[f64; 2]> {
-        studies.iter().filter_map(|row| Some([f64::from(row.slices), of(row.whole.as_ref()?)])).collect()
+        studies.iter().filter_map(|row| row.whole.as_ref().map(|cost| [cost.analysed as f64, of(cost)])).collect()
     };
     let rest = |of: fn(&StudyCost) -> f64| -> Vec<[f64; 2]> {
-        studies.iter().map(|row| [f64::from(row.slices), of(&row.rest)]).collect()
+        studies.iter().map(|row| [row.rest.analysed as f64, of(&row.rest)]).collect()
     };
     let share = |of: fn(&ShareCost) -> f64| shares.iter().map(|cost| [cost.files as f64, of(cost)]).collect();
     let with_points = |lines: Vec<ChartLine>| lines.into_iter().filter(|line| !line.points.is_empty()).collect();
@@ -139,7 +141,7 @@ fn charts(studies: &[StudyRow], shares: &[ShareCost]) -> Vec<Chart> {
     vec![
         chart(
             "Cost of a slice",
-            "slices of the study",
+            "slices analysed of the study",
             "processor time per slice, ms",
             vec![
                 line("from file to verdict", whole(|cost| cost.cpu_ms_per_slice)),
@@ -148,7 +150,7 @@ fn charts(studies: &[StudyRow], shares: &[ShareCost]) -> Vec<Chart> {
         ),
         chart(
             "Memory of a study",
-            "slices of the study",
+            "slices analysed of the study",
             "growth while it is analysed, MiB",
             vec![line("from file to verdict", whole(|cost| cost.growth_mib))],
         ),
