@@ -153,3 +153,12 @@ fn the_demo_gets_its_study_right() {
     assert!(told.contains("1 of 1 verdicts and their levels are right"), "{told}");
     assert!(std::fs::read_dir(out.join("screens")).unwrap().count() > 2, "screens were saved");
 }
+
+#[test]
+fn a_benchmark_without_its_peer_says_what_to_install_and_how_to_name_it() {
+    let output = spinewatch(&["bench", "engine", "--against", "ort", "--python", "/nowhere/python"]);
+    assert_eq!(output.status.code(), Some(1));
+    for part in ["/nowhere/python", "tests/peer/requirements.txt", "--python"] {
+        assert!(words(&output).contains(part), "{part} is missing from: {}", words(&output));
+    }
+}

@@ -13,7 +13,7 @@ use super::desk::{Act, Content, Desk, Job, JobTag, Now, Statement};
 use super::{Reader, desk_rules};
 use crate::config::StudySettings;
 use crate::dicom::Limits;
-use crate::inference::{Analyser, AnalyserError, Pool, SubmitError};
+use crate::inference::{Analyser, AnalyserError, Analysis, Pool, SliceFailure, SubmitError, Worker, guarded};
 use crate::store::{Fate, Keys};
 use crate::triage::Evidence;
 
@@ -44,11 +44,21 @@ pub struct Outcome {
     pub rejected: Vec<Rejected>,
 }
 
+/// Where the networks run.
+enum Networks {
+    /// Nowhere: this device does not analyse.
+    None,
+    /// On the thread that reads.
+    Here(Box<Worker>),
+    /// On threads of their own.
+    Pool(Pool<JobTag>),
+}
+
 /// Files at work.
 pub struct Offline {
     reader: Reader,
     desk: Desk,
-    pool: Option<Pool<JobTag>>,
+    networks: Networks,
     waiting: VecDeque<Job>,
     in_flight: usize,
     /// File of each slice.
@@ -63,13 +73,25 @@ impl Offline {
     /// When the system gives no random numbers or no threads.
     pub fn new(analyser: Result<&Arc<Analyser>, &AnalyserError>, workers: NonZeroUsize) -> anyhow::Result<Self> {
         let started = Instant::now();
-        let pool = match analyser {
+        let networks = match analyser {
             Ok(analyser) => {
                 let queue = workers.saturating_mul(NonZeroUsize::MIN.saturating_add(1));
-                Some(Pool::start(analyser, workers, queue, move || started.elapsed())?)
+                Networks::Pool(Pool::start(analyser, workers, queue, move || started.elapsed())?)
             }
-            Err(_) => None,
+            Err(_) => Networks::None,
         };
+        Self::with(analyser, networks)
+    }
+
+    /// As [`Self::new`], with everything on the calling thread: for measuring what a slice costs.
+    ///
+    /// # Errors
+    /// When the system gives no random numbers.
+    pub fn on_this_thread(analyser: &Arc<Analyser>) -> anyhow::Result<Self> {
+        Self::with(Ok(analyser), Networks::Here(Box::new(analyser.worker())))
+    }
+
+    fn with(analyser: Result<&Arc<Analyser>, &AnalyserError>, networks: Networks) -> anyhow::Result<Self> {
         let reader = Reader {
             analyser: analyser.ok().cloned(),
             keys: Keys::ephemeral()?,
@@ -81,7 +103,7 @@ impl Offline {
         Ok(Self {
             reader,
             desk,
-            pool,
+            networks,
             waiting: VecDeque::new(),
             in_flight: 0,
             files: BTreeMap::new(),
@@ -134,10 +156,28 @@ impl Offline {
 
     /// Analyses until at most `left` slices wait; with 0, until none is in flight either.
     fn work(&mut self, left: usize) {
-        let Some(pool) = self.pool.take() else {
-            self.waiting.clear();
-            return;
-        };
+        match std::mem::replace(&mut self.networks, Networks::None) {
+            Networks::None => self.waiting.clear(),
+            Networks::Here(worker) => self.networks = Networks::Here(self.work_here(worker)),
+            Networks::Pool(pool) => {
+                self.work_in(&pool, left);
+                self.networks = Networks::Pool(pool);
+            }
+        }
+    }
+
+    fn work_here(&mut self, mut worker: Box<Worker>) -> Box<Worker> {
+        while let Some(Job { tag, input }) = self.waiting.pop_front() {
+            let outcome = guarded(&mut worker, &input);
+            if let (Err(SliceFailure::Panicked(_)), Some(analyser)) = (&outcome, &self.reader.analyser) {
+                *worker = analyser.worker();
+            }
+            self.analysed(&tag, &input.this.slice_key, Duration::ZERO, outcome);
+        }
+        worker
+    }
+
+    fn work_in(&mut self, pool: &Pool<JobTag>, left: usize) {
         loop {
             while let Some(Job { tag, input }) = self.waiting.pop_front() {
                 match pool.submit(tag, input) {
@@ -154,17 +194,20 @@ impl Offline {
             }
             let Ok(done) = pool.results().recv() else { break };
             self.in_flight -= 1;
-            let analysis = done.outcome.map_err(|error| tracing::error!(slice = done.slice_key, "{error}")).ok();
-            if let (Some(analysis), Some(file)) = (&analysis, self.files.get(&done.slice_key)) {
-                let evidence = self.outcome.evidence.entry(file.clone()).or_default();
-                // a slice that is analysed again, with the neighbours that came later, takes the place of the first
-                evidence.retain(|earlier| earlier.slice_key != done.slice_key);
-                evidence.push(analysis.evidence.clone());
-            }
-            let acts = self.desk.analysed(&done.tag, done.waited, analysis);
-            self.execute(acts);
+            self.analysed(&done.tag, &done.slice_key, done.waited, done.outcome);
         }
-        self.pool = Some(pool);
+    }
+
+    fn analysed(&mut self, tag: &JobTag, slice: &str, waited: Duration, outcome: Result<Analysis, SliceFailure>) {
+        let analysis = outcome.map_err(|error| tracing::error!(slice, "{error}")).ok();
+        if let (Some(analysis), Some(file)) = (&analysis, self.files.get(slice)) {
+            let evidence = self.outcome.evidence.entry(file.clone()).or_default();
+            // a slice that is analysed again, with the neighbours that came later, takes the place of the first
+            evidence.retain(|earlier| earlier.slice_key != slice);
+            evidence.push(analysis.evidence.clone());
+        }
+        let acts = self.desk.analysed(tag, waited, analysis);
+        self.execute(acts);
     }
 }
 

@@ -9,6 +9,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use crate::config::ConfigError;
 
 mod analyze;
+mod bench;
 mod check;
 mod demo;
 mod evaluate;
@@ -52,6 +53,8 @@ enum Verb {
     Analyze(analyze::AnalyzeArgs),
     /// Evaluate the packages on studies with a known truth: the papers' figures, with 95 % intervals.
     Evaluate(evaluate::EvaluateArgs),
+    /// Measure engine, path and scale on this machine, against named peers.
+    Bench(bench::BenchArgs),
     /// Prove the model packages on this machine: signatures, digests and golden cases.
     Selftest(selftest::SelftestArgs),
     /// Sign, verify and list model packages.
@@ -90,6 +93,7 @@ impl Cli {
             Verb::Check(args) => check::run(&args),
             Verb::Analyze(args) => analyze::run(&args),
             Verb::Evaluate(args) => evaluate::run(&args),
+            Verb::Bench(args) => bench::run(&args),
             Verb::Selftest(args) => selftest::run(&args),
             Verb::Models(args) => models::run(args).map(|()| ExitCode::SUCCESS),
             Verb::Phantom(args) => phantom::run(args).map(|()| ExitCode::SUCCESS),

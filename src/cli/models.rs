@@ -124,7 +124,7 @@ fn explain(package: &Path, rounds: usize, json: bool, keys: &TrustedKeys) -> any
         println!("{}", serde_json::to_string_pretty(&layers)?);
         return Ok(());
     }
-    let isa = engine.int8.as_ref().map_or("none", |int8| int8.isa.name());
+    let isa = engine.int8().map_or("none", |int8| int8.isa.name());
     let total = layers.iter().map(|layer| layer.time.as_secs_f64()).sum::<f64>().max(f64::MIN_POSITIVE);
     let us = |seconds: f64| format!("{:.1}", seconds * 1e6);
     let rate = |layer: &Layer| if layer.macs == 0 { String::new() } else { format!("{:.0}", layer.gmacs()) };

@@ -8,6 +8,7 @@
 
 mod alarm;
 mod area;
+mod chart;
 mod chrome;
 mod decide;
 mod fault;
@@ -29,6 +30,7 @@ mod words;
 
 pub use alarm::{Alarm, Pair};
 pub use area::Area;
+pub use chart::{Chart, ChartLine, draw_charts};
 pub use decide::{ATTENTION, HELD, NONE_SUSPECTED_HELD, STALE_AFTER, Screen, TURN, Turn, decide};
 pub use fault::Fault;
 pub use frame::Frame;

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::inference::{GoldenCase, Kind, Manifest, TrustedKeys, digest, files};
 
-/// A verified package; only [`Package::open`] makes one.
+/// A verified package: only [`Package::open`] makes one. (`Package::unverified` makes what can be measured and nothing else.)
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Package {
@@ -129,6 +129,11 @@ impl Package {
     /// The first thing that does not hold; nothing of the package is parsed before its signature and digests do.
     pub fn open(dir: &Path, keys: &TrustedKeys) -> Result<Self, PackageError> {
         Self::verified(dir, keys).map_err(|fault| PackageError { package: folder_name(dir), fault })
+    }
+
+    /// A network that nothing vouches for, to be measured; never to be analysed with.
+    pub(crate) const fn unverified(manifest: Manifest, onnx: Vec<u8>) -> Self {
+        Self { manifest, digest: String::new(), key_id: String::new(), onnx, golden: Vec::new() }
     }
 
     /// Name, version, digest and kind.

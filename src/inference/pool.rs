@@ -160,7 +160,8 @@ fn serve<T>(analyser: &Analyser, waiting: &Receiver<Job<T>>, finished: &Sender<D
     }
 }
 
-fn guarded(worker: &mut Worker, input: &SliceInput) -> Result<Analysis, SliceFailure> {
+/// Analyses a slice; a panic becomes a failure of the slice. The worker is not to be used again after one.
+pub(crate) fn guarded(worker: &mut Worker, input: &SliceInput) -> Result<Analysis, SliceFailure> {
     match catch_unwind(AssertUnwindSafe(|| worker.analyse(input))) {
         Ok(outcome) => Ok(outcome?),
         Err(panic) => {

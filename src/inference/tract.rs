@@ -14,11 +14,22 @@ use crate::inference::int8::kernels::Isa;
 use crate::inference::int8::{self, Given, Outside, Port, Program, Runner, Team};
 use crate::inference::{Engine, EngineError, Manifest, Model, Package};
 
-/// Runs networks with tract, their quantised regions with the int8 engine.
+/// Runs networks with tract.
 #[derive(Clone, Debug)]
 pub struct TractEngine {
-    /// How the int8 engine runs; without it, tract runs everything.
-    pub int8: Option<Int8>,
+    /// What becomes of their quantised regions.
+    pub quantised: Quantised,
+}
+
+/// What becomes of quantised regions.
+#[derive(Clone, Debug)]
+pub enum Quantised {
+    /// The int8 engine runs them.
+    Int8(Int8),
+    /// tract's own operators run them: for comparison.
+    Tract,
+    /// Quantisation is left out and tract runs them in single precision: for comparison.
+    Reals,
 }
 
 /// How the int8 engine runs.
@@ -40,7 +51,7 @@ impl Default for Int8 {
 
 impl Default for TractEngine {
     fn default() -> Self {
-        Self { int8: Some(Int8::default()) }
+        Self { quantised: Quantised::Int8(Int8::default()) }
     }
 }
 
@@ -48,12 +59,16 @@ type Plan = Arc<TypedRunnableModel>;
 
 impl Engine for TractEngine {
     fn name(&self) -> &'static str {
-        if self.int8.is_some() { "int8 on tract" } else { "tract" }
+        match self.quantised {
+            Quantised::Int8(_) => "int8 on tract",
+            Quantised::Tract => "tract",
+            Quantised::Reals => "tract float32",
+        }
     }
 
     fn load(&self, package: &Package) -> Result<Box<dyn Model>, EngineError> {
         let manifest = &package.manifest;
-        let prepared = self.int8.as_ref().and_then(|int8| {
+        let prepared = self.int8().and_then(|int8| {
             let folder = int8.prepared.as_ref()?;
             Some((int8, int8::cache::path(folder, &package.digest, int8.isa)))
         });
@@ -64,7 +79,7 @@ impl Engine for TractEngine {
             return Ok(Box::new(model));
         }
         let model = self.typed(package)?;
-        if let (Some(int8), Some(program)) = (&self.int8, int8::whole(&model))
+        if let (Some(int8), Some(program)) = (self.int8(), int8::whole(&model))
             && let Some(model) = RegionModel::new(Arc::clone(&program), manifest, int8.team.clone())
         {
             if let Some((_, path)) = &prepared
@@ -89,7 +104,15 @@ impl TractEngine {
             .inspect_err(|error| tracing::warn!(%error, "no threads to share a slice among"))
             .ok();
         let prepared = Some(settings.state.dir.join("prepared"));
-        Self { int8: Some(Int8 { team: team.map(Arc::new), prepared, ..Int8::default() }) }
+        Self { quantised: Quantised::Int8(Int8 { team: team.map(Arc::new), prepared, ..Int8::default() }) }
+    }
+
+    /// How the int8 engine runs, if it does.
+    pub fn int8(&self) -> Option<&Int8> {
+        match &self.quantised {
+            Quantised::Int8(int8) => Some(int8),
+            Quantised::Tract | Quantised::Reals => None,
+        }
     }
 
     /// The network of a package as tract sees it, its quantised regions replaced, not yet optimised.
@@ -103,6 +126,9 @@ impl TractEngine {
             return Err(EngineError::ExternalData(tensor));
         }
         int8::to_qdq(&mut proto);
+        if matches!(self.quantised, Quantised::Reals) {
+            int8::to_reals(&mut proto);
+        }
         // shapes are fixed by the manifest below; those noted inside the graph may still be symbolic
         let onnx = onnx().with_ignore_value_info(true).with_ignore_output_shapes(true);
         let model = onnx.model_for_proto_model(&proto).map_err(unreadable)?;
@@ -114,7 +140,7 @@ impl TractEngine {
         })?;
         let mut model = model.into_typed().map_err(unsupported)?;
         check_output(&model, manifest)?;
-        if let Some(int8) = &self.int8 {
+        if let Some(int8) = self.int8() {
             for reason in int8::replace(&mut model, int8.isa, int8.team.as_ref()).map_err(unsupported)? {
                 tracing::info!(network = %manifest.name, reason, "a quantised node is left to tract");
             }

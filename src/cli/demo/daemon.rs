@@ -15,7 +15,7 @@ use crate::health::Memory;
 use crate::publish::BrokerUrl;
 
 /// What the shipped unit tells the C library's allocator, so that the demo's memory is the device's.
-const ALLOCATOR: [(&str, &str); 3] =
+pub const ALLOCATOR: [(&str, &str); 3] =
     [("MALLOC_ARENA_MAX", "2"), ("MALLOC_MMAP_THRESHOLD_", "131072"), ("MALLOC_TRIM_THRESHOLD_", "131072")];
 
 /// A running daemon; killed when dropped.

@@ -12,6 +12,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 use indicatif::MultiProgress;
 
+pub use self::daemon::ALLOCATOR;
 use self::daemon::Daemon;
 use self::exam::{Exam, Expected};
 use self::outcome::Outcome;

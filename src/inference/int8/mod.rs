@@ -20,7 +20,7 @@ mod weights;
 pub use explain::{Layer, explain};
 pub use graph::Outside;
 pub use program::{Port, Program};
-pub use qoperator::to_qdq;
+pub use qoperator::{to_qdq, to_reals};
 pub use regions::{replace, whole};
 pub use run::{Given, Runner};
 pub use team::Team;
