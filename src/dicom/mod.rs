@@ -46,8 +46,11 @@ pub fn read(bytes: &[u8], limits: &Limits) -> Result<Vec<Slice>, Rejection> {
         let frames = Frames::new(&image, pixels, scan.encoding.big_endian, is_rle)?;
         let burned_in_annotation = header.top().word(Attribute::BurnedInAnnotation).is_some_and(|word| word != "NO");
         let slice = |(frame, plane): (usize, ct::Plane)| {
-            let hounsfield = |stored| hounsfield(stored, plane.slope, plane.intercept);
-            let hounsfield = frames.stored(frame)?.map(hounsfield).collect();
+            let stored = frames.stored(frame)?;
+            let hounsfield = match (small_whole(plane.slope), small_whole(plane.intercept)) {
+                (Some(slope), Some(intercept)) => stored.map(|stored| whole_hounsfield(stored, slope, intercept)).collect(),
+                _ => stored.map(|stored| hounsfield(stored, plane.slope, plane.intercept)).collect(),
+            };
             Ok(Slice { header: plane.header, hounsfield, burned_in_annotation })
         };
         planes.into_iter().enumerate().map(slice).collect()
@@ -158,6 +161,18 @@ fn hounsfield(stored: i32, slope: f64, intercept: f64) -> i16 {
     rounded.clamp(i16::MIN.into(), i16::MAX.into()) as i16
 }
 
+/// A whole number small enough that 17 bits rescaled by two of them fit into 32.
+#[expect(clippy::cast_possible_truncation, reason = "small and whole")]
+fn small_whole(value: f64) -> Option<i32> {
+    (value.abs() <= 8192.0 && value.fract() == 0.0).then_some(value as i32)
+}
+
+/// [`hounsfield`] for whole numbers, as nearly every scanner has them: several pixels at a time.
+#[expect(clippy::cast_possible_truncation, reason = "clamped before")]
+fn whole_hounsfield(stored: i32, slope: i32, intercept: i32) -> i16 {
+    (stored * slope + intercept).clamp(i16::MIN.into(), i16::MAX.into()) as i16
+}
+
 /// The last net under decoders that were not written here: a panic costs the file, not the appliance.
 fn caught<T>(work: impl FnOnce() -> Result<T, Rejection> + std::panic::UnwindSafe) -> Result<T, Rejection> {
     std::panic::catch_unwind(work).unwrap_or(Err(Rejection::DecoderFailed))
@@ -165,16 +180,19 @@ fn caught<T>(work: impl FnOnce() -> Result<T, Rejection> + std::panic::UnwindSaf
 
 #[cfg(test)]
 mod rescale_tests {
-    use super::hounsfield;
+    use super::{hounsfield, small_whole, whole_hounsfield};
 
     #[test]
     fn rescaling_rounds_half_away_from_zero_and_saturates() {
         let plain = |stored: i32, slope: f64, intercept: f64| (f64::from(stored) * slope + intercept).round() as i16;
-        for slope in [1.0, 0.5, -0.5, 0.1, 1e-3, 3.7, 1e6, -1e12, f64::NAN, f64::INFINITY] {
+        for slope in [1.0, 8192.0, -8192.0, 0.5, -0.5, 0.1, 1e-3, 3.7, 1e6, -1e12, f64::NAN, f64::INFINITY] {
             for intercept in [0.0, -1024.0, 0.5, -0.5, 0.499_999_999_999_999_94, -8192.25, 1e300] {
                 for stored in [-65_536, -32_768, -1001, -3, -1, 0, 1, 2, 5, 1023, 4095, 32_767, 65_535] {
                     let found = hounsfield(stored, slope, intercept);
                     assert_eq!(found, plain(stored, slope, intercept), "{stored} * {slope} + {intercept}");
+                    if let (Some(slope), Some(intercept)) = (small_whole(slope), small_whole(intercept)) {
+                        assert_eq!(found, whole_hounsfield(stored, slope, intercept), "{stored} * {slope} + {intercept}");
+                    }
                 }
             }
         }

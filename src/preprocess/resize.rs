@@ -77,10 +77,29 @@ impl Resizer {
             for (row, &weight) in hounsfield[span.start * columns..].chunks_exact(columns).zip(&span.weights) {
                 add_windowed(&mut sums, row, weight, window);
             }
-            pixels.extend(self.columns.iter().map(|span| round_half_up(weighted(&sums, span))));
+            match self.whole_columns() {
+                Some((2, weight)) => pixels.extend(shrunk::<2>(&sums, weight)),
+                Some((4, weight)) => pixels.extend(shrunk::<4>(&sums, weight)),
+                _ => pixels.extend(self.columns.iter().map(|span| round_half_up(weighted(&sums, span)))),
+            }
         }
         Some(Plane { size: self.rows.len(), pixels })
     }
+}
+
+impl Resizer {
+    /// How many whole columns every output column covers, and the weight of each, where that is so.
+    fn whole_columns(&self) -> Option<(usize, f32)> {
+        let first = self.columns.first()?;
+        let (count, weight) = (first.weights.len(), *first.weights.first()?);
+        let whole = self.columns.len() * count == self.source.1 && first.weights.iter().all(|&other| other == weight);
+        whole.then_some((count, weight))
+    }
+}
+
+/// Sums of `N` neighbours, each weighed as [`weighted`] does.
+fn shrunk<const N: usize>(sums: &[f32], weight: f32) -> impl Iterator<Item = u8> {
+    sums.as_chunks::<N>().0.iter().map(move |chunk| round_half_up(chunk.iter().map(|sum| sum * weight).sum()))
 }
 
 fn add_windowed(sums: &mut [f32], row: &[i16], weight: f32, (low, scale): (f32, f32)) {
