@@ -48,7 +48,9 @@ pub fn read(bytes: &[u8], limits: &Limits) -> Result<Vec<Slice>, Rejection> {
         let slice = |(frame, plane): (usize, ct::Plane)| {
             let stored = frames.stored(frame)?;
             let hounsfield = match (small_whole(plane.slope), small_whole(plane.intercept)) {
-                (Some(slope), Some(intercept)) => stored.map(|stored| whole_hounsfield(stored, slope, intercept)).collect(),
+                (Some(slope), Some(intercept)) => {
+                    stored.map(|stored| whole_hounsfield(stored, slope, intercept)).collect()
+                }
                 _ => stored.map(|stored| hounsfield(stored, plane.slope, plane.intercept)).collect(),
             };
             Ok(Slice { header: plane.header, hounsfield, burned_in_annotation })
@@ -191,7 +193,11 @@ mod rescale_tests {
                     let found = hounsfield(stored, slope, intercept);
                     assert_eq!(found, plain(stored, slope, intercept), "{stored} * {slope} + {intercept}");
                     if let (Some(slope), Some(intercept)) = (small_whole(slope), small_whole(intercept)) {
-                        assert_eq!(found, whole_hounsfield(stored, slope, intercept), "{stored} * {slope} + {intercept}");
+                        assert_eq!(
+                            found,
+                            whole_hounsfield(stored, slope, intercept),
+                            "{stored} * {slope} + {intercept}"
+                        );
                     }
                 }
             }

@@ -17,13 +17,15 @@ pub struct SlicePosition {
 /// where a neighbour is missing, the caller passes the slice itself. With one channel only the slice itself is used.
 pub fn image_tensor(planes: [&Plane; 3], recipe: &Recipe, channels: usize) -> Vec<f32> {
     let table = recipe.table();
-    (0..channels)
-        .map(|channel| match recipe.neighbours {
+    let mut tensor = Vec::with_capacity(channels * planes[1].pixels.len());
+    for channel in 0..channels {
+        let plane = match recipe.neighbours {
             Neighbours::Adjacent if channels == planes.len() => planes[channel],
             _ => planes[1],
-        })
-        .flat_map(|plane| plane.pixels.iter().map(|&v| table[usize::from(v)]))
-        .collect()
+        };
+        tensor.extend(plane.pixels.iter().map(|&value| table[usize::from(value)]));
+    }
+    tensor
 }
 
 /// The numbers beside the image, in the order of `fields`.

@@ -27,24 +27,6 @@ const MOVERS: [&str; 12] = [
     "Unsqueeze",
 ];
 
-/// Leaves quantisation out: what is quantised only to be dequantised stays as it was. For comparison with single
-/// precision; weights stay quantised.
-pub fn to_reals(proto: &mut pb::ModelProto) {
-    let Some(graph) = &mut proto.graph else { return };
-    let quantised: HashMap<String, String> = (graph.node.iter())
-        .filter(|node| node.op_type == "QuantizeLinear")
-        .map(|node| (node.output[0].clone(), node.input[0].clone()))
-        .collect();
-    for node in &mut graph.node {
-        if node.op_type == "DequantizeLinear"
-            && let Some(real) = quantised.get(&node.input[0])
-        {
-            *node = pb::NodeProto { op_type: "Identity".to_owned(), input: vec![real.clone()], ..std::mem::take(node) };
-            node.attribute.clear();
-        }
-    }
-}
-
 /// Rewrites a network in place; names of outputs and tensors stay.
 pub fn to_qdq(proto: &mut pb::ModelProto) {
     let opset =
@@ -284,7 +266,7 @@ fn integer(node: &pb::NodeProto, attribute: &str) -> Option<i64> {
 }
 
 /// Initialisers and Constant nodes by name.
-fn constants<'a>(
+pub(super) fn constants<'a>(
     initialisers: &'a [pb::TensorProto],
     nodes: &'a [pb::NodeProto],
 ) -> HashMap<&'a str, &'a pb::TensorProto> {

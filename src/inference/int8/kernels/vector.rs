@@ -32,8 +32,10 @@ macro_rules! versions {
     )*};
 }
 
-/// Lanes of the partial sums, fixed so that sums do not depend on the instruction set.
+/// Lanes of the partial sums of long rows, fixed so that sums do not depend on the instruction set.
 const LANES: usize = 16;
+/// The same of short rows.
+const FEW_LANES: usize = 8;
 
 versions! {
     /// `(x - zero) * scale`.
@@ -83,7 +85,11 @@ versions! {
     fn softmax(values: &mut [f32], row: usize) {
         for row in values.chunks_exact_mut(row) {
             let largest = lanes(row, f32::NEG_INFINITY, |a, b| if a > b { a } else { b });
-            row.iter_mut().for_each(|x| *x = exp(*x - largest));
+            row.iter_mut().for_each(|x| *x -= largest);
+        }
+        // over all rows at once, since short ones would leave lanes idle
+        values.iter_mut().for_each(|x| *x = exp(*x));
+        for row in values.chunks_exact_mut(row) {
             let sum = lanes(row, 0.0, |a, b| a + b);
             row.iter_mut().for_each(|x| *x /= sum);
         }
@@ -114,6 +120,14 @@ versions! {
         lanes(values, 0.0, |a, b| a + b)
     }
 
+    /// `sums += ` the sum of each row.
+    fn add_rows(sums: &mut [f32], values: &[f32]) {
+        let row = values.len() / sums.len();
+        for (sum, row) in sums.iter_mut().zip(values.chunks_exact(row)) {
+            *sum += lanes(row, 0.0, |a, b| a + b);
+        }
+    }
+
     /// `sums += bytes`.
     fn add_bytes(sums: &mut [i32], bytes: &[u8]) {
         for (sum, &byte) in sums.iter_mut().zip(bytes) {
@@ -134,18 +148,35 @@ versions! {
     }
 }
 
-/// Folds in a fixed order: `LANES` partial results, then those, then the rest.
+/// Folds in an order that depends on the number of values alone.
 #[inline(always)]
-fn lanes(values: &[f32], start: f32, fold: impl Fn(f32, f32) -> f32) -> f32 {
-    let mut partial = [start; LANES];
-    let mut chunks = values.chunks_exact(LANES);
+fn lanes(values: &[f32], start: f32, fold: impl Fn(f32, f32) -> f32 + Copy) -> f32 {
+    if values.len() < 2 * LANES {
+        folded::<FEW_LANES>(values, start, fold)
+    } else {
+        folded::<LANES>(values, start, fold)
+    }
+}
+
+/// Folds to partial results, then those, pair by pair, then the rest.
+#[inline(always)]
+fn folded<const N: usize>(values: &[f32], start: f32, fold: impl Fn(f32, f32) -> f32 + Copy) -> f32 {
+    let mut partial = [start; N];
+    let mut chunks = values.chunks_exact(N);
     for chunk in &mut chunks {
         for (partial, &x) in partial.iter_mut().zip(chunk) {
             *partial = fold(*partial, x);
         }
     }
     let rest = chunks.remainder().iter().fold(start, |a, &b| fold(a, b));
-    partial.iter().fold(rest, |a, &b| fold(a, b))
+    let mut half = N / 2;
+    while half > 0 {
+        for lane in 0..half {
+            partial[lane] = fold(partial[lane], partial[lane + half]);
+        }
+        half /= 2;
+    }
+    fold(partial[0], rest)
 }
 
 /// The exponential function of numbers up to 88, to about one unit in the last place: `2^n * e^r` with the

@@ -94,7 +94,15 @@ pub(super) fn reduce(
             let step = kept.run_steps[1];
             let base = kept.start(1, run) + begin * step;
             results[..len].fill(neutral);
-            if along.run_steps[0] == 1 && step != 1 {
+            let row = along.run;
+            if reduce == Reduce::Sum && along.run_steps[0] == 1 && along.runs() == 1 && step == row && row <= CHUNK {
+                // rows that lie one behind the other
+                for (group, results) in results[..len].chunks_mut(CHUNK / row).enumerate() {
+                    let values = &mut values[..results.len() * row];
+                    load(read, from, base + group * (CHUNK / row) * row, 1, values);
+                    vector::add_rows(isa, results, values);
+                }
+            } else if along.run_steps[0] == 1 && step != 1 {
                 // what is reduced lies together
                 for (number, result) in results[..len].iter_mut().enumerate() {
                     for row in 0..along.runs() {
