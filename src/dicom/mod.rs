@@ -185,6 +185,7 @@ mod rescale_tests {
     use super::{hounsfield, small_whole, whole_hounsfield};
 
     #[test]
+    #[expect(clippy::cast_possible_truncation, reason = "the cast saturates")]
     fn rescaling_rounds_half_away_from_zero_and_saturates() {
         let plain = |stored: i32, slope: f64, intercept: f64| (f64::from(stored) * slope + intercept).round() as i16;
         for slope in [1.0, 8192.0, -8192.0, 0.5, -0.5, 0.1, 1e-3, 3.7, 1e6, -1e12, f64::NAN, f64::INFINITY] {

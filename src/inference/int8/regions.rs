@@ -282,5 +282,7 @@ fn rebuilt(model: &TypedModel, regions: &[(Found, Program)], team: Option<&Arc<T
             target.set_outlet_label(new, label.to_string())?;
         }
     }
+    // what only the nodes of regions used is gone
+    target.compact()?;
     Ok(target)
 }
