@@ -14,6 +14,8 @@ mod recognise;
 mod regions;
 mod run;
 mod team;
+#[cfg(test)]
+mod tests;
 mod view;
 mod weights;
 

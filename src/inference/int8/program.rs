@@ -148,6 +148,8 @@ pub enum Row {
 pub enum Term {
     /// Pushes a source.
     Load(usize),
+    /// Pushes a number.
+    Number(f32),
     /// Replaces the top.
     Unary(Unary),
     /// Replaces the top by itself and a number; `true` puts the number on the left.

@@ -41,6 +41,14 @@ pub(super) fn binary(function: Binary, left: Formula, right: Formula) -> Formula
     Formula::Binary(function, Box::new(left), Box::new(right))
 }
 
+/// A formula in the shape of its node: a number of several axes may have made a tensor larger.
+pub(super) fn stretched(formula: Formula, shape: &[usize]) -> Formula {
+    match formula {
+        Formula::Tensor(Source { view, kind }) => Formula::Tensor(Source { view: view.broadcast(shape), kind }),
+        formula => formula,
+    }
+}
+
 fn as_table(formula: &Formula) -> Option<(View, [f32; 256])> {
     match formula {
         Formula::Tensor(Source { view, kind: SourceKind::Quantised(steps) }) => Some((view.clone(), steps.table())),
@@ -59,6 +67,17 @@ impl Lowering<'_> {
         let (mut sources, mut terms) = (Vec::new(), Vec::new());
         write_out(formula, &to.view.shape, &mut sources, &mut terms);
         self.emit(Work::Compute { sources, formula: terms, to, loops: Loops::default() }, 0);
+    }
+
+    /// A formula, computed if it has grown so long that repeating it in every formula that it is part of, or going
+    /// down into it, would have no end.
+    pub(super) fn shortened(&mut self, formula: Formula, shape: &[usize]) -> Formula {
+        const LONGEST: usize = 32;
+        if terms(&formula) <= LONGEST {
+            return formula;
+        }
+        let view = self.real(&formula, shape, false);
+        Formula::Tensor(Source { view, kind: SourceKind::Real })
     }
 
     /// A formula as a whole tensor of real numbers (`rows`: nested in the order of the axes).
@@ -92,6 +111,14 @@ impl Lowering<'_> {
     }
 }
 
+fn terms(formula: &Formula) -> usize {
+    match formula {
+        Formula::Tensor(_) | Formula::Number(_) => 1,
+        Formula::Unary(_, operand) => 1 + terms(operand),
+        Formula::Binary(_, left, right) => 1 + terms(left) + terms(right),
+    }
+}
+
 /// The nesting of the largest tensor in a formula.
 fn nesting(formula: &Formula, shape: &[usize]) -> Vec<usize> {
     fn tensors<'f>(formula: &'f Formula, found: &mut Vec<&'f View>) {
@@ -121,10 +148,7 @@ fn write_out(formula: &Formula, shape: &[usize], sources: &mut Vec<Source>, term
                 sources.push(source);
             }
         }
-        Formula::Number(_) => {
-            // a formula of numbers alone is a number: a source of one value is made of it by the caller's constant
-            debug_assert!(false, "a number alone has no shape");
-        }
+        Formula::Number(number) => terms.push(Term::Number(*number)),
         Formula::Unary(function, operand) => {
             write_out(operand, shape, sources, terms);
             terms.push(Term::Unary(*function));

@@ -59,6 +59,9 @@ impl Lowering<'_> {
             let node = &self.graph.nodes[*place];
             let other = node.inputs.iter().copied().find(|&operand| operand != at);
             let number = other.and_then(|other| self.graph.scalar(other));
+            if self.graph.values[node.output].shape != self.graph.values[at].shape {
+                break;
+            }
             let on_the_left = node.inputs.first() == Some(&at);
             match (&node.op, number) {
                 (Op::Quantise(steps), _) => {

@@ -223,7 +223,10 @@ impl Lowering<'_> {
     fn node(&mut self, place: usize) -> Result2<()> {
         let node = &self.graph.nodes[place];
         let (output, shape) = (node.output, self.graph.values[node.output].shape.clone());
-        let first = node.inputs[0];
+        let first = *node.inputs.first().ok_or("it has no operand")?;
+        if node.inputs.iter().chain([&output]).any(|&value| self.graph.values[value].shape.contains(&0)) {
+            return Err("a tensor without values".to_owned());
+        }
         match &node.op {
             Op::Quantise(steps) => self.quantise(first, output, *steps)?,
             Op::Dequantise(steps) => {
@@ -244,11 +247,13 @@ impl Lowering<'_> {
             },
             Op::Unary(function) => {
                 let operand = self.held_real(first)?;
-                self.held[output] = Some(Held::Real(elementwise::unary(*function, operand)));
+                let formula = self.shortened(elementwise::unary(*function, operand), &shape);
+                self.held[output] = Some(Held::Real(formula));
             }
             Op::Binary(function) => {
                 let (left, right) = (self.held_real(first)?, self.held_real(node.inputs[1])?);
-                self.held[output] = Some(Held::Real(elementwise::binary(*function, left, right)));
+                let formula = elementwise::stretched(elementwise::binary(*function, left, right), &shape);
+                self.held[output] = Some(Held::Real(self.shortened(formula, &shape)));
             }
             Op::Reshape => self.moved(first, output, |view| view.reshaped(&shape))?,
             Op::Permute(order) => self.moved(first, output, |view| Some(view.permuted(order)))?,

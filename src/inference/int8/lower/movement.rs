@@ -102,7 +102,6 @@ impl Lowering<'_> {
                     let from = source.view.clone();
                     self.emit(Work::Map { from, to: sink.view, table, loops: Loops::default() }, 0);
                 }
-                (Formula::Number(_), ..) => return Err("a constant among its parts".to_owned()),
                 (formula, ..) => self.compute(formula, sink),
             }
         }

@@ -63,6 +63,10 @@ pub(super) fn compute(
                         load_runs(read, &sources[number], at, steps, len, &mut stack[height][..runs * len]);
                         height += 1;
                     }
+                    Term::Number(number) => {
+                        stack[height][..runs * len].fill(number);
+                        height += 1;
+                    }
                     Term::Unary(function) => {
                         stack[height - 1][..runs * len].iter_mut().for_each(|x| *x = function.at(*x));
                     }

@@ -82,7 +82,9 @@ impl Runner {
         });
         let zeros = vec![0; widest.max().unwrap_or(0) + READ_AHEAD];
         let deepest = program.steps.iter().map(|step| match &step.work {
-            Work::Compute { formula, .. } => formula.iter().filter(|term| matches!(term, Term::Load(_))).count(),
+            Work::Compute { formula, .. } => {
+                formula.iter().filter(|term| matches!(term, Term::Load(_) | Term::Number(_))).count()
+            }
             _ => 1,
         });
         let longest = program.steps.iter().map(|step| match &step.work {
@@ -111,7 +113,8 @@ impl Runner {
         bytes.iter().map(Vec::len).sum::<usize>() + reals.iter().map(|slot| slot.len() * 4).sum::<usize>()
     }
 
-    /// Runs all steps, with the help of a team if there is one and nobody else runs. The lengths of what is given must be those of the inputs.
+    /// Runs all steps, with the help of a team if there is one and nobody else runs. The lengths of what is given must
+    /// be those of the inputs.
     pub fn run(&mut self, given: &[Given<'_>], team: Option<&Team>) {
         match team {
             Some(team) => team.run(|team| self.run_watched(given, team, |_, run| run())),
@@ -133,6 +136,7 @@ impl Runner {
             match (given, program.buffers[port.buffer]) {
                 (Given::Reals(reals), _) => assert_eq!(reals.len(), len, "input"),
                 (Given::Bytes(bytes), Place::Bytes(slot)) => {
+                    assert_eq!(bytes.len(), len, "input");
                     let flip = if port.outside == Outside::Signed { 0x80 } else { 0 };
                     for (to, from) in self.memory.bytes[slot][..len].iter_mut().zip(*bytes) {
                         *to = from ^ flip;
