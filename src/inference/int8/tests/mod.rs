@@ -3,7 +3,8 @@
 #![allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "numbers in range")]
 
 mod moves;
-mod reference;
+mod programs;
+pub mod reference;
 mod sketch;
 
 use std::sync::Arc;
