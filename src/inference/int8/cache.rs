@@ -119,7 +119,7 @@ pub fn read(path: &Path, isa: Isa) -> Option<Program> {
     }
     let mut constants = Vec::new();
     for len in description.constants {
-        constants.push(words(take(len * 4)?).map(f32::from_le_bytes).collect());
+        constants.push(words(take(len.checked_mul(4)?)?).map(f32::from_le_bytes).collect());
     }
     Some(Program { isa, steps, buffers, byte_slots, real_slots, constants, layers, inputs, outputs })
 }

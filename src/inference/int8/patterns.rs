@@ -72,8 +72,8 @@ impl Maker<'_> {
         };
         let (Op::Reduce(Reduce::Sum, axes), [of]) = self.of(sum)? else { return None };
         let shape = &self.0.values[*of].shape;
-        let last = axes.as_slice() == [shape.len() - 1];
         let count = *shape.last()? as f32;
+        let last = axes.as_slice() == [shape.len() - 1];
         (last && (factor * count - 1.0).abs() < 1e-5).then_some(*of)
     }
 

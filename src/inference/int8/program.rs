@@ -149,11 +149,11 @@ pub enum Term {
     /// Pushes a source.
     Load(usize),
     /// Pushes a number.
-    Number(f32),
+    Number(#[serde(with = "bits")] f32),
     /// Replaces the top.
     Unary(Unary),
     /// Replaces the top by itself and a number; `true` puts the number on the left.
-    WithNumber(Binary, f32, bool),
+    WithNumber(Binary, #[serde(with = "bits")] f32, bool),
     /// Replaces the two at the top.
     Binary(Binary),
 }
@@ -235,6 +235,20 @@ mod byte_table {
 }
 
 /// As bits: JSON has no infinity.
+mod bits {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+    pub(super) fn serialize<S: Serializer>(number: &f32, to: S) -> Result<S::Ok, S::Error> {
+        number.to_bits().serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<f32, D::Error> {
+        u32::deserialize(from).map(f32::from_bits)
+    }
+}
+
+/// As bits, too.
 mod real_table {
     use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 

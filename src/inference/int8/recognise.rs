@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::axes::Axis;
-use tract_onnx::tract_core::ops::array::{MultiBroadcastTo, Slice, StridedSlice, Tile, TypedConcat};
+use tract_onnx::tract_core::internal::DimLike;
+use tract_onnx::tract_core::ops::array::{MultiBroadcastTo, Slice, Tile, TypedConcat};
 use tract_onnx::tract_core::ops::binary::TypedBinOp;
 use tract_onnx::tract_core::ops::cast::Cast;
 use tract_onnx::tract_core::ops::change_axes::AxisOp;
@@ -28,20 +29,25 @@ pub type Recognised = (Op, Vec<OutletId>);
 pub fn recognise(model: &TypedModel, node: &TypedNode, constants: &Constants) -> Option<Recognised> {
     let [outlet] = node.outputs.as_slice() else { return None };
     let shape = outlet.fact.shape.as_concrete()?;
+    let empty = |input: &OutletId| {
+        model.outlet_fact(*input).is_ok_and(|fact| fact.shape.as_concrete().is_none_or(|shape| shape.contains(&0)))
+    };
+    if shape.contains(&0) || node.inputs.is_empty() || node.inputs.iter().any(empty) {
+        return None;
+    }
     let look = Look { model, node, constants, shape };
     let operands = |count: usize| node.inputs[..count].to_vec();
     let op = node.op.as_op();
     if let Some(op) = op.downcast_ref::<DequantizeLinearF32>() {
         let kind = look.kind(0)?;
-        let zero = if kind == i8::datum_type() { op.zero_point + 128 } else { op.zero_point };
+        let zero = if kind == i8::datum_type() { op.zero_point.checked_add(128)? } else { op.zero_point };
         let bytes = kind == u8::datum_type() || kind == i8::datum_type();
-        let steps = Steps { scale: op.scale, zero: u8::try_from(zero).ok()? };
+        let steps = steps(op.scale, u8::try_from(zero).ok()?)?;
         return bytes.then(|| (Op::Dequantise(steps), operands(1)));
     }
     if let Some(ElementWiseOp(op, _)) = op.downcast_ref::<ElementWiseOp>() {
-        let quantise = |scale: f32, zero: u8| {
-            Some((Op::Quantise(Steps { scale: look.exact_step(scale.recip()), zero }), operands(1)))
-        };
+        let quantise =
+            |scale: f32, zero: u8| Some((Op::Quantise(steps(look.exact_step(scale.recip()), zero)?), operands(1)));
         if let Some(op) = op.downcast_ref::<QuantizeLinearU8>() {
             return quantise(op.scale, op.zero_point);
         }
@@ -60,8 +66,8 @@ pub fn recognise(model: &TypedModel, node: &TypedNode, constants: &Constants) ->
         // from real to real, as tract writes around layer norm
         return look.is_real().then(|| (Op::Reshape, operands(1)));
     }
-    if op.is::<Slice>() || op.is::<StridedSlice>() {
-        return Some((look.slice()?, operands(1)));
+    if let Some(op) = op.downcast_ref::<Slice>() {
+        return Some((Op::Slice { axis: op.axis, start: op.start.to_usize().ok()? }, operands(1)));
     }
     if op.is::<Tile>() || op.is::<MultiBroadcastTo>() {
         let before = look.input_shape(0)?;
@@ -82,11 +88,13 @@ pub fn recognise(model: &TypedModel, node: &TypedNode, constants: &Constants) ->
     }
     if let Some(op) = op.downcast_ref::<MaxPool>() {
         let window = look.window(&op.pool_spec)?;
-        return (op.with_index_outputs.is_none() && look.is_quantised(0)).then(|| (Op::MaxPool(window), operands(1)));
+        let fits = op.with_index_outputs.is_none() && look.is_quantised(0) && look.sees_pixels(&window)?;
+        return fits.then(|| (Op::MaxPool(window), operands(1)));
     }
     if let Some(op) = op.downcast_ref::<SumPool>() {
         let window = look.window(&op.pool_spec)?;
-        return op.normalize.then(|| (Op::MeanPool(window, op.count_include_pad), operands(1)));
+        let fits = op.normalize && look.sees_pixels(&window)?;
+        return fits.then(|| (Op::MeanPool(window, op.count_include_pad), operands(1)));
     }
     if let Some(op) = op.downcast_ref::<nn::Reduce>() {
         let reduce = match op.reducer {
@@ -104,6 +112,11 @@ pub fn recognise(model: &TypedModel, node: &TypedNode, constants: &Constants) ->
         return Some((look.pick()?, operands(1)));
     }
     None
+}
+
+/// Steps that quantise: those of a broken file are left to tract.
+fn steps(scale: f32, zero: u8) -> Option<Steps> {
+    (scale.is_normal() && scale > 0.0).then_some(Steps { scale, zero })
 }
 
 struct Look<'m> {
@@ -148,7 +161,7 @@ impl Look<'_> {
             if op.is::<DequantizeLinearF32>() {
                 return true;
             }
-            let moves = op.is::<AxisOp>() || op.is::<Slice>() || op.is::<StridedSlice>() || op.is::<Tile>();
+            let moves = op.is::<AxisOp>() || op.is::<Slice>() || op.is::<Tile>();
             match node.inputs.first() {
                 Some(&before) if moves || op.is::<MultiBroadcastTo>() => outlet = before,
                 _ => return false,
@@ -194,30 +207,16 @@ impl Look<'_> {
         (whole && found.iter().all(|&index| index < len)).then(|| (found, output.shape().to_vec()))
     }
 
-    fn slice(&self) -> Option<Op> {
-        let before = self.input_shape(0)?;
-        let mut cut =
-            (0..before.len()).filter(|&axis| before.len() == self.shape.len() && before[axis] != self.shape[axis]);
-        let (axis, None) = (cut.next().unwrap_or(0), cut.next()) else { return None };
-        // along the other axes every position is kept
-        let mut probe = vec![1; before.len()];
-        probe[axis] = before[axis];
-        let (found, _) = self.indices(&probe)?;
-        let start = *found.first()?;
-        let in_order = found.iter().enumerate().all(|(place, &index)| index == start + place);
-        (in_order && found.len() == self.shape[axis]).then_some(Op::Slice { axis, start })
-    }
-
     /// Resizing to the nearest pixel.
     fn pick(&self) -> Option<Op> {
         let before = self.input_shape(0)?;
         let [1, _, height, width] = *before else { return None };
         let (found, shape) = self.indices(&[1, 1, height, width])?;
-        let same = shape.get(2..) == self.shape.get(2..) && before[1] == self.shape[1];
+        let same = shape.get(2..) == self.shape.get(2..) && self.shape.get(..2) == Some(&before[..2]);
         // the kind is in another crate of tract's; a mean of neighbours could be a whole number by accident
         let nearest = format!("{:?}", self.node.op).contains("interpolator: Nearest");
         // where sizes are given, the one channel became as many as the node's
-        let plane = self.shape[2] * self.shape[3];
+        let plane = self.shape.get(2..)?.iter().product();
         let pixels = found.into_iter().take(plane).map(|pixel| u32::try_from(pixel).unwrap_or(0)).collect();
         (same && nearest).then(|| Op::Pick(Arc::new(pixels)))
     }
@@ -234,6 +233,20 @@ impl Look<'_> {
             dilation: pair(&spec.dilations())?,
         };
         (spec.data_format == DataFormat::NCHW && self.shape.len() == 4).then_some(window)
+    }
+
+    /// Whether every position of a window sees at least one pixel: what pooling none gives is not the engine's to say.
+    fn sees_pixels(&self, window: &Window) -> Option<bool> {
+        let (before, after) = (self.input_shape(0)?.get(2..)?, self.shape.get(2..)?);
+        let sees = |axis: usize| {
+            (0..after[axis]).all(|at| {
+                (0..window.kernel[axis]).any(|tap| {
+                    let at = at * window.stride[axis] + tap * window.dilation[axis];
+                    at.checked_sub(window.pad[axis]).is_some_and(|at| at < before[axis])
+                })
+            })
+        };
+        Some(sees(0) && sees(1))
     }
 
     fn conv(&self, op: &Conv) -> Option<Op> {

@@ -231,41 +231,5 @@ impl Loops {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "tests")]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn windows_of_an_image_are_partitioned_without_moving_values_until_they_must_be_one_axis() {
-        let image = View::contiguous(0, &[1, 32, 32, 64]);
-        let cut = image.reshaped(&[1, 8, 4, 8, 4, 64]).unwrap().permuted(&[0, 1, 3, 2, 4, 5]);
-        assert_eq!(cut.strides[1..], [8192, 256, 2048, 64, 1]);
-        assert_eq!(cut.reshaped(&[1024, 64]), None);
-        assert_eq!(cut.permuted(&[0, 1, 3, 2, 4, 5]).reshaped(&[1, 32, 32, 64]).unwrap().strides[1..], [2048, 64, 1]);
-    }
-
-    #[test]
-    fn channels_last_images_become_rows_of_pixels() {
-        let image = View::ordered(3, &[1, 80, 8, 8], &[0, 2, 3, 1]);
-        assert_eq!(image.order(), [0, 2, 3, 1]);
-        assert_eq!(image.reshaped(&[1, 80, 64]).unwrap().strides[1..], [1, 80]);
-        assert_eq!(image.reshaped(&[1, 5, 16, 64]).unwrap().strides[1..], [16, 1, 80]);
-        assert!(image.reshaped(&[80 * 64]).is_none());
-        assert!(image.covers(80 * 64) && !image.sliced(1, 8, 16).covers(80 * 64));
-        assert_eq!(image.sliced(1, 8, 16).end(), 63 * 80 + 24);
-    }
-
-    #[test]
-    fn loops_merge_what_lies_together() {
-        let image = View::ordered(0, &[1, 80, 8, 8], &[0, 2, 3, 1]);
-        let gate = View::contiguous(1, &[1, 80, 1, 1]).broadcast(&[1, 80, 8, 8]);
-        let loops = Loops::over(&[&image, &gate]);
-        assert_eq!((loops.extents.as_slice(), loops.run), (&[64][..], 80));
-        assert_eq!((loops.start(0, 3), loops.start(1, 3)), (240, 0));
-        assert_eq!(Loops::over(&[&image, &image]).run, 80 * 64);
-        let planes = View::contiguous(0, &[1, 3, 20, 20]);
-        let pixels = View::ordered(1, &[1, 3, 20, 20], &[0, 2, 3, 1]);
-        let loops = Loops::over(&[&pixels, &planes]);
-        assert_eq!((loops.extents.as_slice(), loops.run, loops.run_steps.as_slice()), (&[3][..], 400, &[3, 1][..]));
-    }
-}
+#[path = "view_tests.rs"]
+mod tests;

@@ -215,7 +215,7 @@ pub fn multiply_both(isa: Isa, left: Factor<'_>, right: Factor<'_>, size: [usize
     let shape = Shape { kind: Kind::Dense, taps: 1, cin: depth, cout: columns };
     // the right factor is taken as signed, 128 less
     let right_zero = i32::from(right.zero) - 128;
-    let zeros = i32::from(left.zero) * right_zero * i32::try_from(depth).unwrap_or(i32::MAX);
+    let zeros = (i32::from(left.zero) * right_zero).wrapping_mul(i32::try_from(depth).unwrap_or(i32::MAX));
     PACKED.with_borrow_mut(|product| {
         let len = shape.packed_len(isa);
         let weights = product.weights.get_or_insert_with(|| Aligned::zeroed(len));
@@ -231,7 +231,7 @@ pub fn multiply_both(isa: Isa, left: Factor<'_>, right: Factor<'_>, size: [usize
         product.row_bias.clear();
         product.row_bias.extend((0..rows).map(|row| {
             let sum = super::vector::sum_bytes(isa, &left.bytes[row * left.row_step..][..depth]);
-            -right_zero * sum
+            sum.wrapping_mul(-right_zero)
         }));
         let weights = &weights.as_slice()[..len];
         let layer = Layer { isa, shape, weights, bias: &product.bias, scale: &product.scale };
@@ -246,3 +246,7 @@ pub fn multiply_both(isa: Isa, left: Factor<'_>, right: Factor<'_>, size: [usize
         });
     });
 }
+
+#[cfg(test)]
+#[path = "rows_tests.rs"]
+mod tests;

@@ -48,8 +48,11 @@ versions! {
     /// `saturate(round_half_even(x / scale) + zero)`.
     fn quantise(from: &[f32], to: &mut [u8], scale: f32, zero: u8) {
         for (to, &from) in to.iter_mut().zip(from) {
-            let steps = ((from / scale).round_ties_even() + f32::from(zero)).clamp(0.0, 255.0);
-            // SAFETY: clamped to what a byte holds (and NaN is kept out where tensors enter).
+            let steps = (from / scale).round_ties_even() + f32::from(zero);
+            // what is not a number becomes 0
+            let steps = if steps > 0.0 { steps } else { 0.0 };
+            let steps = if steps < 255.0 { steps } else { 255.0 };
+            // SAFETY: clamped to what a byte holds.
             *to = unsafe { steps.to_int_unchecked::<i32>() } as u8;
         }
     }
@@ -179,11 +182,12 @@ fn folded<const N: usize>(values: &[f32], start: f32, fold: impl Fn(f32, f32) ->
     fold(partial[0], rest)
 }
 
-/// The exponential function of numbers up to 88, to about one unit in the last place: `2^n * e^r` with the
+/// The exponential function of numbers from -87 to 88, to about one unit in the last place: `2^n * e^r` with the
 /// polynomial of Cephes' `expf` for `e^r`.
 #[inline(always)]
 fn exp(x: f32) -> f32 {
-    let x = if x < -87.0 { -87.0 } else { x };
+    let x = if x > -87.0 { x } else { -87.0 };
+    let x = if x < 88.0 { x } else { 88.0 };
     let n = (x * std::f32::consts::LOG2_E).round_ties_even();
     let r = x - n * 0.693_359_4 + n * 2.121_944_4e-4;
     let mut poly = 1.987_569_1e-4;

@@ -39,13 +39,17 @@ impl Lowering<'_> {
 
     /// Packs a layer for inputs of these steps and returns its number.
     fn layer(&mut self, shape: Shape, weights: &Weights, bias: &[f32], input: Steps, finish: &Finish) -> usize {
-        let unit: Vec<f32> = weights.scale.iter().map(|scale| input.scale * scale).collect();
+        let mut values = weights.values.clone();
+        let per_channel = shape.taps * shape.cin;
+        let channels = values.chunks_exact_mut(per_channel).zip(&weights.scale).zip(bias);
+        let unit: Vec<f32> =
+            channels.map(|((values, scale), &bias)| fitting_unit(values, input.scale * scale, bias)).collect();
         #[allow(clippy::cast_possible_truncation, reason = "saturates, which is what is wanted")]
         let bias: Vec<i32> =
             bias.iter().zip(&unit).map(|(bias, unit)| (bias / unit).round_ties_even() as i32).collect();
         let output = finish.steps().map_or(1.0, |steps| steps.scale);
         let scale: Vec<f32> = unit.iter().map(|unit| unit / output).collect();
-        self.layers.push(pack(self.isa, shape, &weights.values, &bias, &scale, input.zero));
+        self.layers.push(pack(self.isa, shape, &values, &bias, &scale, input.zero));
         self.layers.len() - 1
     }
 
@@ -173,4 +177,21 @@ impl Lowering<'_> {
         let to = finish.sink(stored.permuted(&last));
         self.emit(Work::Rows { from, to, row, loops: Loops::default() }, 0);
     }
+}
+
+/// What one step of a channel's sums is worth: the product of the steps of input and weights, but for channels whose
+/// bias would be lost in whole steps or overflow them. Of those without weights any step will do; weights that are tiny
+/// beside the bias are made coarser.
+#[allow(clippy::cast_possible_truncation, reason = "not larger than it was")]
+fn fitting_unit(weights: &mut [i8], unit: f32, bias: f32) -> f32 {
+    const LARGEST: f32 = 1_073_741_824.0;
+    let least = bias.abs() / LARGEST;
+    if weights.iter().all(|&weight| weight == 0) {
+        return if least.is_normal() { least } else { unit };
+    }
+    if least <= unit {
+        return unit;
+    }
+    weights.iter_mut().for_each(|weight| *weight = (f32::from(*weight) * (unit / least)).round() as i8);
+    least
 }

@@ -3,7 +3,8 @@
 #![allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "numbers in range")]
 
 mod moves;
-mod reference;
+mod programs;
+pub mod reference;
 mod sketch;
 
 use std::sync::Arc;
@@ -79,7 +80,7 @@ fn check(graph: &Graph, loose: &[usize], seed: u32) -> Result<(), TestCaseError>
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 300 } else { 2000 }))]
     #[test]
     fn programs_of_any_graph_give_what_it_means(choices in proptest::collection::vec(any::<u16>(), 20..400), seed: u32) {
         let sketch = Sketch::new(&choices);
