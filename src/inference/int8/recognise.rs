@@ -10,7 +10,7 @@ use tract_onnx::tract_core::ops::array::{MultiBroadcastTo, Slice, Tile, TypedCon
 use tract_onnx::tract_core::ops::binary::TypedBinOp;
 use tract_onnx::tract_core::ops::cast::Cast;
 use tract_onnx::tract_core::ops::change_axes::AxisOp;
-use tract_onnx::tract_core::ops::cnn::{Conv, KernelFormat, MaxPool, PoolSpec, SumPool};
+use tract_onnx::tract_core::ops::cnn::{Conv, KernelFormat, MaxPool, PaddingSpec, PoolSpec, SumPool};
 use tract_onnx::tract_core::ops::einsum::EinSum;
 use tract_onnx::tract_core::ops::element_wise::ElementWiseOp;
 use tract_onnx::tract_core::ops::nn::{self, DataFormat, Reducer, SoftmaxKind};
@@ -93,7 +93,10 @@ pub fn recognise(model: &TypedModel, node: &TypedNode, constants: &Constants) ->
     }
     if let Some(op) = op.downcast_ref::<SumPool>() {
         let window = look.window(&op.pool_spec)?;
-        let fits = op.normalize && look.sees_pixels(&window)?;
+        // what rounding up adds behind the padding does not count, and the padding does
+        let rounded_up = matches!(op.pool_spec.padding, PaddingSpec::ExplicitOnnxPool(_, _, true));
+        let counts = !(op.count_include_pad && rounded_up);
+        let fits = op.normalize && counts && look.sees_pixels(&window)?;
         return fits.then(|| (Op::MeanPool(window, op.count_include_pad), operands(1)));
     }
     if let Some(op) = op.downcast_ref::<nn::Reduce>() {

@@ -4,6 +4,7 @@
 
 mod moves;
 mod programs;
+mod recognised;
 pub mod reference;
 mod sketch;
 
