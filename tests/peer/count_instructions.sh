@@ -1,14 +1,15 @@
 #!/bin/sh
-# Counts the guest instructions that an AArch64 program executes under QEMU, and prints the count as the last line.
+# Counts the guest instructions that a program executes under QEMU, and prints the count as the last line.
 #
 #   count_instructions.sh BINARY ARGS...
 #
 # Needs the package qemu-user (the dynamic one: the static build takes no plugins), a C compiler and, for programs that
 # are linked dynamically, libc6-arm64-cross. Environment: CPU is QEMU's model (max), QEMU the emulator (qemu-aarch64),
-# SYSROOT where the program's libraries lie (/usr/aarch64-linux-gnu). Exact for one thread; several may lose counts.
+# SYSROOT where the program's libraries lie (/usr/aarch64-linux-gnu), COUNT_INTO a file for the count instead of the last
+# line. Exact for one thread; several may lose counts.
 # What a part of a program costs is the difference of two runs: once with it, and once without.
 set -eu
-[ $# -ge 1 ] || { sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+[ $# -ge 1 ] || { sed -n '2,11s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 qemu=${QEMU:-qemu-aarch64}
 "$qemu" -h | grep -q -- -plugin || { echo "$qemu takes no plugins: install the package qemu-user" >&2; exit 1; }
 folder=$(mktemp -d)
@@ -53,7 +54,7 @@ for version in 1 2 3 4 5; do
         2>"$folder/errors" || status=$?
     if [ -s "$COUNT_FILE" ]; then
         cat "$folder/errors" >&2
-        cat "$COUNT_FILE"
+        cat "$COUNT_FILE" >"${COUNT_INTO:-/dev/stdout}"
         exit $status
     fi
     grep -qi 'plugin.*version\|api version' "$folder/errors" || break

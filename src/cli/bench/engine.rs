@@ -43,6 +43,10 @@ pub struct EngineArgs {
     /// Threads of ONNX Runtime and of the int8 engine for one image; tract uses one.
     #[arg(long, value_name = "N", default_value = "1")]
     threads: NonZeroUsize,
+    /// Leave the share of the peak out: measuring the peak takes as long as the clock says, which is in the way of those
+    /// who count instructions.
+    #[arg(long)]
+    no_peak: bool,
     /// Print JSON instead of a table.
     #[arg(long)]
     json: bool,
@@ -103,7 +107,7 @@ pub fn run(args: &EngineArgs) -> anyhow::Result<ExitCode> {
         files => files.iter().map(|file| (file.display().to_string(), Subject::of_file(file))).collect(),
     };
     // the share of it is told of the int8 engine
-    let peak = (args.engine == Way::Int8).then(|| peak::of(isa));
+    let peak = (args.engine == Way::Int8 && !args.no_peak).then(|| peak::of(isa));
     let models = subjects.into_iter().map(|(name, subject)| {
         let measured = subject.and_then(|subject| {
             let contenders = prepare(args, &subject, &options, &best)?;
