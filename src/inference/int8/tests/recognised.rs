@@ -44,7 +44,7 @@ fn network(case: &Case) -> pb::ModelProto {
         .zip(operand_names)
         .map(|(values, name)| pb::TensorProto {
             name,
-            dims: vec![values.len() as i64],
+            dims: vec![i64::try_from(values.len()).unwrap_or(0)],
             data_type: DataType::Int64 as i32,
             int64_data: values.to_vec(),
             ..Default::default()
