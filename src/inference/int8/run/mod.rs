@@ -21,6 +21,8 @@ const CHUNK: usize = 512;
 pub struct Runner {
     program: Arc<Program>,
     memory: Memory,
+    /// A run has begun and not ended: after a panic its slots may be missing.
+    under_way: bool,
 }
 
 /// A tensor from outside.
@@ -76,30 +78,8 @@ impl Readable<'_> {
 impl Runner {
     /// Working memory for a program.
     pub fn new(program: Arc<Program>) -> Self {
-        let widest = program.steps.iter().map(|step| match &step.work {
-            Work::Convolve { from, .. } => from.shape[1],
-            _ => 0,
-        });
-        let zeros = vec![0; widest.max().unwrap_or(0) + READ_AHEAD];
-        let deepest = program.steps.iter().map(|step| match &step.work {
-            Work::Compute { formula, .. } => {
-                formula.iter().filter(|term| matches!(term, Term::Load(_) | Term::Number(_))).count()
-            }
-            _ => 1,
-        });
-        let longest = program.steps.iter().map(|step| match &step.work {
-            Work::Rows { loops, .. } => loops.run,
-            _ => 0,
-        });
-        let rows = vec![0.0; longest.max().unwrap_or(0).max(CHUNK)];
-        let memory = Memory {
-            bytes: program.byte_slots.iter().map(|&len| vec![0; len]).collect(),
-            reals: program.real_slots.iter().map(|&len| vec![0.0; len]).collect(),
-            zeros,
-            stack: vec![[0.0; CHUNK]; deepest.max().unwrap_or(0).max(2)],
-            rows,
-        };
-        Self { program, memory }
+        let memory = Memory::of(&program);
+        Self { program, memory, under_way: false }
     }
 
     /// The program.
@@ -130,6 +110,9 @@ impl Runner {
         mut watch: impl FnMut(usize, &mut dyn FnMut()),
     ) {
         let program = Arc::clone(&self.program);
+        if mem::replace(&mut self.under_way, true) {
+            self.memory = Memory::of(&program);
+        }
         assert_eq!(given.len(), program.inputs.len(), "inputs");
         for (port, given) in program.inputs.iter().zip(given) {
             let len: usize = port.shape.iter().product();
@@ -148,6 +131,7 @@ impl Runner {
         for (number, step) in program.steps.iter().enumerate() {
             watch(number, &mut || self.memory.carry_out(&program, given, &step.work, team));
         }
+        self.under_way = false;
     }
 
     /// An output of real numbers.
@@ -182,6 +166,32 @@ enum Taken {
 }
 
 impl Memory {
+    fn of(program: &Program) -> Self {
+        let widest = program.steps.iter().map(|step| match &step.work {
+            Work::Convolve { from, .. } => from.shape[1],
+            _ => 0,
+        });
+        let zeros = vec![0; widest.max().unwrap_or(0) + READ_AHEAD];
+        let deepest = program.steps.iter().map(|step| match &step.work {
+            Work::Compute { formula, .. } => {
+                formula.iter().filter(|term| matches!(term, Term::Load(_) | Term::Number(_))).count()
+            }
+            _ => 1,
+        });
+        let longest = program.steps.iter().map(|step| match &step.work {
+            Work::Rows { loops, .. } => loops.run,
+            _ => 0,
+        });
+        let rows = vec![0.0; longest.max().unwrap_or(0).max(CHUNK)];
+        Self {
+            bytes: program.byte_slots.iter().map(|&len| vec![0; len]).collect(),
+            reals: program.real_slots.iter().map(|&len| vec![0.0; len]).collect(),
+            zeros,
+            stack: vec![[0.0; CHUNK]; deepest.max().unwrap_or(0).max(2)],
+            rows,
+        }
+    }
+
     fn carry_out(&mut self, program: &Program, given: &[Given<'_>], work: &Work, team: Option<&Team>) {
         let to = work.writes();
         let place = program.buffers[to.buffer];
