@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::axes::Axis;
 use tract_onnx::tract_core::internal::DimLike;
-use tract_onnx::tract_core::ops::array::{MultiBroadcastTo, Slice, Tile, TypedConcat};
+use tract_onnx::tract_core::ops::array::{MultiBroadcastTo, Slice, StridedSlice, Tile, TypedConcat};
 use tract_onnx::tract_core::ops::binary::TypedBinOp;
 use tract_onnx::tract_core::ops::cast::Cast;
 use tract_onnx::tract_core::ops::change_axes::AxisOp;
@@ -68,6 +68,9 @@ pub fn recognise(model: &TypedModel, node: &TypedNode, constants: &Constants) ->
     }
     if let Some(op) = op.downcast_ref::<Slice>() {
         return Some((Op::Slice { axis: op.axis, start: op.start.to_usize().ok()? }, operands(1)));
+    }
+    if op.is::<StridedSlice>() {
+        return Some((look.cut()?, operands(1)));
     }
     if op.is::<Tile>() || op.is::<MultiBroadcastTo>() {
         let before = look.input_shape(0)?;
@@ -164,7 +167,8 @@ impl Look<'_> {
             if op.is::<DequantizeLinearF32>() {
                 return true;
             }
-            let moves = op.is::<AxisOp>() || op.is::<Slice>() || op.is::<Tile>();
+            let cuts = op.is::<Slice>() || op.is::<StridedSlice>();
+            let moves = op.is::<AxisOp>() || cuts || op.is::<Tile>();
             match node.inputs.first() {
                 Some(&before) if moves || op.is::<MultiBroadcastTo>() => outlet = before,
                 _ => return false,
@@ -208,6 +212,23 @@ impl Look<'_> {
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole and not negative")]
         let found: Vec<usize> = found.into_iter().map(|x| x as usize).collect();
         (whole && found.iter().all(|&index| index < len)).then(|| (found, output.shape().to_vec()))
+    }
+
+    /// ONNX's Slice, as tract writes it before it simplifies: positions of one axis, one behind the other.
+    fn cut(&self) -> Option<Op> {
+        let before = self.input_shape(0)?;
+        let (found, shape) = self.indices(before)?;
+        if shape.len() != before.len() || shape != self.shape {
+            return None;
+        }
+        let mut cut = (0..before.len()).filter(|&axis| before[axis] != shape[axis]);
+        let (axis, None) = (cut.next().unwrap_or(0), cut.next()) else { return None };
+        let inner: usize = before.get(axis + 1..)?.iter().product();
+        let (extent, kept) = (*before.get(axis)?, *shape.get(axis)?);
+        let start = found.first()? / inner % extent;
+        // whatever else it may do with steps and signs would show in the order
+        let at = |place: usize| (place / inner / kept * extent + start + place / inner % kept) * inner + place % inner;
+        found.iter().enumerate().all(|(place, &index)| index == at(place)).then_some(Op::Slice { axis, start })
     }
 
     /// Resizing to the nearest pixel.
