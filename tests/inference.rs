@@ -540,3 +540,13 @@ fn many_workers_analyse_every_slice_once() {
         assert!(found.iter().zip(wanted).all(|(a, b)| (a - b).abs() < 1e-5), "{tag}");
     }
 }
+
+#[test]
+fn the_shipped_detector_runs_in_the_int8_engine_from_end_to_end() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("models/fracture-detector-edge");
+    let package = Package::open(&folder, &TrustedKeys::development().unwrap()).unwrap();
+    let layers = TractEngine::default().explain(&package, 1).unwrap();
+    let others: Vec<_> = layers.iter().filter(|layer| !layer.int8 && layer.kind != "Source").collect();
+    assert!(others.is_empty(), "tract runs {others:?}");
+    assert!(layers.iter().map(|layer| layer.macs).sum::<usize>() > 100_000_000);
+}

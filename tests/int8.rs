@@ -100,8 +100,9 @@ fn every_pattern_gives_what_onnx_runtime_gives() {
                     failures.push(format!("{name} {}: {worst} where {allowed} is allowed", isa.name()));
                 }
             }
-            // LeakyRelu, a layer norm without a name and linear resizing are tract's; all else is one region
-            let divided = ["conv-clip", "layer-norm-spelled", "resize"].iter().any(|known| name.starts_with(known));
+            // LeakyRelu, a layer norm without a name, slices of several axes and linear resizing are tract's
+            let divided = ["conv-clip", "layer-norm-spelled", "resize", "split-slice"];
+            let divided = divided.iter().any(|known| name.starts_with(known));
             if regions != if divided { 2 } else { 1 } {
                 failures.push(format!("{name}: {regions} regions"));
             }
