@@ -89,7 +89,25 @@ class Sppf(nn.Module):
         return self.leave(torch.cat(parts, 1))
 
 
-class FractureDetector(nn.Module):
+class Pyramid(nn.Module):
+    """YOLOv8's way from an image to its heads, for networks that have the parts of these names."""
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Image N x 3 x size x size -> distributions N x 4*bins x A and logits N x 1 x A over all anchors."""
+        p3 = self.to_p3(image)
+        p4 = self.to_p4(p3)
+        p5 = self.to_p5(p4)
+        n4 = self.up4(torch.cat([self.up(p5), p4], 1))
+        n3 = self.up3(torch.cat([self.up(n4), p3], 1))
+        n4 = self.out4(torch.cat([self.down3(n3), n4], 1))
+        n5 = self.out5(torch.cat([self.down4(n4), p5], 1))
+        features = (n3, n4, n5)
+        distances = torch.cat([branch(f).flatten(2) for branch, f in zip(self.boxes, features)], 2)
+        logits = torch.cat([branch(f).flatten(2) for branch, f in zip(self.scores, features)], 2)
+        return distances, logits
+
+
+class FractureDetector(Pyramid):
     """YOLOv8's layout at a reduced width, with ReLU: one class, three strides, distances as distributions.
 
     image N x 3 x size x size -> (distances N x 4*bins x A, logits N x 1 x A); `decode` turns distances into boxes.
@@ -124,19 +142,6 @@ class FractureDetector(nn.Module):
         """A fracture is rare: every anchor starts at a score of 0.001, so that the first steps do not only unlearn."""
         for branch in self.scores:
             nn.init.constant_(branch[-1].bias, math.log(0.001 / 0.999))
-
-    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        p3 = self.to_p3(image)
-        p4 = self.to_p4(p3)
-        p5 = self.to_p5(p4)
-        n4 = self.up4(torch.cat([self.up(p5), p4], 1))
-        n3 = self.up3(torch.cat([self.up(n4), p3], 1))
-        n4 = self.out4(torch.cat([self.down3(n3), n4], 1))
-        n5 = self.out5(torch.cat([self.down4(n4), p5], 1))
-        features = (n3, n4, n5)
-        distances = torch.cat([branch(f).flatten(2) for branch, f in zip(self.boxes, features)], 2)
-        logits = torch.cat([branch(f).flatten(2) for branch, f in zip(self.scores, features)], 2)
-        return distances, logits
 
     def decode(self, distances: Tensor) -> Tensor:
         """Distributions N x 4*bins x A -> corners (x1, y1, x2, y2) N x 4 x A in input pixels."""

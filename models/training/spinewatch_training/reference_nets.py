@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .nets import ConvNormRelu, Residual, Sppf, anchors
+from .nets import ConvNormRelu, Pyramid, Residual, Sppf, anchors
 
 
 class C2f(nn.Module):
@@ -25,7 +25,7 @@ class C2f(nn.Module):
         return self.leave(torch.cat(parts, 1))
 
 
-class YoloV8(nn.Module):
+class YoloV8(Pyramid):
     """YOLOv8 with one class and SiLU (docs.ultralytics.com, "YOLOv8"); the default widths are those of YOLOv8n.
 
     image N x 3 x size x size -> N x 5 x A: cx, cy, w, h in input pixels and the score.
@@ -54,16 +54,7 @@ class YoloV8(nn.Module):
         _replace_relu(self)
 
     def forward(self, image: Tensor) -> Tensor:
-        p3 = self.to_p3(image)
-        p4 = self.to_p4(p3)
-        p5 = self.to_p5(p4)
-        n4 = self.up4(torch.cat([self.up(p5), p4], 1))
-        n3 = self.up3(torch.cat([self.up(n4), p3], 1))
-        n4 = self.out4(torch.cat([self.down3(n3), n4], 1))
-        n5 = self.out5(torch.cat([self.down4(n4), p5], 1))
-        features = (n3, n4, n5)
-        boxes = torch.cat([branch(f).flatten(2) for branch, f in zip(self.boxes, features)], 2)
-        scores = torch.cat([branch(f).flatten(2) for branch, f in zip(self.scores, features)], 2)
+        boxes, scores = super().forward(image)
         distances = boxes.view(-1, 4, self.bins, boxes.shape[2]).transpose(1, 2).softmax(1)
         before, behind = (distances * self.steps).sum(1).chunk(2, 1)
         low, high = self.points - before, self.points + behind

@@ -184,6 +184,20 @@ impl Work {
         }
     }
 
+    /// The sink, of steps that quantise.
+    pub fn sink(&self) -> Option<&Sink> {
+        match self {
+            Self::Map { .. } | Self::MaxPool { .. } | Self::Pick { .. } => None,
+            Self::Convolve { to, .. }
+            | Self::Multiply { to, .. }
+            | Self::MultiplyBoth { to, .. }
+            | Self::Compute { to, .. }
+            | Self::MeanPool { to, .. }
+            | Self::Reduce { to, .. }
+            | Self::Rows { to, .. } => Some(to),
+        }
+    }
+
     /// The quantising sink, of steps that have one.
     pub fn sink_mut(&mut self) -> Option<&mut Sink> {
         match self {

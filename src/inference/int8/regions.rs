@@ -32,7 +32,7 @@ pub fn replace(model: &mut TypedModel, isa: Isa, team: Option<&Arc<Team>>) -> Tr
         let mut refused = None;
         for region in regions {
             match lower(&region.graph, isa) {
-                Ok(program) => lowered.push((region, program)),
+                Ok(program) => lowered.push((region, Arc::new(program))),
                 Err(unsupported) => {
                     refused = region.node_named(model, &unsupported.node).map(|node| (node, unsupported));
                     break;
@@ -223,7 +223,7 @@ fn build(
 }
 
 /// The model with an operator in the place of each region.
-fn rebuilt(model: &TypedModel, regions: &[(Found, Program)], team: Option<&Arc<Team>>) -> TractResult<TypedModel> {
+fn rebuilt(model: &TypedModel, regions: &[(Found, Arc<Program>)], team: Option<&Arc<Team>>) -> TractResult<TypedModel> {
     let region_of: HashMap<usize, usize> = regions
         .iter()
         .enumerate()
@@ -252,8 +252,7 @@ fn rebuilt(model: &TypedModel, regions: &[(Found, Program)], team: Option<&Arc<T
                 let (found, program) = &regions[region];
                 placed[region] = true;
                 let facts = found.outputs.iter().map(|&output| model.outlet_fact(output).cloned());
-                let operator =
-                    Region::new(Arc::new(program.clone()), facts.collect::<TractResult<_>>()?, team.cloned());
+                let operator = Region::new(Arc::clone(program), facts.collect::<TractResult<_>>()?, team.cloned());
                 (found.outputs.clone(), target.wire_node(format!("int8.{region}"), operator, &inputs)?)
             } else {
                 let outlets = (0..node.outputs.len()).map(|slot| OutletId::new(id, slot)).collect();

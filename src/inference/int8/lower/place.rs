@@ -22,25 +22,24 @@ pub(super) fn place(lowering: Lowering<'_>, inputs: Vec<Port>, outputs: Vec<Port
 fn take_over_copies(steps: &mut Vec<Step>, buffers: &[Buffer], kept: &[usize]) {
     let mut at = 0;
     while at < steps.len() {
-        if let Some(maker) = taker(steps, at, buffers, kept) {
-            let copy = steps.remove(at);
-            let Work::Map { from, to, table, .. } = copy.work else { unreachable!("only maps are taken over") };
-            if let Some(sink) = steps[maker].work.sink_mut()
-                && let SinkKind::Quantised(_, first) = &mut sink.kind
-                && let Some(view) = rerouted(&sink.view, &from, &to)
-            {
-                sink.view = view;
+        let Some((maker, view)) = taker(steps, at, buffers, kept) else {
+            at += 1;
+            continue;
+        };
+        let Step { name, work, .. } = steps.remove(at);
+        let maker = &mut steps[maker];
+        maker.name = name;
+        if let (Work::Map { table, .. }, Some(sink)) = (work, maker.work.sink_mut()) {
+            sink.view = view;
+            if let SinkKind::Quantised(_, first) = &mut sink.kind {
                 *first = composed(first.take(), table);
             }
-            steps[maker].name = copy.name;
-        } else {
-            at += 1;
         }
     }
 }
 
-/// Which step can take over the copy at a place.
-fn taker(steps: &[Step], at: usize, buffers: &[Buffer], kept: &[usize]) -> Option<usize> {
+/// Which step can take over the copy at a place, and where it must write then.
+fn taker(steps: &[Step], at: usize, buffers: &[Buffer], kept: &[usize]) -> Option<(usize, View)> {
     let Work::Map { from, to, .. } = &steps[at].work else { return None };
     let reads = |step: &Step| step.work.reads().contains(&from.buffer);
     let readers = steps.iter().filter(|step| reads(step)).count();
@@ -50,12 +49,12 @@ fn taker(steps: &[Step], at: usize, buffers: &[Buffer], kept: &[usize]) -> Optio
     let mut makers = (0..at).filter(|&step| steps[step].work.writes().buffer == from.buffer);
     let maker = makers.next()?;
     let alone = makers.next().is_none();
-    let mut work = steps[maker].work.clone();
+    let work = &steps[maker].work;
     // nobody may write the new place in between, nor the maker read it
     let free = !work.reads().contains(&to.buffer);
-    let sink = work.sink_mut().filter(|sink| matches!(sink.kind, SinkKind::Quantised(..)))?;
+    let sink = work.sink().filter(|sink| matches!(sink.kind, SinkKind::Quantised(..)))?;
     let view = rerouted(&sink.view, from, to)?;
-    (alone && free && is_row_store(&steps[maker].work, &view)).then_some(maker)
+    (alone && free && is_row_store(work, &view)).then_some((maker, view))
 }
 
 /// Where a step must write so that what was copied `from` a buffer `to` another place is there at once.
