@@ -149,6 +149,20 @@ impl Connection {
             session_expiry: Duration::from_secs(3600),
         }
     }
+
+    /// Reads the files that the configuration names and checks what belongs together; for the device and for a clinic.
+    ///
+    /// # Errors
+    /// [`SettingsError`], naming the key of the configuration.
+    pub fn from_config(mqtt: &MqttSettings, client_id: &str) -> Result<Self, SettingsError> {
+        let url: BrokerUrl = mqtt.url.parse()?;
+        Ok(Self {
+            tls: tls(mqtt, url.tls)?,
+            credentials: credentials(mqtt)?,
+            keep_alive: Duration::from_secs(mqtt.keep_alive_secs.max(1).into()),
+            ..Self::plain(url, client_id)
+        })
+    }
 }
 
 impl Settings {
@@ -158,14 +172,8 @@ impl Settings {
     /// [`SettingsError`], naming the key of the configuration.
     pub fn from_config(mqtt: &MqttSettings, device: &DeviceSettings) -> Result<Self, SettingsError> {
         let topics = Topics::new(&device.site, &device.name)?;
-        let url: BrokerUrl = mqtt.url.parse()?;
         let client_id = format!("spinewatch-{}-{}", topics.site(), topics.device());
-        let connection = Connection {
-            tls: tls(mqtt, url.tls)?,
-            credentials: credentials(mqtt)?,
-            keep_alive: Duration::from_secs(mqtt.keep_alive_secs.max(1).into()),
-            ..Connection::plain(url, &client_id)
-        };
+        let connection = Connection::from_config(mqtt, &client_id)?;
         let expiry_secs = mqtt.expiry_hours.saturating_mul(3600);
         Ok(Self { connection, topics, limits: super::Limits { expiry_secs, ..super::Limits::default() } })
     }
