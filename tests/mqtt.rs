@@ -3,184 +3,33 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+#[path = "mqtt/device.rs"]
+mod device;
 #[path = "mqtt/mosquitto.rs"]
 mod mosquitto;
 #[path = "mqtt/scripted_broker.rs"]
 mod scripted_broker;
 
 use std::collections::BTreeMap;
-use std::future::Future;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use device::{Device, none_suspected, patiently, status, study_key, suspected, until};
 use jiff::Timestamp;
 use mosquitto::Mosquitto;
 use rumqttc::mqttbytes::v5::{ConnectReturnCode, PubAckReason};
 use scripted_broker::{ScriptedBroker, event_id, max_packet_size, topic};
 use spinewatch::publish::embedded_broker::EmbeddedBroker;
 use spinewatch::publish::{
-    BrokerUrl, Connection, DeviceState, EventKind, HealthPayload, KeyImage, Limits, NOTICE, PartPayload, Publisher,
-    Reason, Received, Settings, StatusPayload, Subscriber, Timings, Tls, Topics, VerdictContext, tell,
+    BrokerUrl, Cause, Connection, DeviceState, EventKind, HealthPayload, KeyImage, LinkState, PartPayload, Received,
+    Subscriber, Tls, Topics,
 };
-use spinewatch::store::{Acknowledgement, Keys, SeriesVerdict, Store};
-use spinewatch::triage::{
-    Assessment, BestSlice, Completeness, Coverage, Finding, FractureBox, Level, Revision, Verdict,
-};
-use tokio::sync::mpsc;
+use spinewatch::triage::{Level, Revision};
 
-/// Waits, but not for ever.
-async fn patiently<T>(what: &str, future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(20), future).await.unwrap_or_else(|_| panic!("{what} never came"))
-}
-
-async fn until(what: &str, mut condition: impl FnMut() -> bool) {
-    patiently(what, async {
-        while !condition() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    })
-    .await;
-}
-
-fn limits() -> Limits {
-    let (short, longer) = (Duration::from_millis(10), Duration::from_millis(50));
-    Limits {
-        ack_timeout: Duration::from_millis(400),
-        connect_timeout: Duration::from_millis(800),
-        will_delay: Duration::ZERO,
-        max_attempts: 3,
-        reconnect: (short, longer),
-        rest: (short, longer),
-        ..Limits::default()
-    }
-}
-
-/// A device: a store in a folder, and what it takes to publish from it.
-struct Device {
-    /// Kept until the end of the test; absent where somebody else owns the folder.
-    folder: Option<tempfile::TempDir>,
-    store: Store,
-    settings: Settings,
-}
-
-impl Device {
-    fn new(url: BrokerUrl) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let device = Self::in_folder(url, folder.path().to_owned());
-        Self { folder: Some(folder), ..device }
-    }
-
-    fn in_folder(url: BrokerUrl, folder: PathBuf) -> Self {
-        let store = Store::open(&folder.join("spinewatch.db"), Timestamp::now()).unwrap().0;
-        let connection = Connection::plain(url, "spinewatch-north-ct-2");
-        let settings = Settings { connection, topics: Topics::new("north", "ct-2").unwrap(), limits: limits() };
-        Self { folder: None, store, settings }
-    }
-
-    fn start(&self) -> (Publisher, mpsc::Receiver<Acknowledgement>) {
-        Publisher::start(self.settings.clone(), self.store.clone(), status(DeviceState::Online)).unwrap()
-    }
-
-    /// As after a power cut: nothing but what is on the disk. The database is free once the publisher's task is gone.
-    async fn restarted(self) -> Self {
-        let Self { folder, store, settings } = self;
-        drop(store);
-        let path = folder.as_ref().unwrap().path().join("spinewatch.db");
-        let mut opened = None;
-        until("the database", || {
-            opened = Store::open(&path, Timestamp::now()).ok();
-            opened.is_some()
-        })
-        .await;
-        Self { store: opened.unwrap().0, folder, settings }
-    }
-
-    fn commit(&self, study: &str, assessment: Assessment) {
-        self.commit_with(study, assessment, None);
-    }
-
-    fn commit_with(&self, study: &str, assessment: Assessment, key_image: Option<KeyImage>) {
-        let study_key = study_key(study);
-        let verdict =
-            SeriesVerdict { series_key: format!("series of {study}"), study_key, assessment, at: Timestamp::now() };
-        let context = VerdictContext {
-            at: Timestamp::now(),
-            clock_trusted: true,
-            study_instance_uid: None,
-            unreadable: BTreeMap::new(),
-            timings: Timings { decided_at: spinewatch::publish::rfc3339(Timestamp::now()), ..Timings::default() },
-            models: vec![],
-            key_image,
-        };
-        let Self { settings, .. } = self;
-        self.store
-            .commit_verdict(&verdict, |next| tell(next, &settings.topics, &settings.limits, &context))
-            .unwrap()
-            .expect("something to tell");
-    }
-
-    fn waiting(&self) -> u32 {
-        self.store.queue_depth().unwrap().waiting
-    }
-}
-
-fn study_key(study: &str) -> String {
-    Keys::from_secret([5; 32]).path(study)
-}
-
-fn status(state: DeviceState) -> StatusPayload {
-    let reasons = match state {
-        DeviceState::Degraded => vec![Reason { code: "share_lost".into(), words: "the share is gone".into() }],
-        _ => vec![],
-    };
-    StatusPayload {
-        state,
-        reasons,
-        site: "north".into(),
-        device: "ct-2".into(),
-        version: "0.1.0".into(),
-        models: vec![],
-        started_at: Some(spinewatch::publish::rfc3339(Timestamp::now())),
-        not_for_diagnosis: NOTICE.into(),
-    }
-}
-
-fn none_suspected() -> Assessment {
-    Assessment {
-        verdict: Verdict::NoneSuspected,
-        provisional: false,
-        completeness: Completeness::Quiet,
-        findings: vec![],
-        vertebrae: [0.0; 7],
-        coverage: Coverage {
-            levels_seen: Level::ALL.to_vec(),
-            slices_analysed: 300,
-            slices_missing: 0,
-            slices_unreadable: 0,
-            gaps: vec![],
-            extent_mm: 187.5,
-        },
-        missing: vec![],
-    }
-}
-
-fn suspected(levels: &[Level]) -> Assessment {
-    let finding = |level: &Level| Finding {
-        level: *level,
-        score: 0.9,
-        best_slice: BestSlice {
-            slice_key: "0123".into(),
-            instance_number: Some(12),
-            z_mm: -3.0,
-            fracture_box: FractureBox { x: 1.0, y: 2.0, width: 3.0, height: 4.0, score: 0.9 },
-            matrix: [512, 512],
-        },
-        z_range_mm: [-5.0, -1.0],
-        slices: 4,
-    };
-    Assessment { verdict: Verdict::Suspected, findings: levels.iter().map(finding).collect(), ..none_suspected() }
+fn cause(link: &LinkState) -> Option<Cause> {
+    link.trouble.as_ref().map(|trouble| trouble.cause)
 }
 
 async fn subscriber(url: BrokerUrl, name: &str) -> Subscriber {
@@ -465,7 +314,7 @@ async fn a_withheld_puback_makes_a_new_connection_and_the_message_comes_again() 
     let first = visit.publish().await;
     // The broker answers pings, so that only the missing PUBACK can tell.
     assert!(visit.next_publish().await.is_none(), "the device hangs up");
-    assert_eq!(publisher.link().borrow().reason.as_deref(), Some("the broker does not acknowledge"));
+    assert_eq!(cause(&publisher.link().borrow()), Some(Cause::NotAcknowledged));
 
     let mut visit = broker.welcome().await;
     let again = visit.publish().await;
@@ -481,9 +330,7 @@ async fn a_broker_that_takes_the_connection_and_says_nothing_is_given_up() {
     let (publisher, _acks) = device.start();
     let half_open = broker.visit().await;
     let mut link = publisher.link();
-    patiently("the word", link.wait_for(|link| link.reason.as_deref() == Some("no answer from the broker")))
-        .await
-        .unwrap();
+    patiently("the word", link.wait_for(|link| cause(link) == Some(Cause::NoAnswer))).await.unwrap();
     broker.welcome().await;
     drop(half_open);
 }
@@ -546,10 +393,10 @@ async fn twenty_messages_survive_a_session_that_is_lost_with_all_of_them_in_flig
 #[tokio::test]
 async fn a_refused_message_is_tried_again_then_given_up_and_never_called_sent() {
     for (reason, words) in [
-        (PubAckReason::NotAuthorized, "the broker: not authorized"),
-        (PubAckReason::QuotaExceeded, "the broker: quota exceeded"),
-        (PubAckReason::PayloadFormatInvalid, "the broker: payload format invalid"),
-        (PubAckReason::ImplementationSpecificError, "the broker: ImplementationSpecificError"),
+        (PubAckReason::NotAuthorized, "not_authorized"),
+        (PubAckReason::QuotaExceeded, "quota_exceeded"),
+        (PubAckReason::PayloadFormatInvalid, "payload_refused"),
+        (PubAckReason::ImplementationSpecificError, "refused"),
     ] {
         let broker = ScriptedBroker::start().await;
         let device = Device::new(broker.url());
@@ -625,13 +472,15 @@ async fn a_broker_that_refuses_or_sends_garbage_is_told_of_and_tried_again() {
     let device = Device::new(broker.url());
     let (publisher, _acks) = device.start();
     let mut link = publisher.link();
-    for (code, words) in [
-        (ConnectReturnCode::BadUserNamePassword, "the broker refuses user name or password"),
-        (ConnectReturnCode::NotAuthorized, "the broker does not authorize this device"),
-        (ConnectReturnCode::ServerBusy, "the broker refuses: ServerBusy"),
+    for (code, expected) in [
+        (ConnectReturnCode::BadUserNamePassword, Cause::BadCredentials),
+        (ConnectReturnCode::NotAuthorized, Cause::NotAuthorized),
+        (ConnectReturnCode::Banned, Cause::Banned),
+        (ConnectReturnCode::QuotaExceeded, Cause::QuotaExceeded),
+        (ConnectReturnCode::ServerBusy, Cause::ServerBusy),
     ] {
         broker.visit().await.refuse(code).await;
-        patiently(words, link.wait_for(|link| link.reason.as_deref() == Some(words))).await.unwrap();
+        patiently(expected.code(), link.wait_for(|link| cause(link) == Some(expected))).await.unwrap();
         assert!(!link.borrow().online);
     }
     broker.visit().await.write_bytes(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
@@ -696,7 +545,7 @@ async fn mosquittos_packet_limit_and_access_list_cost_the_message_not_the_link()
     until("the end of all tries", || device.waiting() == 0).await;
     let reasons: Vec<_> = device.store.dead_letters(9).unwrap().into_iter().map(|letter| letter.reason).collect();
     assert_eq!(reasons.len(), 3, "alert and verdict of the first, verdict of the second: {reasons:?}");
-    assert!(reasons[0].ends_with("the limit is 2000") && reasons[2] == "the broker: not authorized", "{reasons:?}");
+    assert!(reasons[0].ends_with("the limit is 2000") && reasons[2] == "not_authorized", "{reasons:?}");
     assert_eq!(publisher.link().borrow().losses, 0);
 }
 
@@ -751,13 +600,13 @@ async fn mosquitto_over_tls_wants_the_devices_certificate_and_the_device_wants_t
     device.settings.connection.tls = Some(Tls { ca: read("other.crt"), client: None });
     let (publisher, _acks) = connect(&device);
     let mut link = publisher.link();
-    let link = patiently("a reason", link.wait_for(|link| link.reason.is_some())).await.unwrap().clone();
-    assert!(!link.online && link.reason.as_ref().unwrap().to_lowercase().contains("certificate"), "{link:?}");
+    let link = patiently("a reason", link.wait_for(|link| link.trouble.is_some())).await.unwrap().clone();
+    assert!(!link.online && cause(&link) == Some(Cause::TlsUnknownAuthority), "{link:?}");
 
     device.settings.connection.tls = Some(Tls { ca: read("ca.crt"), client: None });
     let (publisher, _acks) = connect(&device);
     let mut link = publisher.link();
-    let link = patiently("a reason", link.wait_for(|link| link.reason.is_some())).await.unwrap().clone();
+    let link = patiently("a reason", link.wait_for(|link| link.trouble.is_some())).await.unwrap().clone();
     assert!(!link.online, "{link:?}");
 }
 

@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::cause::Trouble;
 use super::client::{self, Link, LinkEvent, Message};
-use super::outflow::{Command, Event, Outflow, STATUS_PREFIX};
+use super::outflow::{Command, Event, Outflow, STATUS_PREFIX, too_large};
 use super::payload::{DeviceState, HealthPayload, Reason, StatusPayload};
 use super::publisher::LinkState;
 use super::{Settings, ack, events};
@@ -120,9 +121,9 @@ impl Driver {
                 self.connect();
                 None
             }
-            Command::Drop(reason) => {
+            Command::Drop(cause) => {
                 self.link = None;
-                self.went_offline(reason);
+                self.went_offline(cause.into());
                 None
             }
             Command::Fetch { limit, held } => self.fetch(limit, held).await,
@@ -132,7 +133,7 @@ impl Driver {
                 let gone = Event::Gone(id.clone());
                 self.with_store(move |store| store.outbox_sent(&id).map(|()| gone)).await
             }
-            Command::Refuse(id, reason) => self.refuse(id, reason).await,
+            Command::Refuse(id, trouble) => self.refuse(id, trouble).await,
         }
     }
 
@@ -146,20 +147,20 @@ impl Driver {
                 None
             }
             LinkEvent::Published(id, Ok(())) => Some(Event::Acknowledged(id)),
-            LinkEvent::Published(id, Err(reason)) => Some(Event::Refused(id, reason)),
+            LinkEvent::Published(id, Err(trouble)) => Some(Event::Refused(id, trouble)),
             LinkEvent::Subscribed => None,
-            LinkEvent::SubscriptionRefused(reason) => {
-                tracing::warn!(reason, "the broker refuses the subscription to acknowledgements");
-                self.link_state.send_modify(|state| state.acks_refused = Some(reason));
+            LinkEvent::SubscriptionRefused(trouble) => {
+                tracing::warn!(code = trouble.cause.code(), %trouble, "the broker refuses the subscription to acknowledgements");
+                self.link_state.send_modify(|state| state.acks_refused = Some(trouble));
                 None
             }
             LinkEvent::Message(message) => {
                 self.acknowledge(&message).await;
                 None
             }
-            LinkEvent::Lost(reason) => {
+            LinkEvent::Lost(trouble) => {
                 self.link = None;
-                self.went_offline(&reason);
+                self.went_offline(trouble);
                 Some(Event::Lost)
             }
         }
@@ -196,24 +197,24 @@ impl Driver {
         let mut message = self.status_message(&status, id);
         // Inside, the short id tells a status from a row.
         message.event_id = id.to_owned();
-        if let Err(reason) = self.fits(&message) {
-            return Some(Event::Refused(message.event_id, reason));
+        if let Err(trouble) = self.fits(&message) {
+            return Some(Event::Refused(message.event_id, trouble));
         }
         self.send(&message)
     }
 
     /// Rows are checked by the core; what is not a row is checked here.
-    fn fits(&self, message: &OutboxMessage) -> Result<(), String> {
+    fn fits(&self, message: &OutboxMessage) -> Result<(), Trouble> {
         let (bytes, most) = (client::packet_bytes(message), self.outflow.max_packet_bytes());
-        if bytes <= most { Ok(()) } else { Err(format!("{} of {bytes} bytes, the limit is {most}", message.topic)) }
+        if bytes <= most { Ok(()) } else { Err(too_large(bytes, most)) }
     }
 
     /// A link that cannot take a message is of no use.
     fn send(&mut self, message: &OutboxMessage) -> Option<Event> {
         let link = self.link.as_ref()?;
-        let reason = link.publish(message).err()?;
+        let trouble = link.publish(message).err()?;
         self.link = None;
-        self.went_offline(&reason);
+        self.went_offline(trouble);
         Some(Event::Lost)
     }
 
@@ -225,18 +226,18 @@ impl Driver {
         let at = health.clock_trusted.then(Timestamp::now);
         let message = events::health(&health, id, at, &self.settings.topics);
         let Some(link) = self.link.as_ref().filter(|_| self.outflow.is_online()) else { return };
-        if let Err(reason) = self.fits(&message).and_then(|()| link.publish_once(&message)) {
-            tracing::warn!(reason, "health not sent");
+        if let Err(trouble) = self.fits(&message).and_then(|()| link.publish_once(&message)) {
+            tracing::warn!(code = trouble.cause.code(), %trouble, "health not sent");
         }
     }
 
-    async fn refuse(&self, id: String, reason: String) -> Option<Event> {
+    async fn refuse(&self, id: String, trouble: Trouble) -> Option<Event> {
         let max_attempts = self.settings.limits.max_attempts;
-        tracing::warn!(event_id = id, reason, "message refused");
+        tracing::warn!(event_id = id, code = trouble.cause.code(), %trouble, "message refused");
         self.with_store(move |store| {
-            let given_up = store.outbox_refused(&id, &reason, max_attempts)?;
+            let given_up = store.outbox_refused(&id, &trouble.line(), max_attempts)?;
             if given_up {
-                tracing::error!(event_id = id, reason, "message given up until the next start");
+                tracing::error!(event_id = id, code = trouble.cause.code(), "message given up until the next start");
             }
             Ok(if given_up { Event::Gone(id) } else { Event::Tick })
         })
@@ -294,24 +295,24 @@ impl Driver {
     }
 
     fn went_online(&self) {
-        if let Some(Err(reason)) = self.link.as_ref().map(|link| link.subscribe(&self.settings.topics.all_acks())) {
-            tracing::warn!(reason, "cannot subscribe to acknowledgements");
+        if let Some(Err(trouble)) = self.link.as_ref().map(|link| link.subscribe(&self.settings.topics.all_acks())) {
+            tracing::warn!(%trouble, "cannot subscribe to acknowledgements");
         }
         self.link_state.send_modify(|state| {
             (state.online, state.since, state.acks_refused) = (true, Instant::now(), None);
         });
     }
 
-    fn went_offline(&self, reason: &str) {
+    fn went_offline(&self, trouble: Trouble) {
         self.link_state.send_modify(|state| {
-            if state.online || state.reason.as_deref() != Some(reason) {
-                tracing::warn!(broker = %self.settings.connection.url, reason, "no broker");
+            if state.online || state.trouble.as_ref() != Some(&trouble) {
+                tracing::warn!(broker = %self.settings.connection.url, code = trouble.cause.code(), %trouble, "no broker");
             }
             if state.online {
                 (state.online, state.since) = (false, Instant::now());
                 state.losses += 1;
             }
-            state.reason = Some(reason.to_owned());
+            state.trouble = Some(trouble);
         });
     }
 

@@ -19,6 +19,7 @@ use rand::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
 use super::backoff::{Backoff, step};
+use super::cause::{Cause, Trouble};
 use super::limits::Limits;
 use crate::store::OutboxRow;
 
@@ -37,7 +38,7 @@ pub enum Event {
     /// The broker has taken a message.
     Acknowledged(String),
     /// The broker refuses a message.
-    Refused(String, String),
+    Refused(String, Trouble),
     /// Rows that the outbox had, as asked for by [`Command::Fetch`], with the bytes of their packets.
     Rows(Vec<(OutboxRow, usize)>),
     /// A row has left the outbox, or was given up.
@@ -58,7 +59,7 @@ pub enum Command {
     /// Build a link.
     Connect,
     /// Drop the link, with the reason.
-    Drop(&'static str),
+    Drop(Cause),
     /// Ask the outbox for at most `limit` rows other than `held`.
     Fetch {
         /// At most.
@@ -73,7 +74,7 @@ pub enum Command {
     /// Delete a row: the broker has it.
     Delete(String),
     /// Count a refusal of a row.
-    Refuse(String, String),
+    Refuse(String, Trouble),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -145,7 +146,7 @@ impl Outflow {
             Event::Lost if matches!(self.link, Link::Waiting { .. }) => {}
             Event::Lost => self.lost(now),
             Event::Acknowledged(id) => self.acknowledged(&id, &mut commands),
-            Event::Refused(id, reason) => self.refused(id, reason, now, &mut commands),
+            Event::Refused(id, trouble) => self.refused(id, trouble, now, &mut commands),
             Event::Rows(rows) => self.rows(rows, now, &mut commands),
             Event::Gone(id) => self.gone(&id),
             Event::StoreFailed => self.store_rests_until = Some(now + self.limits.rest.0),
@@ -217,13 +218,13 @@ impl Outflow {
         self.dirty = true;
     }
 
-    fn refused(&mut self, id: String, reason: String, now: Duration, commands: &mut Vec<Command>) {
+    fn refused(&mut self, id: String, trouble: Trouble, now: Duration, commands: &mut Vec<Command>) {
         self.in_flight.remove(&id);
         self.prove();
         if is_row(&id) {
             self.one_by_one = self.one_by_one.saturating_sub(1);
             self.rest(id.clone(), now);
-            commands.push(Command::Refuse(id, reason));
+            commands.push(Command::Refuse(id, trouble));
         }
         self.dirty = true;
     }
@@ -261,7 +262,7 @@ impl Outflow {
             }
             if bytes > most {
                 self.rest(id.clone(), now);
-                commands.push(Command::Refuse(id, format!("{bytes} bytes, the limit is {most}")));
+                commands.push(Command::Refuse(id, too_large(bytes, most)));
             } else {
                 self.in_flight.insert(id, now);
                 commands.push(Command::Send(row));
@@ -284,11 +285,11 @@ impl Outflow {
                 commands.push(Command::Connect);
             }
             Link::Connecting { since } if since + self.limits.connect_timeout <= now => {
-                commands.push(Command::Drop("no answer from the broker"));
+                commands.push(Command::Drop(Cause::NoAnswer));
                 self.lost(now);
             }
             Link::Online { .. } if self.in_flight.values().any(|sent| *sent + self.limits.ack_timeout <= now) => {
-                commands.push(Command::Drop("the broker does not acknowledge"));
+                commands.push(Command::Drop(Cause::NotAcknowledged));
                 self.lost(now);
             }
             _ => {}
@@ -327,6 +328,11 @@ impl Outflow {
             || self.delivered.iter().any(|delivered| delivered == id)
             || self.resting.get(id).is_some_and(|rest| rest.until.is_some())
     }
+}
+
+/// A packet of so many bytes is over the broker's limit, or ours.
+pub fn too_large(bytes: usize, most: usize) -> Trouble {
+    Trouble::new(Cause::PacketTooLarge, format!("{bytes} bytes, the limit is {most}"))
 }
 
 fn is_row(id: &str) -> bool {

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
+use super::cause::Cause;
 use super::limits::Limits;
-use super::outflow::{Command, Event, Outflow, STATUS_PREFIX};
+use super::outflow::{Command, Event, Outflow, STATUS_PREFIX, too_large};
 use crate::store::{MessagePriority, MessageProperties, OutboxMessage, OutboxRow};
 
 const CONNECTED: Event = Event::Connected { max_packet_bytes: None, receive_max: None };
@@ -103,7 +104,7 @@ fn no_acknowledgement_in_time_drops_the_link_and_builds_a_new_one() {
     outflow.on(rows(&["a"]), secs(1));
     assert_eq!(outflow.deadline(), Some(secs(11)));
     assert_eq!(outflow.on(Event::Tick, secs(10)), []);
-    assert_eq!(outflow.on(Event::Tick, secs(11)), [Command::Drop("the broker does not acknowledge")]);
+    assert_eq!(outflow.on(Event::Tick, secs(11)), [Command::Drop(Cause::NotAcknowledged)]);
     assert!(!outflow.is_online());
     reconnect(&mut outflow);
 }
@@ -120,7 +121,7 @@ fn a_birth_that_is_not_acknowledged_drops_the_link_too() {
 fn a_broker_that_never_answers_the_connect_is_given_up_and_tried_again() {
     let mut outflow = Outflow::new(Limits::default(), 7);
     outflow.on(Event::Tick, secs(0));
-    assert_eq!(outflow.on(Event::Tick, secs(10)), [Command::Drop("no answer from the broker")]);
+    assert_eq!(outflow.on(Event::Tick, secs(10)), [Command::Drop(Cause::NoAnswer)]);
     reconnect(&mut outflow);
 }
 
@@ -164,8 +165,8 @@ fn a_connection_that_is_accepted_and_cut_at_once_does_not_make_a_storm() {
 fn a_refused_row_rests_and_others_pass() {
     let mut outflow = online(secs(0));
     outflow.on(rows(&["a", "b"]), secs(1));
-    let commands = outflow.on(Event::Refused("a".into(), "quota exceeded".into()), secs(2));
-    assert_eq!(commands[0], Command::Refuse("a".into(), "quota exceeded".into()));
+    let commands = outflow.on(Event::Refused("a".into(), Cause::QuotaExceeded.into()), secs(2));
+    assert_eq!(commands[0], Command::Refuse("a".into(), Cause::QuotaExceeded.into()));
     assert_eq!(fetch(&commands), Some((7, vec!["b", "a"])), "held while it rests");
     outflow.on(acknowledged("b"), secs(2));
     outflow.on(Event::Gone("b".into()), secs(2));
@@ -173,7 +174,7 @@ fn a_refused_row_rests_and_others_pass() {
     assert_eq!(fetch(&outflow.on(Event::Tick, secs(3))), Some((8, vec![])), "then it may go again");
     assert_eq!(outflow.deadline(), None, "and nothing ticks for it any more");
     assert_eq!(sent(&outflow.on(rows(&["a"]), secs(3))), ["a"]);
-    outflow.on(Event::Refused("a".into(), "quota exceeded".into()), secs(4));
+    outflow.on(Event::Refused("a".into(), Cause::QuotaExceeded.into()), secs(4));
     assert_eq!(outflow.deadline(), Some(secs(6)), "each time longer");
     let commands = outflow.on(Event::Gone("a".into()), secs(4));
     assert_eq!(fetch(&commands), Some((8, vec![])), "given up: what waited behind it in its topic may go");
@@ -185,7 +186,7 @@ fn a_packet_over_the_brokers_limit_is_refused_here_and_never_sent() {
     outflow.on(Event::Tick, secs(0));
     outflow.on(Event::Connected { max_packet_bytes: Some(499), receive_max: None }, secs(0));
     let commands = outflow.on(rows(&["a"]), secs(0));
-    assert_eq!(commands[0], Command::Refuse("a".into(), "500 bytes, the limit is 499".into()));
+    assert_eq!(commands[0], Command::Refuse("a".into(), too_large(500, 499)));
     assert_eq!(sent(&commands), Vec::<&str>::new());
 }
 
@@ -195,8 +196,7 @@ fn our_own_limit_holds_where_the_broker_has_none() {
     let (row, _) = row("a");
     let limit = Limits::default().max_packet_bytes;
     let commands = outflow.on(Event::Rows(vec![(row, limit + 1)]), secs(0));
-    let words = format!("{} bytes, the limit is {limit}", limit + 1);
-    assert_eq!(commands[0], Command::Refuse("a".into(), words));
+    assert_eq!(commands[0], Command::Refuse("a".into(), too_large(limit + 1, limit)));
 }
 
 #[test]
@@ -336,7 +336,7 @@ proptest! {
                 }
                 6 => {
                     if world.on_the_wire.is_empty() { continue }
-                    Event::Refused(world.on_the_wire.remove(0), "no".into())
+                    Event::Refused(world.on_the_wire.remove(0), Cause::Refused.into())
                 }
                 7 => { world.store_fails = true; continue }
                 8 => Event::Tick,
