@@ -129,7 +129,7 @@ async fn tells_the_whole_story(url: BrokerUrl) {
 }
 
 fn health() -> HealthPayload {
-    let part = |state: &str| PartPayload { state: state.into(), for_secs: 1, reason: None };
+    let part = |state: &str| PartPayload { state: state.into(), for_secs: 1, ..PartPayload::default() };
     HealthPayload {
         at: spinewatch::publish::rfc3339(Timestamp::now()),
         share: part("available"),

@@ -115,6 +115,18 @@ causes! {
 }
 
 impl Cause {
+    /// True where a broker that hangs up for it means the message that it got last.
+    pub const fn is_of_a_message(self) -> bool {
+        matches!(
+            self,
+            Self::PacketTooLarge
+                | Self::TopicRefused
+                | Self::PayloadRefused
+                | Self::RetainNotSupported
+                | Self::QosNotSupported
+        )
+    }
+
     /// The cause with this code.
     pub fn from_code(code: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|cause| cause.code() == code)
@@ -129,7 +141,7 @@ impl Serialize for Cause {
 }
 
 /// A cause, and what is known beyond it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Serialize)]
 pub struct Trouble {
     /// What is in the way.
     pub cause: Cause,

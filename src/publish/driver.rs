@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt;
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -19,6 +20,9 @@ use crate::store::{Acknowledgement, OutboxMessage, Store, StoreError};
 
 /// How long each half of a farewell may take: the last status, and the good-bye.
 pub const FAREWELL: Duration = Duration::from_secs(2);
+
+/// Rows that are deleted in one transaction at most.
+const MOST_AT_ONCE: usize = 64;
 
 /// What the rest of the device tells.
 pub struct Inputs {
@@ -38,6 +42,8 @@ pub struct Driver {
     /// Makes the ids of status and health messages unique over restarts.
     boot: String,
     messages: u64,
+    /// Event ids of rows that the broker has: deleted together, when nothing more is to be sent at once.
+    delivered: Vec<String>,
     inputs: Inputs,
     link_state: watch::Sender<LinkState>,
     acks: mpsc::Sender<Acknowledgement>,
@@ -68,6 +74,7 @@ impl Driver {
             started: Instant::now(),
             boot: format!("{:016x}", random()),
             messages: 0,
+            delivered: Vec::new(),
             inputs,
             link_state,
             acks,
@@ -81,6 +88,10 @@ impl Driver {
         loop {
             if let Some(event) = event.take() {
                 self.handle(event).await;
+            }
+            if !self.delivered.is_empty() {
+                event = self.settle().await;
+                continue;
             }
             let deadline = self.outflow.deadline();
             let wake = tokio::select! {
@@ -115,6 +126,33 @@ impl Driver {
         }
     }
 
+    /// Deletes what was delivered, all in one transaction: after the acknowledgements that are there already.
+    async fn settle(&mut self) -> Option<Event> {
+        if self.delivered.len() < MOST_AT_ONCE
+            && let Some(link_event) = next(&mut self.link).now_or_never()
+        {
+            return self.link_event(link_event).await;
+        }
+        let ids = std::mem::take(&mut self.delivered);
+        self.with_store(move |store| {
+            let superseded = store.outbox_sent(&ids.iter().map(String::as_str).collect::<Vec<_>>())?;
+            if superseded > 0 {
+                tracing::warn!(superseded, "messages that were given up are superseded by newer ones");
+            }
+            Ok(Event::Gone(ids))
+        })
+        .await
+    }
+
+    async fn revive(&self) -> Option<Event> {
+        self.with_store(|store| {
+            let revived = store.outbox_revive()?;
+            tracing::info!(revived, "messages that were given up are tried again");
+            Ok(Event::Revived)
+        })
+        .await
+    }
+
     async fn carry_out(&mut self, command: Command) -> Option<Event> {
         match command {
             Command::Connect => {
@@ -129,10 +167,11 @@ impl Driver {
             Command::Fetch { limit, held } => self.fetch(limit, held).await,
             Command::Send(row) => self.send(&row.message),
             Command::SendStatus(id) => self.send_status(&id),
-            Command::Delete(id) => {
-                let gone = Event::Gone(id.clone());
-                self.with_store(move |store| store.outbox_sent(&id).map(|()| gone)).await
+            Command::Delete(ids) => {
+                self.delivered.extend(ids);
+                None
             }
+            Command::Revive => self.revive().await,
             Command::Refuse(id, trouble) => self.refuse(id, trouble).await,
         }
     }
@@ -160,8 +199,9 @@ impl Driver {
             }
             LinkEvent::Lost(trouble) => {
                 self.link = None;
+                let lost = Event::Lost(trouble.cause);
                 self.went_offline(trouble);
-                Some(Event::Lost)
+                Some(lost)
             }
         }
     }
@@ -214,8 +254,9 @@ impl Driver {
         let link = self.link.as_ref()?;
         let trouble = link.publish(message).err()?;
         self.link = None;
+        let lost = Event::Lost(trouble.cause);
         self.went_offline(trouble);
-        Some(Event::Lost)
+        Some(lost)
     }
 
     /// Best effort: the next one follows soon.
@@ -234,12 +275,13 @@ impl Driver {
     async fn refuse(&self, id: String, trouble: Trouble) -> Option<Event> {
         let max_attempts = self.settings.limits.max_attempts;
         tracing::warn!(event_id = id, code = trouble.cause.code(), %trouble, "message refused");
+        self.link_state.send_modify(|state| state.refused = Some(trouble.clone()));
         self.with_store(move |store| {
             let given_up = store.outbox_refused(&id, &trouble.line(), max_attempts)?;
             if given_up {
-                tracing::error!(event_id = id, code = trouble.cause.code(), "message given up until the next start");
+                tracing::error!(event_id = id, code = trouble.cause.code(), "message given up until its next life");
             }
-            Ok(if given_up { Event::Gone(id) } else { Event::Tick })
+            Ok(if given_up { Event::GivenUp(id) } else { Event::Tick })
         })
         .await
     }
