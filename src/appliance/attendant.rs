@@ -19,7 +19,7 @@ use crate::display::{Delivery, DeviceState, Fault};
 use crate::health::{self, Decision, Health, HealthReport, Notifier, Queues, Sensors, ShareHealth, Watchdog};
 use crate::inference;
 use crate::ingest::{Pulse, Silence};
-use crate::publish::{ModelTag, Publisher, Topics};
+use crate::publish::{LinkState, ModelTag, Publisher, Topics};
 use crate::store::{Acknowledgement, Retention, Store, StoreError};
 
 /// Time between two looks.
@@ -83,7 +83,7 @@ impl Attendant {
                 }
                 _ = looks.tick() => {
                     let now = self.signals.clock();
-                    let report = self.look(publisher.link().borrow().online, now)?;
+                    let report = self.look(&publisher.link().borrow(), now)?;
                     self.tell(&publisher, &report, &mut told, now)?;
                     if now.saturating_sub(purged) >= PURGE {
                         purged = now;
@@ -97,7 +97,7 @@ impl Attendant {
         Ok(())
     }
 
-    fn look(&mut self, online: bool, now: Duration) -> Result<HealthReport, StoreError> {
+    fn look(&mut self, link: &LinkState, now: Duration) -> Result<HealthReport, StoreError> {
         let sensed = self.sensors.read(Timestamp::now());
         self.signals.clock_trusted.store(sensed.clock.is_trusted(), Ordering::Relaxed);
         let decision = self.watchdog.decide(now);
@@ -109,7 +109,7 @@ impl Attendant {
                 let reason = format!("it has not answered for {} s", silent_share.as_secs());
                 health.share(ShareHealth::Lost { reason }, now.saturating_sub(silent_share));
             }
-            health.broker(online, now);
+            health.broker(vitals::broker_health(link, depth), now);
             health.queues(Queues { outbox: depth.waiting, analysis: 0 });
             health.sensed(sensed);
             health.accelerator(self.accelerator.fault());
@@ -155,7 +155,7 @@ impl Attendant {
             *told = Some(now);
             let depth = self.store.queue_depth()?;
             let counts = Counts {
-                queue: (depth.waiting, depth.dead),
+                queue: depth,
                 open_series: self.signals.open_series.load(Ordering::Relaxed),
                 quarantined: self.store.quarantined_counts()?,
                 excluded: self.store.excluded_counts()?,

@@ -20,6 +20,8 @@ mod events;
 
 mod key_image;
 
+mod cause;
+
 mod limits;
 
 mod backoff;
@@ -48,6 +50,7 @@ mod schema_tests;
 mod outflow_tests;
 
 pub use ack::{Ack, NotAnAck};
+pub use cause::{Cause, Trouble};
 pub use cloud_event::{CloudEvent, EventKind, NotAnEvent};
 pub use events::{VerdictContext, tell};
 pub use key_image::KeyImage;

@@ -1,19 +1,32 @@
-//! A device: a store in a folder, verdicts to commit, and what it takes to publish from it.
+//! A device as the tests need it: a real store in a folder and a publisher over it, with short limits; and waiting.
 
 use std::collections::BTreeMap;
+use std::future::Future;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use spinewatch::publish::{
-    BrokerUrl, Connection, DeviceState, HealthPayload, KeyImage, Limits, NOTICE, PartPayload, Publisher, Reason,
+    BrokerUrl, Cause, Connection, DeviceState, HealthPayload, KeyImage, Limits, LinkState, NOTICE, PartPayload, Publisher, Reason,
     Settings, StatusPayload, Timings, Topics, VerdictContext, tell,
 };
 use spinewatch::store::{Acknowledgement, Keys, SeriesVerdict, Store};
 use spinewatch::triage::{Assessment, BestSlice, Completeness, Coverage, Finding, FractureBox, Level, Verdict};
 use tokio::sync::mpsc;
 
-use crate::until;
+/// Waits, but not for ever.
+pub async fn patiently<T>(what: &str, future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(20), future).await.unwrap_or_else(|_| panic!("{what} never came"))
+}
+
+pub async fn until(what: &str, mut condition: impl FnMut() -> bool) {
+    patiently(what, async {
+        while !condition() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+}
 
 pub fn limits() -> Limits {
     let (short, longer) = (Duration::from_millis(10), Duration::from_millis(50));
@@ -155,7 +168,7 @@ pub fn suspected(levels: &[Level]) -> Assessment {
 }
 
 pub fn health() -> HealthPayload {
-    let part = |state: &str| PartPayload { state: state.into(), for_secs: 1, reason: None };
+    let part = |state: &str| PartPayload { state: state.into(), for_secs: 1, ..PartPayload::default() };
     HealthPayload {
         at: spinewatch::publish::rfc3339(Timestamp::now()),
         share: part("available"),
@@ -164,4 +177,8 @@ pub fn health() -> HealthPayload {
         clock_trusted: true,
         ..HealthPayload::default()
     }
+}
+
+pub fn cause(link: &LinkState) -> Option<Cause> {
+    link.trouble.as_ref().map(|trouble| trouble.cause)
 }

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use rumqttc::mqttbytes::v5::{ConnectReturnCode, PubAckReason};
+use spinewatch::publish::Cause;
 use spinewatch::triage::Level;
 
-use crate::device::{Device, none_suspected, study_key, suspected};
+use crate::device::{Device, cause, none_suspected, study_key, suspected};
 use crate::scripted_broker::{ScriptedBroker, event_id, max_packet_size, topic};
 use crate::{patiently, until};
 
@@ -56,7 +57,7 @@ async fn a_withheld_puback_makes_a_new_connection_and_the_message_comes_again() 
     let first = visit.publish().await;
     // The broker answers pings, so that only the missing PUBACK can tell.
     assert!(visit.next_publish().await.is_none(), "the device hangs up");
-    assert_eq!(publisher.link().borrow().reason.as_deref(), Some("the broker does not acknowledge"));
+    assert_eq!(cause(&publisher.link().borrow()), Some(Cause::NotAcknowledged));
 
     let mut visit = broker.welcome().await;
     let again = visit.publish().await;
@@ -72,9 +73,7 @@ async fn a_broker_that_takes_the_connection_and_says_nothing_is_given_up() {
     let (publisher, _acks) = device.start();
     let half_open = broker.visit().await;
     let mut link = publisher.link();
-    patiently("the word", link.wait_for(|link| link.reason.as_deref() == Some("no answer from the broker")))
-        .await
-        .unwrap();
+    patiently("the word", link.wait_for(|link| cause(link) == Some(Cause::NoAnswer))).await.unwrap();
     broker.welcome().await;
     drop(half_open);
 }
@@ -137,10 +136,10 @@ async fn twenty_messages_survive_a_session_that_is_lost_with_all_of_them_in_flig
 #[tokio::test]
 async fn a_refused_message_is_tried_again_then_given_up_and_never_called_sent() {
     for (reason, words) in [
-        (PubAckReason::NotAuthorized, "the broker: not authorized"),
-        (PubAckReason::QuotaExceeded, "the broker: quota exceeded"),
-        (PubAckReason::PayloadFormatInvalid, "the broker: payload format invalid"),
-        (PubAckReason::ImplementationSpecificError, "the broker: ImplementationSpecificError"),
+        (PubAckReason::NotAuthorized, "not_authorized"),
+        (PubAckReason::QuotaExceeded, "quota_exceeded"),
+        (PubAckReason::PayloadFormatInvalid, "payload_refused"),
+        (PubAckReason::ImplementationSpecificError, "refused"),
     ] {
         let broker = ScriptedBroker::start().await;
         let device = Device::new(broker.url());
@@ -216,13 +215,15 @@ async fn a_broker_that_refuses_or_sends_garbage_is_told_of_and_tried_again() {
     let device = Device::new(broker.url());
     let (publisher, _acks) = device.start();
     let mut link = publisher.link();
-    for (code, words) in [
-        (ConnectReturnCode::BadUserNamePassword, "the broker refuses user name or password"),
-        (ConnectReturnCode::NotAuthorized, "the broker does not authorize this device"),
-        (ConnectReturnCode::ServerBusy, "the broker refuses: ServerBusy"),
+    for (code, expected) in [
+        (ConnectReturnCode::BadUserNamePassword, Cause::BadCredentials),
+        (ConnectReturnCode::NotAuthorized, Cause::NotAuthorized),
+        (ConnectReturnCode::Banned, Cause::Banned),
+        (ConnectReturnCode::QuotaExceeded, Cause::QuotaExceeded),
+        (ConnectReturnCode::ServerBusy, Cause::ServerBusy),
     ] {
         broker.visit().await.refuse(code).await;
-        patiently(words, link.wait_for(|link| link.reason.as_deref() == Some(words))).await.unwrap();
+        patiently(expected.code(), link.wait_for(|link| cause(link) == Some(expected))).await.unwrap();
         assert!(!link.borrow().online);
     }
     broker.visit().await.write_bytes(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
