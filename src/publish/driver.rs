@@ -130,7 +130,7 @@ impl Driver {
             Command::SendStatus(id) => self.send_status(&id),
             Command::Delete(id) => {
                 let gone = Event::Gone(id.clone());
-                self.with_store(move |store| store.outbox_sent(&id).map(|()| gone)).await
+                self.with_store(move |store| store.outbox_sent(&id, Timestamp::now()).map(|()| gone)).await
             }
             Command::Refuse(id, reason) => self.refuse(id, reason).await,
         }
@@ -234,7 +234,7 @@ impl Driver {
         let max_attempts = self.settings.limits.max_attempts;
         tracing::warn!(event_id = id, reason, "message refused");
         self.with_store(move |store| {
-            let given_up = store.outbox_refused(&id, &reason, max_attempts)?;
+            let given_up = store.outbox_refused(&id, &reason, max_attempts, Timestamp::now())?;
             if given_up {
                 tracing::error!(event_id = id, reason, "message given up until the next start");
             }

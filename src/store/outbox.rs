@@ -7,7 +7,7 @@ use rusqlite::{OptionalExtension, Row, Transaction, params};
 use serde::{Deserialize, Serialize};
 
 use super::series::{from_json, json};
-use super::{Store, StoreError};
+use super::{Store, StoreError, audit};
 
 /// In which order messages leave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -115,10 +115,13 @@ impl Store {
     ///
     /// # Errors
     /// The row stays then, and the message will be sent again.
-    pub fn outbox_sent(&self, event_id: &str) -> Result<(), StoreError> {
+    pub fn outbox_sent(&self, event_id: &str, at: Timestamp) -> Result<(), StoreError> {
         self.write(|tx| {
-            tx.prepare_cached("DELETE FROM outbox WHERE event_id = ?")?.execute([event_id])?;
-            Ok(())
+            let gone = tx.prepare_cached("DELETE FROM outbox WHERE event_id = ?")?.execute([event_id])?;
+            if gone == 0 {
+                return Ok(());
+            }
+            audit::append(tx, at, "broker", "message_acknowledged", Some(event_id), None)
         })
     }
 
@@ -126,16 +129,25 @@ impl Store {
     ///
     /// # Errors
     /// The refusal is not counted then.
-    pub fn outbox_refused(&self, event_id: &str, reason: &str, max_attempts: u32) -> Result<bool, StoreError> {
+    pub fn outbox_refused(
+        &self,
+        event_id: &str,
+        reason: &str,
+        max_attempts: u32,
+        at: Timestamp,
+    ) -> Result<bool, StoreError> {
         self.write(|tx| {
-            let dead = tx
+            let dead: Option<bool> = tx
                 .prepare_cached(
                     "UPDATE outbox SET attempts = attempts + 1, dead_reason = iif(attempts + 1 >= ?3, ?2, NULL)
                      WHERE event_id = ?1 RETURNING dead_reason IS NOT NULL",
                 )?
                 .query_row(params![event_id, reason, max_attempts], |row| row.get(0))
                 .optional()?;
-            Ok(dead.unwrap_or(false))
+            let Some(dead) = dead else { return Ok(false) };
+            let action = if dead { "message_given_up" } else { "message_refused" };
+            audit::append(tx, at, "broker", action, Some(event_id), Some(reason))?;
+            Ok(dead)
         })
     }
 
@@ -208,7 +220,7 @@ pub(super) fn insert(tx: &Transaction<'_>, message: &OutboxMessage, at: Timestam
         message.priority as u8,
         at.as_millisecond()
     ])?;
-    Ok(())
+    audit::append(tx, at, audit::DEVICE, "message_queued", Some(&message.event_id), Some(&message.topic))
 }
 
 /// All but the properties, which are JSON.
