@@ -10,6 +10,7 @@ use crate::health::{Degraded, HealthReport, Status};
 use crate::publish::{
     DeviceState, HealthPayload, ModelTag, NOTICE, PartPayload, Reason, StatusPayload, Topics, rfc3339,
 };
+use crate::store::Head;
 
 /// What is wrong, as the screen shows it.
 pub fn faults(report: &HealthReport, now: Duration) -> Vec<Fault> {
@@ -76,6 +77,8 @@ pub struct Counts {
     pub quarantined: BTreeMap<String, u32>,
     /// Intact files that are not for the networks, by code.
     pub excluded: BTreeMap<String, u32>,
+    /// Where the audit trail ends.
+    pub audit_head: Option<Head>,
 }
 
 /// The health message.
@@ -103,5 +106,6 @@ pub fn health(report: &HealthReport, counts: Counts, at: Timestamp) -> HealthPay
         files_quarantined: counts.quarantined,
         files_excluded: counts.excluded,
         memory_bytes: report.memory.map(|memory| memory.resident_bytes),
+        audit_head: counts.audit_head.map(|head| head.to_string()),
     }
 }

@@ -34,6 +34,7 @@ use tokio::sync::Notify;
 pub use audit::chain::{Broken, GENESIS, Head, Link, Verified, Walk};
 pub use audit::{AuditEntry, AuditFile, AuditFileError, DEVICE};
 pub use error::StoreError;
+pub(crate) use keys::hex;
 pub use keys::{KeyedHeader, Keys, SecretOrigin};
 pub use ledger::{ClearIdentifiers, Fate, FileRecord, LedgerEntry, SliceRecord};
 pub use opening::{OpenReport, SetAside};

@@ -190,9 +190,8 @@ fn highest(connection: &Connection) -> Result<u64, StoreError> {
 
 /// Walks the whole chain; the inner result is what the walk found.
 fn verify(connection: &Connection, anchor: Option<Head>) -> Result<Result<Verified, Broken>, StoreError> {
-    let mut query = connection.prepare(
-        "SELECT sequence, at, actor, action, subject, detail, previous, hash FROM audit ORDER BY sequence",
-    )?;
+    let mut query = connection
+        .prepare("SELECT sequence, at, actor, action, subject, detail, previous, hash FROM audit ORDER BY sequence")?;
     let mut walk = Walk::new(anchor);
     let mut last = 0;
     for row in query.query_map([], link)? {

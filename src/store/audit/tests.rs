@@ -170,7 +170,8 @@ fn deletion_insertion_and_another_order_are_noticed_and_named() {
     let swap = "UPDATE audit SET sequence = -4 WHERE sequence = 4; UPDATE audit SET sequence = 4 WHERE sequence = 5;
                 UPDATE audit SET sequence = 5 WHERE sequence = -4";
     assert_eq!(told(swap), Broken::Changed(4));
-    let copy = "INSERT INTO audit SELECT 10, at, actor, action, subject, detail, previous, hash FROM audit WHERE sequence = 9";
+    let copy =
+        "INSERT INTO audit SELECT 10, at, actor, action, subject, detail, previous, hash FROM audit WHERE sequence = 9";
     assert_eq!(told(copy), Broken::Changed(10));
 }
 
