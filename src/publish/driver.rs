@@ -135,7 +135,7 @@ impl Driver {
         }
         let ids = std::mem::take(&mut self.delivered);
         self.with_store(move |store| {
-            let superseded = store.outbox_sent(&ids.iter().map(String::as_str).collect::<Vec<_>>())?;
+            let superseded = store.outbox_sent(&ids.iter().map(String::as_str).collect::<Vec<_>>(), Timestamp::now())?;
             if superseded > 0 {
                 tracing::warn!(superseded, "messages that were given up are superseded by newer ones");
             }
@@ -277,7 +277,7 @@ impl Driver {
         tracing::warn!(event_id = id, code = trouble.cause.code(), %trouble, "message refused");
         self.link_state.send_modify(|state| state.refused = Some(trouble.clone()));
         self.with_store(move |store| {
-            let given_up = store.outbox_refused(&id, &trouble.line(), max_attempts)?;
+            let given_up = store.outbox_refused(&id, &trouble.line(), max_attempts, Timestamp::now())?;
             if given_up {
                 tracing::error!(event_id = id, code = trouble.cause.code(), "message given up until its next life");
             }

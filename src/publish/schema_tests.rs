@@ -155,6 +155,7 @@ fn device_messages_hold_against_their_schema() {
         temperatures_celsius: BTreeMap::from([("cpu".to_owned(), 51.5)]),
         files_quarantined: BTreeMap::from([("pixel_data_cut".to_owned(), 2)]),
         memory_bytes: Some(50_000_000),
+        audit_head: Some(format!("120:{}", "0f".repeat(32))),
         ..HealthPayload::default()
     };
     check("health", &events::health(&health, "x-2".into(), None, &topics()).payload);
