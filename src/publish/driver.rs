@@ -135,7 +135,8 @@ impl Driver {
         }
         let ids = std::mem::take(&mut self.delivered);
         self.with_store(move |store| {
-            let superseded = store.outbox_sent(&ids.iter().map(String::as_str).collect::<Vec<_>>(), Timestamp::now())?;
+            let superseded =
+                store.outbox_sent(&ids.iter().map(String::as_str).collect::<Vec<_>>(), Timestamp::now())?;
             if superseded > 0 {
                 tracing::warn!(superseded, "messages that were given up are superseded by newer ones");
             }

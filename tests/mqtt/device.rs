@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use spinewatch::publish::{
-    BrokerUrl, Cause, Connection, DeviceState, HealthPayload, KeyImage, Limits, LinkState, NOTICE, PartPayload, Publisher, Reason,
-    Settings, StatusPayload, Timings, Topics, VerdictContext, tell,
+    BrokerUrl, Cause, Connection, DeviceState, HealthPayload, KeyImage, Limits, LinkState, NOTICE, PartPayload,
+    Publisher, Reason, Settings, StatusPayload, Timings, Topics, VerdictContext, tell,
 };
 use spinewatch::store::{Acknowledgement, Keys, SeriesVerdict, Store};
 use spinewatch::triage::{Assessment, BestSlice, Completeness, Coverage, Finding, FractureBox, Level, Verdict};
@@ -19,6 +19,7 @@ pub async fn patiently<T>(what: &str, future: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(20), future).await.unwrap_or_else(|_| panic!("{what} never came"))
 }
 
+/// Waits until it is so, but not for ever.
 pub async fn until(what: &str, mut condition: impl FnMut() -> bool) {
     patiently(what, async {
         while !condition() {
