@@ -106,15 +106,19 @@ async fn inject(fault: Fault, times: usize) -> Row {
         device.commit("long", none_suspected());
         says(&device, &mut link, &fault, losses).await;
         shown = shown.max(began.elapsed());
+        if matches!(fault.mode, Mode::Announces(_)) {
+            // What a broker has said in its CONNACK holds until the next.
+            let losses = link.borrow().losses;
+            broker.set(Mode::SessionLost);
+            patiently("a cut", link.wait_for(|link| link.losses > losses)).await.unwrap();
+        }
         broker.set(Mode::Well);
         let ended = Instant::now();
-        if matches!(fault.mode, Mode::Announces(_)) {
-            // What a broker said in its CONNACK holds until the next.
-            broker.set(Mode::SessionLost);
-            broker.set(Mode::Well);
-        }
         device.commit(&study, none_suspected());
-        until("an empty outbox", || device.store.queue_depth().unwrap() == Default::default()).await;
+        until(&format!("an empty outbox after `{}`", fault.name), || {
+            device.store.queue_depth().unwrap() == Default::default()
+        })
+        .await;
         until("the first message", || clinic.first_after(ended).is_some()).await;
         blind = blind.max(clinic.first_after(ended).unwrap());
         studies.push(study);
