@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use rumqttc::mqttbytes::Error as MqttError;
 use rumqttc::mqttbytes::v5::{
     ConnAck, ConnectReturnCode, DisconnectReasonCode, LastWill, LastWillProperties, Packet, PubAckReason, Publish,
     PublishProperties, SubscribeReasonCode,
@@ -346,7 +347,7 @@ fn state_error(error: &StateError) -> Trouble {
         StateError::ServerDisconnect { reason_code, reason_string } => {
             Trouble { cause: disconnect(*reason_code), detail: reason_string.clone().unwrap_or_default() }
         }
-        StateError::Io(error) => Trouble::of_io(error),
+        StateError::Io(error) | StateError::Deserialization(MqttError::Io(error)) => Trouble::of_io(error),
         StateError::ConnectionAborted => Cause::ConnectionLost.into(),
         StateError::AwaitPingResp => Trouble::new(Cause::NoAnswer, "no answer to a ping"),
         StateError::OutgoingPacketTooLarge { pkt_size, max } => {

@@ -166,7 +166,10 @@ impl Driver {
                 None
             }
             Command::Fetch { limit, held } => self.fetch(limit, held).await,
-            Command::Send(row) => self.send(&row.message),
+            Command::Send(row) => {
+                self.send(&row.message);
+                None
+            }
             Command::SendStatus(id) => self.send_status(&id),
             Command::Delete(ids) => {
                 self.delivered.extend(ids);
@@ -241,7 +244,8 @@ impl Driver {
         if let Err(trouble) = self.fits(&message) {
             return Some(Event::Refused(message.event_id, trouble));
         }
-        self.send(&message)
+        self.send(&message);
+        None
     }
 
     /// Rows are checked by the core; what is not a row is checked here.
@@ -250,14 +254,12 @@ impl Driver {
         if bytes <= most { Ok(()) } else { Err(too_large(bytes, most)) }
     }
 
-    /// A link that cannot take a message is of no use.
-    fn send(&mut self, message: &OutboxMessage) -> Option<Event> {
-        let link = self.link.as_ref()?;
-        let trouble = link.publish(message).err()?;
-        self.link = None;
-        let lost = Event::Lost(trouble.cause);
-        self.went_offline(trouble);
-        Some(lost)
+    /// A link that cannot take a message has ended, and its last word, which says why, is on its way. Should it not
+    /// come, the acknowledgement is missed in time.
+    fn send(&self, message: &OutboxMessage) {
+        if let Some(Err(trouble)) = self.link.as_ref().map(|link| link.publish(message)) {
+            tracing::debug!(%trouble, "the link has ended");
+        }
     }
 
     /// Best effort: the next one follows soon.
