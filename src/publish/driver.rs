@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::client::{self, Link, LinkEvent, Message};
+use super::client::{self, Dialer, Link, LinkEvent, Message, Protocol};
 use super::outflow::{Command, Event, Outflow, STATUS_PREFIX};
 use super::payload::{DeviceState, HealthPayload, Reason, StatusPayload};
 use super::publisher::LinkState;
@@ -32,6 +32,7 @@ pub struct Driver {
     settings: Settings,
     store: Store,
     outflow: Outflow,
+    dialer: Dialer,
     link: Option<Link>,
     started: Instant,
     /// Makes the ids of status and health messages unique over restarts.
@@ -61,6 +62,7 @@ impl Driver {
     ) -> Self {
         Self {
             outflow: Outflow::new(settings.limits, random()),
+            dialer: Dialer::new(settings.connection.clone()),
             settings,
             store,
             link: None,
@@ -139,7 +141,7 @@ impl Driver {
     async fn link_event(&mut self, event: LinkEvent) -> Option<Event> {
         match event {
             LinkEvent::Connected { session_present, max_packet_bytes, receive_max } => {
-                tracing::info!(broker = %self.settings.connection.url, session_present, "connected");
+                tracing::info!(broker = %self.dialer.url(), session_present, "connected");
                 self.went_online();
                 self.handle(Event::Connected { max_packet_bytes, receive_max }).await;
                 self.send_health();
@@ -175,15 +177,16 @@ impl Driver {
         self.messages += 1;
         let id = self.event_id(&format!("will-{}", self.messages));
         let will = events::status(&offline, id, None, &self.settings.topics);
-        self.link = Some(Link::open(&self.settings.connection, Some((&will, self.settings.limits.will_delay))));
+        self.link = Some(self.dialer.open(Some((&will, self.settings.limits.will_delay))));
     }
 
     async fn fetch(&self, limit: usize, held: Vec<String>) -> Option<Event> {
+        let protocol = self.protocol();
         self.with_store(move |store| {
             let held: Vec<&str> = held.iter().map(String::as_str).collect();
             let rows = store.outbox_next(limit, &held)?;
             let sized = rows.into_iter().map(|row| {
-                let bytes = client::packet_bytes(&row.message);
+                let bytes = client::packet_bytes(&row.message, protocol);
                 (row, bytes)
             });
             Ok(Event::Rows(sized.collect()))
@@ -202,9 +205,13 @@ impl Driver {
         self.send(&message)
     }
 
+    fn protocol(&self) -> Protocol {
+        self.link.as_ref().map_or(Protocol::V5, Link::protocol)
+    }
+
     /// Rows are checked by the core; what is not a row is checked here.
     fn fits(&self, message: &OutboxMessage) -> Result<(), String> {
-        let (bytes, most) = (client::packet_bytes(message), self.outflow.max_packet_bytes());
+        let (bytes, most) = (client::packet_bytes(message, self.protocol()), self.outflow.max_packet_bytes());
         if bytes <= most { Ok(()) } else { Err(format!("{} of {bytes} bytes, the limit is {most}", message.topic)) }
     }
 
@@ -305,7 +312,7 @@ impl Driver {
     fn went_offline(&self, reason: &str) {
         self.link_state.send_modify(|state| {
             if state.online || state.reason.as_deref() != Some(reason) {
-                tracing::warn!(broker = %self.settings.connection.url, reason, "no broker");
+                tracing::warn!(broker = %self.dialer.url(), reason, "no broker");
             }
             if state.online {
                 (state.online, state.since) = (false, Instant::now());

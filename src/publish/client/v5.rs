@@ -1,7 +1,6 @@
-//! The MQTT 5 client library: the only file that knows it (the embedded broker borrows its codec).
+//! A connection in MQTT 5.
 //!
-//! A [`Link`] is one connection: built, used, dropped. It never reconnects and never replays by itself: the outbox owns
-//! delivery, and everything unacknowledged is sent again on the next link. Events come out; nothing blocks.
+//! CloudEvents in binary mode: the properties of a message are MQTT 5 properties.
 
 use std::time::Duration;
 
@@ -12,98 +11,34 @@ use rumqttc::mqttbytes::v5::{
 use rumqttc::{
     AsyncClient, Broker, ClientError, ConnectionError, Event, EventLoop, Incoming, MqttOptions, PersistedAckMode,
     PersistedSession, PublishNoticeError, PublishOptions, PublishResult, QoS, SessionStore, SessionStoreError,
-    SessionStoreKey, SubscribeNoticeError, Transport,
+    SessionStoreKey, StateError, SubscribeNoticeError, Transport,
 };
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 
-use super::cloud_event::EventKind;
-use super::settings::Connection;
+use super::route::Outcome;
+use super::{Ending, LinkEvent, MAX_INCOMING_BYTES, Message, Outlet, REQUEST_CAPACITY};
+use crate::publish::cloud_event::EventKind;
+use crate::publish::settings::{BrokerUrl, Connection};
 use crate::store::{MessageProperties, OutboxMessage};
 
-/// Requests that may wait in the library; far more than ever are in flight.
-const REQUEST_CAPACITY: usize = 64;
-
-/// Events that may wait for the owner of the link; the link stops reading when they are full.
-const EVENT_CAPACITY: usize = 256;
-
-/// Longest packet that is accepted from the broker.
-const MAX_INCOMING_BYTES: u32 = 128 * 1024;
-
-/// What happened on a link.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LinkEvent {
-    /// The broker has accepted the connection.
-    Connected {
-        /// It still has the session: subscriptions, and messages that came meanwhile.
-        session_present: bool,
-        /// Its Maximum Packet Size.
-        max_packet_bytes: Option<usize>,
-        /// Its Receive Maximum.
-        receive_max: Option<u16>,
-    },
-    /// The broker has taken the message with this event id (`Ok`), or refuses it.
-    Published(String, Result<(), String>),
-    /// The broker has taken the subscription up.
-    Subscribed,
-    /// The broker refuses the subscription.
-    SubscriptionRefused(String),
-    /// A message came.
-    Message(Message),
-    /// The link is gone, with the reason; the last event.
-    Lost(String),
-}
-
-/// A message that came.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Message {
-    /// Topic.
-    pub topic: String,
-    /// Payload.
-    pub payload: Bytes,
-    /// Properties.
-    pub properties: MessageProperties,
-    /// The broker had kept it.
-    pub retained: bool,
-}
-
-/// One connection to a broker.
+/// The library's handle.
 #[derive(Debug)]
-pub struct Link {
-    client: AsyncClient,
-    events: mpsc::Receiver<LinkEvent>,
-    sender: mpsc::Sender<LinkEvent>,
-    task: JoinHandle<()>,
+pub struct Client(AsyncClient);
+
+/// Nothing is sent before [`poll`].
+pub fn open(connection: &Connection, url: &BrokerUrl, will: Option<(&OutboxMessage, Duration)>) -> (Client, EventLoop) {
+    let (client, event_loop) = AsyncClient::builder(options(connection, url, will)).capacity(REQUEST_CAPACITY).build();
+    (Client(client), event_loop)
 }
 
-impl Link {
-    /// Starts to connect. `will` is published by the broker when this link ends without a farewell, after `will_delay`.
-    pub fn open(connection: &Connection, will: Option<(&OutboxMessage, Duration)>) -> Self {
-        let (client, event_loop) = AsyncClient::builder(options(connection, will)).capacity(REQUEST_CAPACITY).build();
-        let (sender, events) = mpsc::channel(EVENT_CAPACITY);
-        let task = tokio::spawn(poll(event_loop, sender.clone()));
-        Self { client, events, sender, task }
-    }
-
-    /// The next event; waits for ever after [`LinkEvent::Lost`].
-    pub async fn next(&mut self) -> LinkEvent {
-        match self.events.recv().await {
-            Some(event) => event,
-            None => std::future::pending().await,
-        }
-    }
-
-    /// Hands a message to the library with QoS 1; its fate comes as [`LinkEvent::Published`].
-    ///
-    /// # Errors
-    /// The words of the library when it cannot take it now.
-    pub fn publish(&self, message: &OutboxMessage) -> Result<(), String> {
+impl Client {
+    pub fn publish(&self, message: &OutboxMessage, events: mpsc::Sender<LinkEvent>) -> Result<(), String> {
         let options = PublishOptions::new(QoS::AtLeastOnce).retain(message.retain).properties(properties(message));
         let notice = self
-            .client
+            .0
             .try_publish_tracked(message.topic.as_str(), message.payload.clone(), options)
             .map_err(client_error)?;
-        let (id, sender) = (message.event_id.clone(), self.sender.clone());
+        let id = message.event_id.clone();
         tokio::spawn(async move {
             let fate = match notice.wait_async().await {
                 Ok(PublishResult::Qos1(ack)) => puback(ack.reason),
@@ -112,27 +47,18 @@ impl Link {
                 Ok(_) => Ok(()),
                 Err(error) => Err(error.to_string()),
             };
-            let _ = sender.send(LinkEvent::Published(id, fate)).await;
+            let _ = events.send(LinkEvent::Published(id, fate)).await;
         });
         Ok(())
     }
 
-    /// Hands a message to the library with QoS 0: sent once, or not at all.
-    ///
-    /// # Errors
-    /// The words of the library when it cannot take it now.
     pub fn publish_once(&self, message: &OutboxMessage) -> Result<(), String> {
         let options = PublishOptions::new(QoS::AtMostOnce).retain(message.retain).properties(properties(message));
-        self.client.try_publish(message.topic.as_str(), message.payload.clone(), options).map_err(client_error)
+        self.0.try_publish(message.topic.as_str(), message.payload.clone(), options).map_err(client_error)
     }
 
-    /// Subscribes with QoS 1; the answer comes as [`LinkEvent::Subscribed`] or [`LinkEvent::SubscriptionRefused`].
-    ///
-    /// # Errors
-    /// The words of the library when it cannot take it now.
-    pub fn subscribe(&self, filter: &str) -> Result<(), String> {
-        let notice = self.client.try_subscribe_tracked(filter, QoS::AtLeastOnce).map_err(client_error)?;
-        let sender = self.sender.clone();
+    pub fn subscribe(&self, filter: &str, events: mpsc::Sender<LinkEvent>) -> Result<(), String> {
+        let notice = self.0.try_subscribe_tracked(filter, QoS::AtLeastOnce).map_err(client_error)?;
         tokio::spawn(async move {
             let event = match notice.wait_completion_async().await {
                 Ok(()) => LinkEvent::Subscribed,
@@ -141,22 +67,14 @@ impl Link {
                 }
                 Err(_) => return,
             };
-            let _ = sender.send(event).await;
+            let _ = events.send(event).await;
         });
         Ok(())
     }
 
-    /// Says farewell, so that the broker does not publish the last will, and waits until it is on the wire.
-    pub async fn farewell(mut self, at_most: Duration) {
-        if self.client.try_disconnect_now().is_ok() {
-            let _ = tokio::time::timeout(at_most, &mut self.task).await;
-        }
-    }
-}
-
-impl Drop for Link {
-    fn drop(&mut self) {
-        self.task.abort();
+    /// True when the farewell is under way.
+    pub fn disconnect(&self) -> bool {
+        self.0.try_disconnect_now().is_ok()
     }
 }
 
@@ -169,21 +87,28 @@ pub fn packet_bytes(message: &OutboxMessage) -> usize {
 }
 
 /// Polls until the first error; the owner decides when the next link is built.
-async fn poll(mut event_loop: EventLoop, sender: mpsc::Sender<LinkEvent>) {
+pub async fn poll(mut event_loop: EventLoop, outlet: Outlet) {
+    let mut accepted = false;
     loop {
         let event = match event_loop.poll().await {
             Ok(Event::Incoming(packet)) => incoming(packet),
             Ok(_) => None,
             Err(ConnectionError::RequestsDone) => return,
             Err(error) => {
-                let _ = sender.send(LinkEvent::Lost(connection_error(&error))).await;
-                return;
+                let outcome = if accepted { Outcome::Gone } else { outcome(&error) };
+                let reason = match outcome {
+                    // As NATS does: its answer is one of MQTT 3.1.1, which is half an answer in MQTT 5.
+                    Outcome::Mute => format!("{}; perhaps it does not speak MQTT 5 (mqtt.protocol)", reason(&error)),
+                    _ => reason(&error),
+                };
+                return outlet.end(Ending { outcome, reason }).await;
             }
         };
-        if let Some(event) = event
-            && sender.send(event).await.is_err()
-        {
-            return;
+        if let Some(event) = event {
+            accepted |= matches!(event, LinkEvent::Connected { .. });
+            if !outlet.put(event).await {
+                return;
+            }
         }
     }
 }
@@ -233,8 +158,7 @@ fn properties(message: &OutboxMessage) -> PublishProperties {
     }
 }
 
-fn options(connection: &Connection, will: Option<(&OutboxMessage, Duration)>) -> MqttOptions {
-    let url = &connection.url;
+fn options(connection: &Connection, url: &BrokerUrl, will: Option<(&OutboxMessage, Duration)>) -> MqttOptions {
     let mut options = MqttOptions::new(connection.client_id.clone(), Broker::tcp(url.host.clone(), url.port));
     options
         .set_keep_alive(u16::try_from(connection.keep_alive.as_secs()).unwrap_or(u16::MAX).max(1))
@@ -287,8 +211,18 @@ fn client_error(error: ClientError) -> String {
     error.to_string()
 }
 
+/// How an attempt ended that was not accepted.
+fn outcome(error: &ConnectionError) -> Outcome {
+    match error {
+        ConnectionError::ConnectionRefused(ConnectReturnCode::UnsupportedProtocolVersion) => Outcome::NotSpoken,
+        ConnectionError::ConnectionRefused(_) => Outcome::Refused,
+        ConnectionError::MqttState(StateError::ConnectionAborted | StateError::Io(_)) => Outcome::Mute,
+        _ => Outcome::Gone,
+    }
+}
+
 /// One line that a technician can act on.
-fn connection_error(error: &ConnectionError) -> String {
+fn reason(error: &ConnectionError) -> String {
     match error {
         ConnectionError::ConnectionRefused(code) => match code {
             ConnectReturnCode::BadUserNamePassword => "the broker refuses user name or password".to_owned(),
