@@ -1,8 +1,11 @@
 //! The MQTT 5 client library: the only file that knows it (the embedded broker borrows its codec).
 //!
 //! A [`Link`] is one connection: built, used, dropped. It never reconnects and never replays by itself: the outbox owns
-//! delivery, and everything unacknowledged is sent again on the next link. Events come out; nothing blocks.
+//! delivery, and everything unacknowledged is sent again on the next link. Events come out; nothing blocks. A link whose
+//! certificate files were renewed says farewell and is lost, so that the next one uses them.
 
+use std::pin::pin;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,13 +15,14 @@ use rumqttc::mqttbytes::v5::{
 use rumqttc::{
     AsyncClient, Broker, ClientError, ConnectionError, Event, EventLoop, Incoming, MqttOptions, PersistedAckMode,
     PersistedSession, PublishNoticeError, PublishOptions, PublishResult, QoS, SessionStore, SessionStoreError,
-    SessionStoreKey, SubscribeNoticeError, Transport,
+    SessionStoreKey, SubscribeNoticeError, TlsConfiguration, Transport,
 };
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::cloud_event::EventKind;
 use super::settings::Connection;
+use super::tls::{Attempt, Tls};
 use crate::store::{MessageProperties, OutboxMessage};
 
 /// Requests that may wait in the library; far more than ever are in flight.
@@ -79,9 +83,12 @@ pub struct Link {
 impl Link {
     /// Starts to connect. `will` is published by the broker when this link ends without a farewell, after `will_delay`.
     pub fn open(connection: &Connection, will: Option<(&OutboxMessage, Duration)>) -> Self {
-        let (client, event_loop) = AsyncClient::builder(options(connection, will)).capacity(REQUEST_CAPACITY).build();
+        let attempt = connection.tls.as_ref().map(Tls::attempt);
+        let options = options(connection, attempt.as_ref(), will);
+        let (client, event_loop) = AsyncClient::builder(options).capacity(REQUEST_CAPACITY).build();
         let (sender, events) = mpsc::channel(EVENT_CAPACITY);
-        let task = tokio::spawn(poll(event_loop, sender.clone()));
+        let secured = connection.tls.clone().zip(attempt);
+        let task = tokio::spawn(poll(event_loop, client.clone(), secured, sender.clone()));
         Self { client, events, sender, task }
     }
 
@@ -169,14 +176,37 @@ pub fn packet_bytes(message: &OutboxMessage) -> usize {
 }
 
 /// Polls until the first error; the owner decides when the next link is built.
-async fn poll(mut event_loop: EventLoop, sender: mpsc::Sender<LinkEvent>) {
+async fn poll(
+    mut event_loop: EventLoop,
+    client: AsyncClient,
+    secured: Option<(Tls, Attempt)>,
+    sender: mpsc::Sender<LinkEvent>,
+) {
+    let renewal = OnceLock::new();
+    let mut renewed = pin!(say_farewell_when_renewed(secured.as_ref(), &client, &renewal));
     loop {
-        let event = match event_loop.poll().await {
+        let polled = {
+            // held over the other branch: a connection that is being built must not be begun again
+            let mut polled = pin!(event_loop.poll());
+            tokio::select! {
+                biased;
+                polled = &mut polled => polled,
+                () = &mut renewed, if renewal.get().is_none() => polled.await,
+            }
+        };
+        let event = match polled {
             Ok(Event::Incoming(packet)) => incoming(packet),
             Ok(_) => None,
-            Err(ConnectionError::RequestsDone) => return,
+            Err(ConnectionError::RequestsDone) => {
+                if let Some(words) = renewal.get() {
+                    let _ = sender.send(LinkEvent::Lost((*words).to_owned())).await;
+                }
+                return;
+            }
             Err(error) => {
-                let _ = sender.send(LinkEvent::Lost(connection_error(&error))).await;
+                let tls = secured.as_ref().and_then(|(tls, _)| tls.reason(&error));
+                let words = tls.map_or_else(|| connection_error(&error), |reason| reason.words);
+                let _ = sender.send(LinkEvent::Lost(words)).await;
                 return;
             }
         };
@@ -186,6 +216,20 @@ async fn poll(mut event_loop: EventLoop, sender: mpsc::Sender<LinkEvent>) {
             return;
         }
     }
+}
+
+/// With a farewell the broker does not publish the last will.
+async fn say_farewell_when_renewed(
+    secured: Option<&(Tls, Attempt)>,
+    client: &AsyncClient,
+    renewal: &OnceLock<&'static str>,
+) {
+    match secured {
+        Some((tls, attempt)) => tls.renewed(&attempt.digest).await,
+        None => std::future::pending().await,
+    }
+    let _ = renewal.set("the certificate files were renewed");
+    let _ = client.try_disconnect_now();
 }
 
 fn incoming(packet: Incoming) -> Option<LinkEvent> {
@@ -233,7 +277,11 @@ fn properties(message: &OutboxMessage) -> PublishProperties {
     }
 }
 
-fn options(connection: &Connection, will: Option<(&OutboxMessage, Duration)>) -> MqttOptions {
+fn options(
+    connection: &Connection,
+    attempt: Option<&Attempt>,
+    will: Option<(&OutboxMessage, Duration)>,
+) -> MqttOptions {
     let url = &connection.url;
     let mut options = MqttOptions::new(connection.client_id.clone(), Broker::tcp(url.host.clone(), url.port));
     options
@@ -243,8 +291,8 @@ fn options(connection: &Connection, will: Option<(&OutboxMessage, Duration)>) ->
         .set_session_store(OutboxOwnsDelivery)
         .set_max_packet_size(Some(MAX_INCOMING_BYTES))
         .set_connect_timeout(Duration::from_secs(3600));
-    if let Some(tls) = &connection.tls {
-        options.set_transport(Transport::tls(tls.ca.clone(), tls.client.clone(), None));
+    if let Some(attempt) = attempt {
+        options.set_transport(Transport::tls_with_config(TlsConfiguration::Rustls(attempt.config.clone())));
     }
     if let Some(credentials) = &connection.credentials {
         options.set_credentials(credentials.username.clone(), credentials.password.clone());
