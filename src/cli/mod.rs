@@ -10,6 +10,7 @@ use crate::config::ConfigError;
 
 mod analyze;
 mod bench;
+mod certificates;
 mod check;
 mod demo;
 mod evaluate;

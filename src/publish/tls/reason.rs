@@ -29,18 +29,31 @@ impl TlsReason {
     }
 }
 
-/// The library's error inside whatever wraps it. A custom `io::Error` hides its content from `source()`.
+/// The library's error inside whatever wraps it. A custom `io::Error` hides its content from `source()`, and so does the
+/// MQTT library what it reads (with TLS 1.3, a refused client certificate among it).
 pub(super) fn rustls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
     let mut next = Some(error);
     while let Some(error) = next {
         if let Some(found) = error.downcast_ref() {
             return Some(found);
         }
-        let inside = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        next = match inside {
+        let of_io = error.downcast_ref::<io::Error>().or_else(|| read_error(error));
+        next = match of_io.and_then(io::Error::get_ref) {
             Some(inside) => Some(inside),
             None => error.source(),
         };
+    }
+    None
+}
+
+/// What the MQTT libraries could not read, for lack of a `source()` of theirs.
+fn read_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a io::Error> {
+    if let Some(rumqttc::StateError::Deserialization(rumqttc::mqttbytes::Error::Io(error))) = error.downcast_ref() {
+        return Some(error);
+    }
+    if let Some(rumqttc_v4::StateError::Deserialization(rumqttc_v4::mqttbytes::Error::Io(error))) = error.downcast_ref()
+    {
+        return Some(error);
     }
     None
 }
@@ -85,7 +98,9 @@ fn certificate(problem: &CertificateError, clock: &Reading) -> TlsReason {
             TlsReason::new("tls_expired", "the broker's certificate has expired")
         }
         CertificateError::NotValidForNameContext { presented, .. } if !presented.is_empty() => {
-            let names = presented.join(", ");
+            // as `DnsName("broker")`
+            let bare = |name: &String| name.split('"').nth(1).unwrap_or(name).to_owned();
+            let names = presented.iter().map(bare).collect::<Vec<_>>().join(", ");
             TlsReason::new("tls_wrong_host", format!("the broker's certificate is for another host: {names}"))
         }
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
