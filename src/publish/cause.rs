@@ -6,7 +6,6 @@
 use std::fmt;
 use std::io;
 
-use rustls::{AlertDescription, CertificateError};
 use serde::Serialize;
 
 /// Declares the enum with the code and the words of each cause, so that none can be without.
@@ -99,17 +98,27 @@ causes! {
     /// The broker's certificate is out of date.
     TlsExpired = "tls_expired", "the broker's certificate has expired";
     /// The broker's certificate is for later, or the device's clock is early.
-    TlsNotYetValid = "tls_not_yet_valid", "the broker's certificate is not valid yet: is the clock right?";
+    TlsNotYetValid = "tls_not_yet_valid", "the broker's certificate is not valid yet";
     /// The broker's certificate is for another host.
     TlsWrongHost = "tls_wrong_host", "the broker's certificate is for another host";
+    /// The device's clock is not set, and the broker's certificate is not valid by what is known of the time.
+    ClockUntrusted = "clock_untrusted", "the broker's certificate cannot be checked: the clock is not set";
+    /// The broker speaks TLS 1.1 or older.
+    TlsVersion = "tls_version", "the broker speaks no TLS of version 1.2 or 1.3";
     /// The broker's certificate was revoked.
     TlsRevoked = "tls_revoked", "the broker's certificate was revoked";
     /// The broker wants a certificate of the device.
     TlsCertificateRequired = "tls_certificate_required", "the broker wants a certificate of the device";
     /// The broker does not take the device's certificate.
     TlsCertificateRefused = "tls_certificate_refused", "the broker refuses the device's certificate";
+    /// The broker finds the device's certificate expired.
+    TlsCertificateExpired = "tls_certificate_expired", "the broker finds the device's certificate expired";
+    /// The broker finds the device's certificate revoked.
+    TlsCertificateRevoked = "tls_certificate_revoked", "the broker finds the device's certificate revoked";
     /// Any other failure of TLS.
     TlsHandshake = "tls_handshake", "no secure connection to the broker";
+    /// This side has ended the connection, to build it anew.
+    CertificateRenewed = "certificate_renewed", "the certificate files were renewed";
     /// The client library gave up.
     Client = "client", "the device's MQTT client has failed";
 }
@@ -170,11 +179,8 @@ impl Trouble {
         Cause::from_code(code).map_or_else(|| Self::new(Cause::Refused, line), |cause| Self::new(cause, detail))
     }
 
-    /// What the network, the resolver or TLS said.
+    /// What the network or the resolver said; what TLS says is read in `tls`.
     pub fn of_io(error: &io::Error) -> Self {
-        if let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-            return Self::of_tls(tls);
-        }
         let words = error.to_string();
         let cause = match error.kind() {
             io::ErrorKind::ConnectionRefused => Cause::ConnectionRefused,
@@ -185,35 +191,6 @@ impl Trouble {
             _ => Cause::ConnectionLost,
         };
         Self::new(cause, words)
-    }
-
-    /// What TLS said: about the broker's certificate, or, as an alert, about ours.
-    pub fn of_tls(error: &rustls::Error) -> Self {
-        let cause = match error {
-            rustls::Error::InvalidCertificate(fault) => match fault {
-                CertificateError::UnknownIssuer | CertificateError::BadSignature => Cause::TlsUnknownAuthority,
-                CertificateError::Expired | CertificateError::ExpiredContext { .. } => Cause::TlsExpired,
-                CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => Cause::TlsNotYetValid,
-                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-                    Cause::TlsWrongHost
-                }
-                CertificateError::Revoked => Cause::TlsRevoked,
-                _ => Cause::TlsHandshake,
-            },
-            rustls::Error::AlertReceived(alert) => match alert {
-                AlertDescription::CertificateRequired => Cause::TlsCertificateRequired,
-                AlertDescription::BadCertificate
-                | AlertDescription::UnsupportedCertificate
-                | AlertDescription::CertificateRevoked
-                | AlertDescription::CertificateExpired
-                | AlertDescription::CertificateUnknown
-                | AlertDescription::UnknownCA
-                | AlertDescription::AccessDenied => Cause::TlsCertificateRefused,
-                _ => Cause::TlsHandshake,
-            },
-            _ => Cause::TlsHandshake,
-        };
-        Self::new(cause, error)
     }
 }
 
@@ -266,13 +243,5 @@ mod tests {
         assert_eq!(of(io::ErrorKind::ConnectionReset), Cause::ConnectionLost);
         let resolver = io::Error::other("failed to lookup address information: Name or service not known");
         assert_eq!(Trouble::of_io(&resolver).cause, Cause::Dns);
-        let tls = |error: rustls::Error| Trouble::of_io(&io::Error::new(io::ErrorKind::InvalidData, error)).cause;
-        assert_eq!(tls(CertificateError::Expired.into()), Cause::TlsExpired);
-        assert_eq!(tls(CertificateError::UnknownIssuer.into()), Cause::TlsUnknownAuthority);
-        assert_eq!(
-            tls(rustls::Error::AlertReceived(AlertDescription::CertificateRequired)),
-            Cause::TlsCertificateRequired
-        );
-        assert_eq!(tls(rustls::Error::AlertReceived(AlertDescription::UnknownCA)), Cause::TlsCertificateRefused);
     }
 }

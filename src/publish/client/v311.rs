@@ -59,7 +59,9 @@ impl Client {
 
     pub fn publish_once(&self, message: &OutboxMessage) -> Result<(), Trouble> {
         let options = PublishOptions::new(QoS::AtMostOnce).retain(message.retain);
-        self.0.try_publish(message.topic.as_str(), structured::payload(message), options).map_err(|error| client_error(&error))
+        self.0
+            .try_publish(message.topic.as_str(), structured::payload(message), options)
+            .map_err(|error| client_error(&error))
     }
 
     pub fn subscribe(&self, filter: &str, events: mpsc::Sender<LinkEvent>) -> Result<(), Trouble> {

@@ -5,9 +5,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use rumqttc::mqttbytes::v5::{
-    ConnAck, LastWill, LastWillProperties, Packet, Publish, PublishProperties,
-};
+use rumqttc::mqttbytes::v5::{ConnAck, LastWill, LastWillProperties, Packet, Publish, PublishProperties};
 use rumqttc::{
     AsyncClient, Broker, ConnectionError, Event, EventLoop, Incoming, MqttOptions, PersistedAckMode, PersistedSession,
     PublishNoticeError, PublishOptions, PublishResult, QoS, SessionStore, SessionStoreError, SessionStoreKey,
@@ -56,7 +54,9 @@ impl Client {
 
     pub fn publish_once(&self, message: &OutboxMessage) -> Result<(), Trouble> {
         let options = PublishOptions::new(QoS::AtMostOnce).retain(message.retain).properties(properties(message));
-        self.0.try_publish(message.topic.as_str(), message.payload.clone(), options).map_err(|error| client_error(&error))
+        self.0
+            .try_publish(message.topic.as_str(), message.payload.clone(), options)
+            .map_err(|error| client_error(&error))
     }
 
     pub fn subscribe(&self, filter: &str, events: mpsc::Sender<LinkEvent>) -> Result<(), Trouble> {
