@@ -210,6 +210,7 @@ fn hold_against_schema(received: &Received) {
         EventKind::Status => include_str!("../src/publish/schema/status.json"),
         EventKind::Health => include_str!("../src/publish/schema/health.json"),
         EventKind::Ack => include_str!("../src/publish/schema/ack.json"),
+        EventKind::Acknowledged => include_str!("../src/publish/schema/acknowledged.json"),
     };
     let parsed = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
     let triage = parsed(include_str!("../src/publish/schema/triage.json"));
@@ -250,6 +251,9 @@ async fn tells_the_whole_story(url: BrokerUrl) {
     assert_eq!((ack.study_key, ack.revision, ack.by), (study_key("a"), 1, "ER desk 2".to_owned()));
     let recorded = device.store.latest_verdict(&study_key("a")).unwrap().unwrap().acknowledged;
     assert_eq!(recorded.unwrap().0, "ER desk 2");
+    let told = next(&mut clinic, EventKind::Acknowledged).await.json().unwrap();
+    assert_eq!((told["acknowledged_by"].as_str(), told["levels"][0].as_str()), (Some("ER desk 2"), Some("C2")));
+    until("the acknowledgements by the broker", || device.waiting() == 0).await;
 
     device.commit("a", none_suspected());
     let retraction = next(&mut clinic, EventKind::Alert).await.triage().unwrap();
@@ -294,7 +298,7 @@ fn health() -> HealthPayload {
 async fn late_subscriber_sees_what_is_current(url: BrokerUrl) {
     let mut late = subscriber(url, "late").await;
     let mut current = BTreeMap::new();
-    for _ in 0..4 {
+    for _ in 0..5 {
         let received = patiently("a retained event", late.next_event()).await.unwrap();
         assert!(received.retained, "{received:?}");
         if received.event.kind == EventKind::Image {
