@@ -29,7 +29,7 @@ pub mod phantom;
 
 pub mod appliance;
 
-// pub mod clinic;
+pub mod clinic;
 
 pub mod evaluation;
 
