@@ -11,8 +11,8 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 use spinewatch::dicom::{SliceHeader, Uid};
 use spinewatch::store::{
-    ClearIdentifiers, Fate, FileRecord, GivenAcknowledgement, Keys, MessagePriority, MessageProperties, NextRevision, OutboxMessage,
-    Retention, SeriesVerdict, SliceRecord, Store, StoreError, Told,
+    ClearIdentifiers, Fate, FileRecord, GivenAcknowledgement, Keys, MessagePriority, MessageProperties, NextRevision,
+    OutboxMessage, Retention, SeriesVerdict, SliceRecord, Store, StoreError, Told,
 };
 use spinewatch::triage::{
     Assessment, BestSlice, Completeness, Coverage, Evidence, Finding, FractureBox, Gap, Level, Missing, Verdict,
@@ -513,7 +513,8 @@ fn the_message_that_tells_an_acknowledgement_is_recorded_with_it_and_only_once()
     let store = open(folder.path());
     commit_levels(&store, &[Level::C2], 1);
     let give = |by| {
-        let given = GivenAcknowledgement { study_key: "study", revision: None, by, note: Some("on our way"), at: at(2) };
+        let given =
+            GivenAcknowledgement { study_key: "study", revision: None, by, note: Some("on our way"), at: at(2) };
         store.acknowledge_with(&given, |told, _| {
             Some(message(&format!("{}-acknowledged", told.event_id), "acknowledged/study", MessagePriority::Other))
         })

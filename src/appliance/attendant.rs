@@ -162,7 +162,9 @@ impl Attendant {
                             tracing::warn!(event_id = message.event_id, "not acknowledged in time, sent again");
                         }
                         Ok(_) => {}
-                        Err(error) => tracing::error!(event_id = alert.event_id, %error, "an alert cannot be sent again"),
+                        Err(error) => {
+                            tracing::error!(event_id = alert.event_id, %error, "an alert cannot be sent again")
+                        }
                     }
                 }
             }

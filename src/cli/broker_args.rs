@@ -65,7 +65,8 @@ impl BrokerArgs {
             key_file: self.key_file.clone(),
             ..MqttSettings::default()
         };
-        let connection = Connection::from_config(&mqtt, &client_id(verb, &self.name())).context("cannot reach the broker so")?;
+        let connection =
+            Connection::from_config(&mqtt, &client_id(verb, &self.name())).context("cannot reach the broker so")?;
         let connection = Connection { session_expiry: SESSION, ..connection };
         let filter = Topics::everything_of(self.site.as_deref(), self.device.as_deref())?;
         let rules = Rules { overdue: std::time::Duration::from_secs(self.overdue_secs), ..Rules::default() };

@@ -178,7 +178,13 @@ impl Board {
             for_secs: now.monotonic.saturating_sub(*since).as_secs(),
             reason: state.clone().err(),
         };
-        View { unacknowledged: studies.iter().filter(|study| study.alarm).count(), studies, devices, beyond: self.beyond, link }
+        View {
+            unacknowledged: studies.iter().filter(|study| study.alarm).count(),
+            studies,
+            devices,
+            beyond: self.beyond,
+            link,
+        }
     }
 
     /// Forgets what is settled and old.

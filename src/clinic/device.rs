@@ -29,7 +29,11 @@ impl Device {
 
     /// Takes status and health in.
     pub fn hear(&mut self, received: &Received, now: Now) -> bool {
-        if received.event.kind == EventKind::Status { self.hear_status(received, now) } else { self.hear_health(received, now) }
+        if received.event.kind == EventKind::Status {
+            self.hear_status(received, now)
+        } else {
+            self.hear_health(received, now)
+        }
     }
 
     fn hear_status(&mut self, received: &Received, now: Now) -> bool {

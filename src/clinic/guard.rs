@@ -100,7 +100,9 @@ mod tests {
         for ours in ["127.0.0.1:8080", "localhost:8080", "[::1]:8080", "clinic-1.example", "CLINIC-1.example:8080"] {
             assert_eq!(check(Method::GET, &[("host", ours)]), Ok(()), "{ours}");
         }
-        for other in ["evil.example:8080", "127.0.0.1:9090", "127.0.0.1", "localhost", "127.0.0.1.evil.example:8080", ""] {
+        for other in
+            ["evil.example:8080", "127.0.0.1:9090", "127.0.0.1", "localhost", "127.0.0.1.evil.example:8080", ""]
+        {
             assert_eq!(check(Method::GET, &[("host", other)]), Err(Refusal::Host), "{other}");
         }
         assert_eq!(check(Method::GET, &[]), Err(Refusal::Host));

@@ -12,7 +12,9 @@ use tokio::task::JoinHandle;
 
 use super::board::{Board, Heard, Now, Rules};
 use super::view::View;
-use crate::publish::{AckPayload, CloudEvent, Connection, EventKind, NotAnAck, Subscriber, ack_name, ack_note, rfc3339};
+use crate::publish::{
+    AckPayload, CloudEvent, Connection, EventKind, NotAnAck, Subscriber, ack_name, ack_note, rfc3339,
+};
 use crate::store::{MessagePriority, OutboxMessage};
 
 /// Ages move, devices fall silent, old studies leave: looked after this often.

@@ -91,10 +91,7 @@ async fn state(State(served): State<Served>) -> Response {
     Json(served.clinic.view()).into_response()
 }
 
-async fn image(
-    State(served): State<Served>,
-    Path((site, device, study)): Path<(String, String, String)>,
-) -> Response {
+async fn image(State(served): State<Served>, Path((site, device, study)): Path<(String, String, String)>) -> Response {
     match served.clinic.board().image(&format!("{site}/{device}/{study}")) {
         Some(png) => ([(header::CONTENT_TYPE, HeaderValue::from_static("image/png"))], png).into_response(),
         None => (StatusCode::NOT_FOUND, "no picture of this study").into_response(),

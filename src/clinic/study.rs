@@ -10,7 +10,8 @@ use super::view::{AckView, Certainty, Group, StudyView};
 use super::words;
 use crate::display::{Since, StudyName};
 use crate::publish::{
-    AckPayload, AcknowledgedPayload, EventKind, EventOrder, FindingPayload, Received, TriagePayload, ack_name, ack_note, event_order,
+    AckPayload, AcknowledgedPayload, EventKind, EventOrder, FindingPayload, Received, TriagePayload, ack_name,
+    ack_note, event_order,
 };
 use crate::triage::{Level, Revision};
 

@@ -11,8 +11,8 @@ use jiff::Timestamp;
 use super::cloud_event::{CloudEvent, EventKind};
 use super::key_image::{self, KeyImage};
 use super::payload::{
-    AcknowledgedPayload, CoveragePayload, FindingPayload, GapPayload, HealthPayload, ModelTag, NOTICE, PHANTOM_NOTICE, StatusPayload,
-    Timings, TriagePayload, rfc3339, round, tenth_mm,
+    AcknowledgedPayload, CoveragePayload, FindingPayload, GapPayload, HealthPayload, ModelTag, NOTICE, PHANTOM_NOTICE,
+    StatusPayload, Timings, TriagePayload, rfc3339, round, tenth_mm,
 };
 use super::{Limits, Topics, escalation, event_id, study_verdict, trim};
 use crate::store::{Acknowledgement, MessagePriority, NextRevision, OutboxMessage, Told, ToldVerdict};
@@ -195,8 +195,7 @@ pub(super) fn alert_at(
     let topic = topics.alert(&payload.study_key);
     let response_topic = topics.ack(&payload.study_key);
     let retain = false;
-    let mut message =
-        study_message(EventKind::Alert, payload, topics, time, (topic, retain, limits.alert_expiry_secs));
+    let mut message = study_message(EventKind::Alert, payload, topics, time, (topic, retain, limits.alert_expiry_secs));
     message.properties.response_topic = Some(response_topic);
     message.properties.correlation_data = Some(message.event_id.clone());
     message
@@ -366,10 +365,7 @@ mod tests {
             revision: 2,
             event_id: "k-2".into(),
             previous: Some(previous),
-            series: vec![SeriesAssessment {
-                series_key: "s".into(),
-                assessment: suspected(&[Level::C2, Level::C5]),
-            }],
+            series: vec![SeriesAssessment { series_key: "s".into(), assessment: suspected(&[Level::C2, Level::C5]) }],
             alert: Some(alert),
         };
         let told = tell(&next, &topics(), &Limits::default(), &context()).unwrap();

@@ -55,12 +55,13 @@ pub use ack::{Ack, MAX_NAME, MAX_NOTE, NotAnAck, name as ack_name, note as ack_n
 pub use cloud_event::{CloudEvent, EventKind, NotAnEvent};
 pub use escalation::{Escalation, Step, again};
 pub use event_id::{EventOrder, order as event_order};
-pub use events::{VerdictContext, tell};
+pub use events::{VerdictContext, acknowledged, tell};
 pub use key_image::KeyImage;
 pub use limits::Limits;
 pub use payload::{
-    AckPayload, AcknowledgedPayload, BestSlicePayload, CoveragePayload, DeviceState, FindingPayload, GapPayload, HealthPayload, ModelTag,
-    NOTICE, PHANTOM_NOTICE, PartPayload, Reason, StageTiming, StatusPayload, Timings, TriagePayload, rfc3339,
+    AckPayload, AcknowledgedPayload, BestSlicePayload, CoveragePayload, DeviceState, FindingPayload, GapPayload,
+    HealthPayload, ModelTag, NOTICE, PHANTOM_NOTICE, PartPayload, Reason, StageTiming, StatusPayload, Timings,
+    TriagePayload, rfc3339,
 };
 pub use publisher::{LinkState, Publisher};
 pub use settings::{BrokerUrl, Connection, Credentials, Settings, SettingsError, Tls};

@@ -176,10 +176,7 @@ fn an_alert_that_is_sent_again_and_its_acknowledgement_hold_against_their_schema
     check("alert", &super::again(&standing, &topics(), &Limits::default(), None).unwrap().payload);
     let told = next(2, Some(&suspected(&[Level::C2])), &none_suspected()).previous.unwrap();
     let recorded = Acknowledgement { study_key: STUDY_KEY.into(), revision: 1, by: "desk".into(), at: at() };
-    check(
-        "acknowledged",
-        &events::acknowledged(&told, &recorded, &topics(), &Limits::default(), false).payload,
-    );
+    check("acknowledged", &events::acknowledged(&told, &recorded, &topics(), &Limits::default(), false).payload);
 }
 
 #[test]

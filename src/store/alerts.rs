@@ -53,7 +53,8 @@ impl Store {
     pub fn note_waited(&self, event_id: &str, waited: Duration) -> Result<(), StoreError> {
         let millis = i64::try_from(waited.as_millis()).unwrap_or(i64::MAX);
         self.write(|tx| {
-            tx.prepare_cached("UPDATE alerts SET waited_ms = ? WHERE event_id = ?")?.execute(params![millis, event_id])?;
+            tx.prepare_cached("UPDATE alerts SET waited_ms = ? WHERE event_id = ?")?
+                .execute(params![millis, event_id])?;
             Ok(())
         })
     }
@@ -62,7 +63,12 @@ impl Store {
     ///
     /// # Errors
     /// Nothing is sent then, and nothing is marked.
-    pub fn send_again(&self, alert: &StandingAlert, message: &OutboxMessage, at: Timestamp) -> Result<bool, StoreError> {
+    pub fn send_again(
+        &self,
+        alert: &StandingAlert,
+        message: &OutboxMessage,
+        at: Timestamp,
+    ) -> Result<bool, StoreError> {
         let sent = self.write(|tx| {
             let marked = tx
                 .prepare_cached(
