@@ -23,6 +23,10 @@ pub(super) fn problems(settings: &Settings) -> Vec<String> {
     found.within("models.slice_deadline_secs", settings.models.slice_deadline_secs, 1..=600);
     found.within("mqtt.keep_alive_secs", settings.mqtt.keep_alive_secs, 5..=3_600);
     found.within("mqtt.expiry_hours", settings.mqtt.expiry_hours, 1..=8_760);
+    let within = settings.mqtt.acknowledge_within_secs;
+    found.require(within == 0 || (30..=86_400).contains(&within), || {
+        format!("mqtt.acknowledge_within_secs is {within}: allowed is 30 to 86400, or 0 to send no alert again")
+    });
     found.within("state.retention_days", settings.state.retention_days, 1..=3_650);
     found.within("health.interval_secs", settings.health.interval_secs, 1..=3_600);
     found.within("health.disk_free_min_mib", settings.health.disk_free_min_mib, 1..=1_048_576);

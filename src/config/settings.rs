@@ -174,6 +174,8 @@ pub struct MqttSettings {
     pub keep_alive_secs: u16,
     /// How long the broker keeps a verdict.
     pub expiry_hours: u32,
+    /// An alert that nobody has acknowledged after so long is sent again, more urgently; 0: never.
+    pub acknowledge_within_secs: u64,
 }
 
 impl Default for MqttSettings {
@@ -194,6 +196,7 @@ impl Default for MqttSettings {
             pkcs11_pin_file: None,
             keep_alive_secs: 15,
             expiry_hours: 72,
+            acknowledge_within_secs: 300,
         }
     }
 }
