@@ -23,6 +23,8 @@ pub mod desk;
 #[cfg(test)]
 mod desk_tests;
 
+mod filing;
+
 mod launch;
 
 mod offline;

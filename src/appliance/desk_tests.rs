@@ -78,7 +78,7 @@ fn rejected(code: &str, foreign: bool) -> Reading {
         content_digest: [1; 32],
         backlog_beside: false,
         stages: StageTimes::default(),
-        content: Content::Rejected { fate, belongs_to },
+        content: Content::Rejected { fate, belongs_to, study_instance_uid: None },
     }
 }
 

@@ -28,6 +28,7 @@ pub fn faults(report: &HealthReport, now: Duration) -> Vec<Fault> {
             Some(Fault::BrokerOffline { queued: *queued, since: ago(report.broker.since_secs) })
         }
         Degraded::RecordsReset => Some(Fault::RecordsReset),
+        Degraded::ResultsNotWritten { reason } => Some(Fault::ResultsNotWritten { reason: Words::new(reason) }),
         Degraded::AcceleratorFault { reason } => Some(Fault::AcceleratorFault { reason: Words::new(reason) }),
         Degraded::ClockUntrusted => Some(Fault::ClockUntrusted),
         // Told on the wire and in the log; a technologist can do nothing about them, and the watchdog does.

@@ -12,7 +12,7 @@ mod settings;
 pub use accelerator::{AcceleratorSettings, Provider};
 pub use settings::{
     DeviceSettings, DisplaySettings, HealthSettings, Identifiers, ModelSettings, MqttSettings, PrivacySettings,
-    Settings, ShareSettings, StateSettings, StudySettings, SurfaceKind,
+    ResultFormat, ResultsSettings, Settings, ShareSettings, StateSettings, StudySettings, SurfaceKind,
 };
 
 /// Where the daemon looks when `--config` is not given.

@@ -40,6 +40,11 @@ pub enum Fault {
         /// The reason of the last one.
         reason: Words,
     },
+    /// Documents for archive and hospital system are not written.
+    ResultsNotWritten {
+        /// Why, in one line.
+        reason: Words,
+    },
     /// The accelerator is not used, or not for everything: the processor does its work.
     AcceleratorFault {
         /// Why, in one line.
@@ -61,9 +66,10 @@ impl Fault {
             Self::BrokerOffline { .. } => 3,
             Self::RecordsReset => 4,
             Self::FilesRefused { .. } => 5,
-            Self::AcceleratorFault { .. } => 6,
-            Self::ClockUntrusted => 7,
-            Self::IdentifiersInClear => 8,
+            Self::ResultsNotWritten { .. } => 6,
+            Self::AcceleratorFault { .. } => 7,
+            Self::ClockUntrusted => 8,
+            Self::IdentifiersInClear => 9,
         }
     }
 
@@ -86,6 +92,7 @@ impl Fault {
             Self::BrokerOffline { .. } => "NOT SENDING",
             Self::RecordsReset => "RECORDS RESET",
             Self::FilesRefused { .. } => "FILES REFUSED",
+            Self::ResultsNotWritten { .. } => "NOT FILING",
             Self::AcceleratorFault { .. } => "NOT ACCELERATED",
             Self::ClockUntrusted => "CLOCK NOT SET",
             Self::IdentifiersInClear => "CLEAR IDS",
@@ -101,6 +108,7 @@ impl Fault {
             Self::BrokerOffline { .. } => "BROKER",
             Self::RecordsReset => "RECORDS",
             Self::FilesRefused { .. } => "FILES",
+            Self::ResultsNotWritten { .. } => "RESULTS",
             Self::AcceleratorFault { .. } => "ACCEL",
             Self::ClockUntrusted => "CLOCK",
             Self::IdentifiersInClear => "CLEAR IDS",
@@ -123,6 +131,7 @@ impl Fault {
             Self::FilesRefused { files, reason } => {
                 format!("{files} files were refused; the last: {}.", bare(reason))
             }
+            Self::ResultsNotWritten { reason } => format!("The archive gets no results: {}.", bare(reason)),
             Self::AcceleratorFault { reason } => {
                 format!("The processor does the accelerator's work: {}.", bare(reason))
             }
@@ -140,6 +149,7 @@ impl Fault {
             Self::BrokerOffline { .. } => "Clinics see no alert. Tell them by telephone.",
             Self::RecordsReset => "Look up earlier results in the clinic's system.",
             Self::FilesRefused { .. } => "Read that study as usual. Send it again.",
+            Self::ResultsNotWritten { .. } => "Alerts come as before. Call service.",
             Self::AcceleratorFault { .. } => "Alerts come as before, later. Call service.",
             Self::ClockUntrusted => "Connect the network so that the clock can be set.",
             Self::IdentifiersInClear => "Switch it off in the configuration if it is not wanted.",

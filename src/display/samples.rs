@@ -87,6 +87,11 @@ fn faults() -> Vec<Sample> {
             "Alerts come later. Call service.",
             Fault::AcceleratorFault { reason: Words::new("given up: no answer within 1000 ms") },
         ),
+        (
+            "results-not-written",
+            "The archive gets nothing. Call service.",
+            Fault::ResultsNotWritten { reason: Words::new("no space left on device") },
+        ),
         ("clock-untrusted", "Times are not known.", Fault::ClockUntrusted),
     ];
     let sample = |(name, meaning, fault): (&'static str, &'static str, Fault)| {

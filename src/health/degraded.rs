@@ -38,6 +38,11 @@ pub enum Degraded {
     },
     /// The database was corrupt and was set aside: earlier verdicts are not known here.
     RecordsReset,
+    /// Documents for archive and hospital system are not written; they are kept until they are.
+    ResultsNotWritten {
+        /// Why, in one line.
+        reason: String,
+    },
     /// The accelerator is not used, or not for everything: the processor does its work.
     AcceleratorFault {
         /// Why, in one line.
@@ -65,6 +70,7 @@ impl Degraded {
             Self::ShareNotMounted => "share_not_mounted",
             Self::BrokerOffline { .. } => "broker_offline",
             Self::RecordsReset => "records_reset",
+            Self::ResultsNotWritten { .. } => "results_not_written",
             Self::AcceleratorFault { .. } => "accelerator_fault",
             Self::Hot { .. } => "hot",
             Self::ClockUntrusted => "clock_untrusted",
@@ -81,6 +87,7 @@ impl Degraded {
             Self::ShareNotMounted => "mount the console's share; spinewatch check says what it finds",
             Self::BrokerOffline { .. } => "check the network and the broker; messages are kept until it is back",
             Self::RecordsReset => "the damaged file lies beside the new one; call service",
+            Self::ResultsNotWritten { .. } => "check results.dir and its free space; what waits is written then",
             Self::AcceleratorFault { .. } => "nothing is lost, analysis is slower; spinewatch check says what it finds",
             Self::Hot { .. } => "give the device air; analysis slows down when it is hot",
             Self::ClockUntrusted => "let the device reach a time server",
@@ -99,6 +106,7 @@ impl fmt::Display for Degraded {
             Self::ShareNotMounted => write!(f, "nothing is mounted at the share's folder"),
             Self::BrokerOffline { queued } => write!(f, "the broker is offline, messages waiting: {queued}"),
             Self::RecordsReset => write!(f, "the database was damaged and set aside"),
+            Self::ResultsNotWritten { reason } => write!(f, "results are not written: {reason}"),
             Self::AcceleratorFault { reason } => {
                 write!(f, "the processor does the accelerator's work: {reason}")
             }

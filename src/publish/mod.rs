@@ -49,7 +49,7 @@ mod outflow_tests;
 
 pub use ack::{Ack, NotAnAck};
 pub use cloud_event::{CloudEvent, EventKind, NotAnEvent};
-pub use events::{VerdictContext, tell};
+pub use events::{VerdictContext, tell, told_in_full};
 pub use key_image::KeyImage;
 pub use limits::Limits;
 pub use payload::{

@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use super::ledger::timestamp;
 use super::series::{from_json, json};
-use super::{OutboxMessage, Store, StoreError, audit, outbox};
+use super::{OutboxMessage, ResultToWrite, Store, StoreError, audit, outbox, results};
 use crate::triage::Assessment;
 
 /// An assessment of one series, to be committed.
@@ -71,6 +71,8 @@ pub struct Told {
     pub assessment: Assessment,
     /// Messages for the outbox.
     pub messages: Vec<OutboxMessage>,
+    /// For the writer of results, where documents are wanted.
+    pub result: Option<ResultToWrite>,
 }
 
 /// A revision that was made.
@@ -115,6 +117,7 @@ impl Store {
             let Some(told) = tell(&next) else { return Ok(None) };
             insert_revision(tx, &next, &told, verdict.at)?;
             told.messages.iter().try_for_each(|message| outbox::insert(tx, message, verdict.at))?;
+            told.result.iter().try_for_each(|result| results::insert(tx, &next, result, verdict.at))?;
             Ok(Some(Committed { revision: next.revision, event_id: next.event_id, assessment: told.assessment }))
         })?;
         if committed.is_some() {
