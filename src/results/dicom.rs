@@ -9,7 +9,7 @@ use dicom_dictionary_std::{tags, uids};
 use dicom_object::{FileMetaTableBuilder, InMemDicomObject};
 use jiff::Timestamp;
 
-use super::codes::Code;
+use super::codes::{Code, OWN};
 use super::{StudyResult, ids};
 use crate::store::SourceSlice;
 
@@ -140,8 +140,18 @@ pub fn header(result: &StudyResult, kind: &Kind) -> Result<Header, Unwritable> {
     header.put(tags::MANUFACTURER, VR::LO, "Spinewatch");
     header.put(tags::MANUFACTURER_MODEL_NAME, VR::LO, "Spinewatch");
     header.put(tags::DEVICE_SERIAL_NUMBER, VR::LO, format!("{}/{}", told.site, told.device).chars().take(64).collect::<String>());
+    header.items(tags::CODING_SCHEME_IDENTIFICATION_SEQUENCE, vec![own_scheme()]);
     header.put(tags::SOFTWARE_VERSIONS, VR::LO, software_versions(result));
     Ok(header)
+}
+
+/// Says whose the private scheme of codes is (PS3.3 table C.12-1).
+fn own_scheme() -> Header {
+    let mut item = Header::default();
+    item.put(tags::CODING_SCHEME_DESIGNATOR, VR::SH, OWN);
+    item.put(tags::CODING_SCHEME_NAME, VR::ST, "Spinewatch triage");
+    item.put(tags::CODING_SCHEME_RESPONSIBLE_ORGANIZATION, VR::ST, "Spinewatch");
+    item
 }
 
 /// The program and its packages, 64 characters each.

@@ -171,7 +171,7 @@ fn finding(level: Level, score: f32, slice_key: &str) -> FindingPayload {
             slice_key: slice_key.into(),
             instance_number: Some(117),
             z_mm: -123.5,
-            fracture_box: Some(FractureBox { x: 300.1, y: 211.5, width: 61.3, height: 47.0, score }),
+            fracture_box: Some(FractureBox { x: 270.1, y: 251.5, width: 52.3, height: 44.0, score }),
             matrix: [512, 512],
         },
         z_range_mm: [-127.0, -120.0],

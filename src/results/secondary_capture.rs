@@ -70,7 +70,8 @@ pub fn frame(result: &StudyResult) -> Option<Frame> {
 fn place(result: &StudyResult) -> Option<String> {
     let finding = result.told.findings.first()?;
     let slice = finding.best_slice.instance_number.map_or_else(String::new, |number| format!(", slice {number}"));
-    Some(format!("{}{slice}, z {:.1} mm, box in the slice as stored", finding.level.name(), finding.best_slice.z_mm))
+    let arriving = if result.told.provisional { ". Provisional: slices still arrive" } else { "" };
+    Some(format!("{}{slice}, z {:.1} mm{arriving}", finding.level.name(), finding.best_slice.z_mm))
 }
 
 fn picture(result: &StudyResult) -> Option<Picture> {
