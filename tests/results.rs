@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
+#[path = "results/daemon.rs"]
+mod daemon;
 #[path = "results/definitions.rs"]
 mod definitions;
 #[path = "results/documents.rs"]

@@ -193,7 +193,11 @@ fn a_verdict_and_its_messages_are_one_transaction() {
     let told = verdict("study", "series", assessment(Verdict::Suspected, false), 0);
     let twice = |next: &NextRevision| {
         let message = message(&next.event_id, "triage/study", MessagePriority::Verdict);
-        Some(Told { assessment: next.series[0].assessment.clone(), messages: vec![message.clone(), message], result: None })
+        Some(Told {
+            assessment: next.series[0].assessment.clone(),
+            messages: vec![message.clone(), message],
+            result: None,
+        })
     };
     assert!(store.commit_verdict(&told, twice).is_err(), "the second message has the id of the first");
     assert_eq!(store.latest_verdict("study").unwrap(), None);

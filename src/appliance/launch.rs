@@ -201,7 +201,13 @@ impl Appliance {
         let coordinator = Coordinator::new(Parts {
             desk,
             pool,
-            teller: Teller { store: store.clone(), topics: topics.clone(), limits, models: models.clone(), writes_results },
+            teller: Teller {
+                store: store.clone(),
+                topics: topics.clone(),
+                limits,
+                models: models.clone(),
+                writes_results,
+            },
             screen: Arc::clone(screen),
             signals: Arc::clone(signals),
             key_images: settings.privacy.key_image,

@@ -57,9 +57,7 @@ impl Teller {
         };
         let wait = statement.study_is_open && statement.assessment.verdict != Verdict::Suspected;
         let context = self.context(statement, moment);
-        self.store.commit_verdict(&verdict, |next| {
-            if wait { None } else { self.told(next, &context) }
-        })
+        self.store.commit_verdict(&verdict, |next| if wait { None } else { self.told(next, &context) })
     }
 
     fn told(&self, next: &NextRevision, context: &VerdictContext) -> Option<Told> {

@@ -48,6 +48,7 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
         ("accelerator", accelerator(&settings, &engine)),
         ("broker", broker(&settings)),
         ("screen", screen(&settings)),
+        ("results", results(&settings)),
         ("clock", clock(&settings)),
     ];
     for (part, outcome) in &parts {
@@ -135,6 +136,20 @@ fn screen(settings: &Settings) -> Outcome {
                 .map_err(|error| format!("{}: {error}", display.framebuffer.display()))
         }
     }
+}
+
+fn results(settings: &Settings) -> Outcome {
+    let dir = &settings.results.dir;
+    if settings.results.formats.is_empty() {
+        return Ok("none, by configuration".into());
+    }
+    let words = |error: std::io::Error| {
+        format!("{}: {error}; the daemon's user must be able to write there, see board/results.md", dir.display())
+    };
+    std::fs::create_dir_all(dir).map_err(words)?;
+    tempfile::tempfile_in(dir).map_err(words)?;
+    let formats = settings.results.formats.iter().map(|format| format.name()).collect::<Vec<_>>().join(", ");
+    Ok(format!("{} is writable: {formats}", dir.display()))
 }
 
 fn clock(settings: &Settings) -> Outcome {

@@ -169,6 +169,20 @@ mod tests {
     }
 
     #[test]
+    fn a_dicom_document_without_clear_identifiers_is_refused_with_the_cure() {
+        let error = parse("[results]\nformats = ['fhir', 'dicom-sr', 'dicom-sc', 'fhir']\n").unwrap_err().to_string();
+        for part in ["\"dicom-sr\"", "\"dicom-sc\"", "privacy.identifiers = \"clear\"", "\"fhir\" twice"] {
+            assert!(error.contains(part), "{part} is missing from: {error}");
+        }
+        assert!(parse("[results]\nformats = ['fhir', 'hl7']\n").is_ok());
+        assert!(parse("[privacy]\nidentifiers = 'clear'\n[results]\nformats = ['dicom-sr', 'dicom-sc']\n").is_ok());
+        let error = parse("[results]\ndir = 'results'\nformats = ['cda']\n").unwrap_err().to_string();
+        assert!(error.contains("cda") && error.contains("`dicom-sr`"), "{error}");
+        let error = parse("[results]\ndir = 'results'\nformats = ['hl7']\n").unwrap_err().to_string();
+        assert!(error.contains("results.dir is results"), "{error}");
+    }
+
+    #[test]
     fn a_topic_part_with_a_wildcard_is_refused() {
         let error = parse("[device]\nsite = 'north/#'\n").unwrap_err().to_string();
         assert!(error.contains("device.site"), "{error}");

@@ -91,7 +91,9 @@ impl Found {
         let formats = &settings.results.formats;
         for (at, format) in formats.iter().enumerate() {
             let name = format.name();
-            self.require(!formats[..at].contains(format), || format!("results.formats has {name:?} twice: once is enough"));
+            self.require(!formats[..at].contains(format), || {
+                format!("results.formats has {name:?} twice: once is enough")
+            });
             let in_clear = settings.privacy.identifiers == Identifiers::Clear;
             self.require(in_clear || !format.needs_clear_identifiers(), || {
                 format!(

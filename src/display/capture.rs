@@ -41,12 +41,7 @@ pub fn capture(what: &Capture<'_>) -> Frame {
     let paper = if what.suspected { RED } else { SLATE };
     let head = rest.cut_top(HEADLINE);
     scene.fill(head, paper);
-    scene.text(
-        what.headline,
-        head.inset(10, 4),
-        Setting::line(Face::Bold, 34.0).centred(),
-        Pair { ink: WHITE, paper },
-    );
+    scene.text(what.headline, head.inset(10, 4), Setting::line(Face::Bold, 34.0).centred(), Pair { ink: WHITE, paper });
     let foot = rest.cut_bottom(FOOT);
     scene.text(
         what.foot,

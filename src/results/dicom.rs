@@ -139,7 +139,11 @@ pub fn header(result: &StudyResult, kind: &Kind) -> Result<Header, Unwritable> {
     header.put(tags::INSTANCE_NUMBER, VR::IS, told.revision.to_string());
     header.put(tags::MANUFACTURER, VR::LO, "Spinewatch");
     header.put(tags::MANUFACTURER_MODEL_NAME, VR::LO, "Spinewatch");
-    header.put(tags::DEVICE_SERIAL_NUMBER, VR::LO, format!("{}/{}", told.site, told.device).chars().take(64).collect::<String>());
+    header.put(
+        tags::DEVICE_SERIAL_NUMBER,
+        VR::LO,
+        format!("{}/{}", told.site, told.device).chars().take(64).collect::<String>(),
+    );
     header.items(tags::CODING_SCHEME_IDENTIFICATION_SEQUENCE, vec![own_scheme()]);
     header.put(tags::SOFTWARE_VERSIONS, VR::LO, software_versions(result));
     Ok(header)

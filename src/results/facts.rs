@@ -96,7 +96,9 @@ impl StudyResult {
             "suspected" => format!("Suspected fracture: {}. Review first.", self.suspected_levels()),
             "none_suspected" => "All of C1 to C7 analysed, none suspected. This is not a clearance.".to_owned(),
             "partly_analysed" => "Analysed in part; none suspected in that part. This is not a clearance.".to_owned(),
-            _ => format!("Not analysed: {}.", told.why.as_deref().unwrap_or("no reason is known").trim_end_matches('.')),
+            _ => {
+                format!("Not analysed: {}.", told.why.as_deref().unwrap_or("no reason is known").trim_end_matches('.'))
+            }
         };
         let withdrawn = if self.is_withdrawal() { "An earlier suspicion is withdrawn. " } else { "" };
         let provisional = if told.provisional { " Provisional: slices still arrive." } else { "" };

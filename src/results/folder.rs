@@ -5,7 +5,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::config::ResultFormat;
@@ -56,9 +56,16 @@ impl Folder {
         File::open(&self.dir)?.sync_all()
     }
 
-    /// Readable by the group, to which a gateway may belong; the file's own mode decides when the folder has a default.
+    /// Readable by the group, to which a gateway may belong. A new file always: whoever may write here too must not be able to
+    /// lead the device elsewhere by a link.
     fn fill(partial: &Path, bytes: &[u8]) -> io::Result<()> {
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o640).open(partial)?;
+        match fs::remove_file(partial) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o640).open(partial)?;
+        // whatever the unit's umask
+        file.set_permissions(fs::Permissions::from_mode(0o640))?;
         file.write_all(bytes)?;
         file.sync_all()
     }
@@ -110,6 +117,16 @@ mod tests {
         }
         folder.remove("k-1").unwrap();
         assert_eq!(names(dir.path()), ["k-1.txt", "k-10.hl7", "other"]);
+    }
+
+    #[test]
+    fn a_link_in_the_folder_leads_nowhere() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("precious"), "x").unwrap();
+        std::os::unix::fs::symlink(dir.path().join("precious"), dir.path().join(".k-1.hl7.partial")).unwrap();
+        Folder::new(dir.path().to_owned()).write("k-1.hl7", b"document").unwrap();
+        assert_eq!(fs::read(dir.path().join("precious")).unwrap(), b"x");
+        assert_eq!(fs::read(dir.path().join("k-1.hl7")).unwrap(), b"document");
     }
 
     #[test]

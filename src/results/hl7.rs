@@ -9,7 +9,8 @@
 use jiff::Timestamp;
 
 use super::codes::{
-    ASSESSMENT, AWAITED, CERTAINTY, Code, NONE_SUSPECTED, NOT_ANALYSED, OWN, PARTLY_ANALYSED, PROCEDURE, SUSPECTED, code,
+    ASSESSMENT, AWAITED, CERTAINTY, Code, NONE_SUSPECTED, NOT_ANALYSED, OWN, PARTLY_ANALYSED, PROCEDURE, SUSPECTED,
+    code,
 };
 use super::facts::percent;
 use super::{LevelState, StudyResult, ids};
@@ -52,7 +53,25 @@ impl Observation {
         let at = time(result);
         let device = format!("{}^{}", escaped(&result.told.device), escaped(&result.told.site));
         fields(&[
-            "OBX", &number.to_string(), kind, what, of, value, units, "", "", "", "", status, "", "", &at, "", "", "", &device,
+            "OBX",
+            &number.to_string(),
+            kind,
+            what,
+            of,
+            value,
+            units,
+            "",
+            "",
+            "",
+            "",
+            status,
+            "",
+            "",
+            &at,
+            "",
+            "",
+            "",
+            &device,
         ])
     }
 }

@@ -150,7 +150,8 @@ pub fn not_analysed() -> StudyResult {
     told.verdict = "not_analysed".into();
     told.why = Some("this device does not analyse: 2 of 3 packages <refused> | ^ & ~ \\ “signature”".into());
     told.priority = Priority::Medium;
-    told.coverage = CoveragePayload { levels_seen: vec![], slices_analysed: 0, extent_mm: 0.0, ..told.coverage.clone() };
+    told.coverage =
+        CoveragePayload { levels_seen: vec![], slices_analysed: 0, extent_mm: 0.0, ..told.coverage.clone() };
     told.vertebrae = Level::ALL.into_iter().map(|level| (level, 0.0)).collect();
     told.models = vec![];
     told.limitation = None;

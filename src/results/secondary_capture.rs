@@ -9,9 +9,9 @@ use dicom_core::VR;
 use dicom_core::value::PrimitiveValue;
 use dicom_dictionary_std::{tags, uids};
 
+use super::StudyResult;
 use super::codes::{CERVICAL_SPINE, Code, code};
 use super::dicom::{self, Header, Kind, Unwritable, class_of};
-use super::StudyResult;
 use crate::display::{self, CAPTURE_SIDE, Capture, Frame, Picture};
 use crate::triage::BestSlice;
 
@@ -56,7 +56,11 @@ pub fn frame(result: &StudyResult) -> Option<Frame> {
         .filter(|words| !words.is_empty())
         .collect::<Vec<_>>()
         .join(". ");
-    let instead = if suspected { "No picture of the slice is kept. See the structured report.".to_owned() } else { result.verdict_words() };
+    let instead = if suspected {
+        "No picture of the slice is kept. See the structured report.".to_owned()
+    } else {
+        result.verdict_words()
+    };
     Some(display::capture(&Capture {
         headline: &headline,
         suspected,

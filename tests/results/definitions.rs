@@ -43,7 +43,9 @@ fn object(value: &Value, kind: &str, path: &str, found: &mut Vec<String>) {
 /// The type under which an element stands in `key`; of `value[x]`, the key ends in it.
 fn type_of(name: &str, row: &Value, key: &str) -> Option<String> {
     let kinds = || row[2].as_array().unwrap().iter().map(|kind| kind.as_str().unwrap());
-    let Some(base) = name.strip_suffix("[x]") else { return (name == key).then(|| kinds().next().unwrap_or("").to_owned()) };
+    let Some(base) = name.strip_suffix("[x]") else {
+        return (name == key).then(|| kinds().next().unwrap_or("").to_owned());
+    };
     let suffix = key.strip_prefix(base)?;
     kinds().find(|kind| kind[..1].to_uppercase() + &kind[1..] == suffix).map(str::to_owned)
 }
@@ -54,7 +56,9 @@ fn repeated(value: &Value, row: &Value, kind: &str, path: &str, place: &str, fou
     }
     match value.as_array() {
         Some(items) if !items.is_empty() => {
-            (0..).zip(items).for_each(|(i, item): (usize, _)| one(item, row, kind, &format!("{path}[{i}]"), place, found));
+            (0..)
+                .zip(items)
+                .for_each(|(i, item): (usize, _)| one(item, row, kind, &format!("{path}[{i}]"), place, found));
         }
         _ => found.push(format!("{path} is no list with something in it")),
     }

@@ -46,7 +46,8 @@ fn every_study_gets_a_report_that_is_preliminary_and_unverified() {
         content(&report, &mut found);
         let levels = found.iter().filter(|(name, _)| name == "Tracking Identifier").count();
         assert_eq!(levels, 7, "{name}: each vertebra is told");
-        let notice = found.iter().any(|(name, item)| name == "Comment" && text(item, "TextValue").contains("not for diagnosis"));
+        let notice =
+            found.iter().any(|(name, item)| name == "Comment" && text(item, "TextValue").contains("not for diagnosis"));
         assert!(notice, "{name}");
     }
 }
@@ -101,7 +102,11 @@ fn a_key_picture_is_made_of_suspicions_and_their_withdrawals_only() {
         let is_red = |rgb: &[u8]| rgb == [0xD0, 0, 0];
         let is_yellow = |rgb: &[u8]| rgb == [0xFF, 0xD6, 0];
         let count = |which: &dyn Fn(&[u8]) -> bool| pixels.chunks(3).filter(|rgb| which(rgb)).count();
-        assert_eq!(count(&is_red) > 10_000, name != "withdrawn", "{name}: the headline is red while a suspicion stands");
+        assert_eq!(
+            count(&is_red) > 10_000,
+            name != "withdrawn",
+            "{name}: the headline is red while a suspicion stands"
+        );
         assert_eq!(count(&is_yellow) > 200, name != "withdrawn", "{name}: the box");
     }
 }
@@ -182,7 +187,8 @@ fn dsrdump_reads_every_report() {
             assert!(words.contains(part), "{name}: {part} is missing from {words}");
         }
         // its checker of values knows ASCII only, and says so
-        let complaint = |line: &&str| line.starts_with("E:") || (line.starts_with("W:") && !line.contains("VR checker"));
+        let complaint =
+            |line: &&str| line.starts_with("E:") || (line.starts_with("W:") && !line.contains("VR checker"));
         assert_eq!(words.lines().find(complaint), None, "{name}");
     }
 }

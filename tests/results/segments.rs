@@ -73,7 +73,10 @@ fn check(result: &StudyResult) -> Segments {
     assert!(names[3..].iter().all(|name| *name == "OBX"));
     let [msh, pid, obr, observations @ ..] = &segments[..] else { panic!("{text}") };
     assert_eq!(field(msh, 9), ["ORU", "R01", "ORU_R01"]);
-    assert_eq!((value(msh, 2), value(msh, 11), value(msh, 12), value(msh, 18)), ("^~\\&", "P", "2.5.1", "UNICODE UTF-8"));
+    assert_eq!(
+        (value(msh, 2), value(msh, 11), value(msh, 12), value(msh, 18)),
+        ("^~\\&", "P", "2.5.1", "UNICODE UTF-8")
+    );
     assert!(is_time(value(msh, 7)), "{}", value(msh, 7));
     assert!(value(msh, 10).len() == 20, "at most 20 characters");
     assert_eq!(field(pid, 3), [&result.told.study_key, "", "", "SPINEWATCH", "ANON"]);

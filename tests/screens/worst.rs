@@ -35,6 +35,7 @@ fn every_fault(state: &mut DeviceState) {
     state.set_fault(Fault::BrokerOffline { queued: 123_456, since }, NOW);
     state.set_fault(Fault::RecordsReset, NOW);
     state.set_fault(Fault::FilesRefused { files: 99_999, reason: Words::new(LONG) }, NOW);
+    state.set_fault(Fault::ResultsNotWritten { reason: Words::new(LONG) }, NOW);
     state.set_fault(Fault::AcceleratorFault { reason: Words::new(LONG) }, NOW);
     state.set_fault(Fault::ClockUntrusted, NOW);
     state.set_fault(Fault::IdentifiersInClear, NOW);

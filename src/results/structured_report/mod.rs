@@ -13,8 +13,8 @@ use std::collections::BTreeMap;
 use dicom_core::VR;
 use dicom_dictionary_std::{tags, uids};
 
-use super::dicom::{self, Header, Kind, Unwritable, class_of, date_and_time};
 use super::StudyResult;
+use super::dicom::{self, Header, Kind, Unwritable, class_of, date_and_time};
 use crate::store::SourceSlice;
 
 const KIND: Kind = Kind {

@@ -104,7 +104,9 @@ fn level_group(result: &StudyResult, level: Level) -> Header {
     let evaluation = |value| content::code(Relation::Contains, ASSESSMENT, value);
     match result.level(level) {
         // told as a finding; kept so that no state can be forgotten
-        LevelState::Suspected(score) => group.extend([content::percent(CERTAINTY, percent(score)), evaluation(SUSPECTED)]),
+        LevelState::Suspected(score) => {
+            group.extend([content::percent(CERTAINTY, percent(score)), evaluation(SUSPECTED)])
+        }
         LevelState::NoneSuspected(score) => {
             group.extend(algorithm(result));
             group.extend([content::percent(CERTAINTY, percent(score)), evaluation(NONE_SUSPECTED)]);
@@ -149,10 +151,13 @@ fn evaluations(result: &StudyResult) -> Vec<Header> {
         _ => NOT_ANALYSED,
     };
     let comment = |words: String| content::text(Relation::Contains, COMMENT, &words);
-    [content::code(Relation::Contains, FINDING_SITE, CERVICAL_SPINE), content::code(Relation::Contains, ASSESSMENT, verdict)]
-        .into_iter()
-        .chain(std::iter::once(result.verdict_words()).map(comment))
-        .chain(result.missing_words().map(|words| comment(format!("Missing: {words}"))))
-        .chain(result.notices().into_iter().map(comment))
-        .collect()
+    [
+        content::code(Relation::Contains, FINDING_SITE, CERVICAL_SPINE),
+        content::code(Relation::Contains, ASSESSMENT, verdict),
+    ]
+    .into_iter()
+    .chain(std::iter::once(result.verdict_words()).map(comment))
+    .chain(result.missing_words().map(|words| comment(format!("Missing: {words}"))))
+    .chain(result.notices().into_iter().map(comment))
+    .collect()
 }
