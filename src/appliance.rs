@@ -45,7 +45,7 @@ mod vitals;
 
 pub use case::{Case, FileOfSlices, ReadSlice};
 pub use launch::{Appliance, Launch, desk_rules, model_tags, surface};
-pub use offline::{Offline, Outcome, Rejected};
+pub use offline::{Offline, Outcome, Rejected, Uids};
 pub use reader::Reader;
 pub use signals::Signals;
 pub use stages::{StageTime, StageTimes};

@@ -12,6 +12,7 @@ mod analyze;
 mod bench;
 mod check;
 mod demo;
+mod documents;
 mod evaluate;
 mod model_folders;
 mod models;

@@ -105,9 +105,10 @@ impl StudyResult {
         format!("{withdrawn}{words}{provisional}")
     }
 
-    /// What is missing, in one or a few sentences.
+    /// What is missing, a sentence each; all of it, unlike on the screen.
     pub fn missing_words(&self) -> Option<String> {
-        (!self.told.missing.is_empty()).then(|| missing_words(&self.told.missing))
+        let sentences = self.told.missing.iter().map(|missing| missing_words(std::slice::from_ref(missing)));
+        (!self.told.missing.is_empty()).then(|| sentences.collect::<Vec<_>>().join(" "))
     }
 
     /// What a reader must know of every document: the notice first.

@@ -55,7 +55,7 @@ pub fn frame(result: &StudyResult) -> Option<Frame> {
         .chain(result.notices())
         .filter(|words| !words.is_empty())
         .collect::<Vec<_>>()
-        .join(". ");
+        .join(" · ");
     let instead = if suspected {
         "No picture of the slice is kept. See the structured report.".to_owned()
     } else {
