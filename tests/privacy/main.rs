@@ -129,7 +129,7 @@ fn the_search_finds_a_canary_in_every_encoding_at_every_alignment_and_in_pieces(
         for (name, encoded) in [
             ("as it stands", text.clone().into_bytes()),
             ("small", text.to_lowercase().into_bytes()),
-            ("eight characters", text[5..13].as_bytes().to_vec()),
+            ("eight characters", text.as_bytes()[5..13].to_vec()),
             ("UTF-16LE", wide(u16::to_le_bytes)),
             ("UTF-16BE", wide(u16::to_be_bytes)),
             ("hexadecimal", hex(text.as_bytes()).into_bytes()),
