@@ -29,6 +29,8 @@ pub mod phantom;
 
 pub mod appliance;
 
+pub mod clinic;
+
 pub mod evaluation;
 
 pub mod cli;

@@ -11,10 +11,12 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 use spinewatch::dicom::{SliceHeader, Uid};
 use spinewatch::store::{
-    AuditFile, ClearIdentifiers, Fate, FileRecord, Keys, MessagePriority, MessageProperties, NextRevision,
-    OutboxMessage, Retention, SeriesVerdict, SliceRecord, Store, StoreError, Told,
+    AuditFile, ClearIdentifiers, Fate, FileRecord, GivenAcknowledgement, Keys, MessagePriority, MessageProperties,
+    NextRevision, OutboxMessage, Retention, SeriesVerdict, SliceRecord, Store, StoreError, Told,
 };
-use spinewatch::triage::{Assessment, Completeness, Coverage, Evidence, Gap, Level, Missing, Verdict};
+use spinewatch::triage::{
+    Assessment, BestSlice, Completeness, Coverage, Evidence, Finding, FractureBox, Gap, Level, Missing, Verdict,
+};
 
 const STUDY_UID: &str = "1.2.840.113619.2.55.3.604688119";
 const SERIES_UID: &str = "1.2.840.113619.2.55.3.604688120";
@@ -454,7 +456,7 @@ fn revisions_count_up_and_see_what_was_told_before_and_in_other_series() {
 }
 
 #[test]
-fn the_first_acknowledgement_of_a_revision_stands_and_a_new_revision_wants_its_own() {
+fn the_first_acknowledgement_of_a_revision_stands() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path());
     commit(&store, "study", 1);
@@ -464,13 +466,119 @@ fn the_first_acknowledgement_of_a_revision_stands_and_a_new_revision_wants_its_o
     assert_eq!(ack(None, "desk", 2).unwrap().by, "desk");
     assert_eq!(ack(Some(1), "ward", 3).unwrap().by, "desk");
     assert_eq!(store.latest_verdict("study").unwrap().unwrap().acknowledged, Some(("desk".into(), at(2))));
-    commit(&store, "study", 4);
-    assert_eq!(store.latest_verdict("study").unwrap().unwrap().acknowledged, None);
     let mut trail = store.audit_trail(10).unwrap();
     trail.retain(|entry| entry.action == "acknowledge");
     assert_eq!(trail.len(), 1, "only what took effect");
     let entry = (trail[0].actor.as_str(), trail[0].action.as_str(), trail[0].subject.as_deref());
     assert_eq!(entry, ("desk", "acknowledge", Some("study-1")));
+}
+
+/// A study in which these levels are suspected.
+fn commit_levels(store: &Store, levels: &[Level], second: i64) {
+    let fracture_box = FractureBox { x: 1.0, y: 2.0, width: 3.0, height: 4.0, score: 0.9 };
+    let finding = |level: &Level| Finding {
+        level: *level,
+        score: 0.9,
+        best_slice: BestSlice {
+            slice_key: "k".into(),
+            instance_number: None,
+            z_mm: 0.0,
+            fracture_box,
+            matrix: [512, 512],
+        },
+        z_range_mm: [0.0, 1.0],
+        slices: 3,
+    };
+    let findings = levels.iter().map(finding).collect();
+    let kind = if levels.is_empty() { Verdict::NoneSuspected } else { Verdict::Suspected };
+    let assessment = Assessment { findings, ..assessment(kind, false) };
+    store.commit_verdict(&verdict("study", "series", assessment, second), tell).unwrap();
+}
+
+#[test]
+fn an_acknowledgement_holds_until_another_level_is_suspected() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let seen = || store.latest_verdict("study").unwrap().unwrap().acknowledged.map(|(by, _)| by);
+    let open = || store.open_alerts().unwrap().into_iter().map(|alert| alert.event_id).collect::<Vec<_>>();
+    commit_levels(&store, &[Level::C2], 1);
+    assert_eq!(open(), ["study-1-alert"]);
+    store.acknowledge("study", None, "desk", at(2)).unwrap();
+    assert!(open().is_empty());
+    commit_levels(&store, &[Level::C2], 3);
+    assert_eq!((seen().as_deref(), open().len()), (Some("desk"), 0), "the same levels: still acknowledged");
+    commit_levels(&store, &[Level::C2, Level::C5], 4);
+    assert_eq!((seen(), open()), (None, vec!["study-3-alert".to_owned()]), "C5 wants its own");
+    commit_levels(&store, &[], 5);
+    assert!(open().is_empty(), "retracted");
+}
+
+#[test]
+fn the_message_that_tells_an_acknowledgement_is_recorded_with_it_and_only_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    commit_levels(&store, &[Level::C2], 1);
+    let give = |by| {
+        let given =
+            GivenAcknowledgement { study_key: "study", revision: None, by, note: Some("on our way"), at: at(2) };
+        store.acknowledge_with(&given, |told, _| {
+            Some(message(&format!("{}-acknowledged", told.event_id), "acknowledged/study", MessagePriority::Other))
+        })
+    };
+    assert_eq!(give("desk").unwrap().unwrap().by, "desk");
+    assert_eq!(give("ward").unwrap().unwrap().by, "desk");
+    assert_eq!(waiting(&store).iter().filter(|id| *id == "study-1-acknowledged").count(), 1);
+    let trail = store.audit_trail(2).unwrap();
+    let told: Vec<_> = trail.iter().map(|entry| (entry.action.as_str(), entry.detail.as_deref().unwrap())).collect();
+    assert_eq!(told, [("message_queued", "acknowledged/study"), ("acknowledge", "on our way")]);
+}
+
+#[test]
+fn an_alert_is_sent_again_once_with_its_mark_and_its_entry_and_a_restart_knows() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    commit_levels(&store, &[Level::C2], 1);
+    let first = store.open_alerts().unwrap().remove(0);
+    assert!(!first.delivered, "it is still in the outbox");
+    store.outbox_sent(&["study-1-alert"], at(0)).unwrap();
+    store.note_waited("study-1-alert", Duration::from_secs(42)).unwrap();
+    drop(store);
+    let store = open(folder.path());
+    let standing = store.open_alerts().unwrap().remove(0);
+    assert_eq!((standing.delivered, standing.waited, standing.sent_again), (true, Duration::from_secs(42), 0));
+
+    let again = message("study-1-alert-2", "alert/study", MessagePriority::Alert);
+    assert!(store.send_again(&standing, &again, at(9)).unwrap());
+    assert!(!store.send_again(&standing, &again, at(9)).unwrap(), "that one is superseded");
+    let marked = store.open_alerts().unwrap().remove(0);
+    assert_eq!((marked.event_id.as_str(), marked.sent_again, marked.delivered), ("study-1-alert-2", 1, false));
+    assert_eq!(marked.waited, Duration::ZERO);
+    assert!(waiting(&store).contains(&"study-1-alert-2".to_owned()));
+    let entry = store.audit_trail(1).unwrap().remove(0);
+    assert_eq!((entry.actor.as_str(), entry.action.as_str()), ("device", "alert_sent_again"));
+
+    store.acknowledge("study", Some(1), "desk", at(10)).unwrap();
+    assert!(!store.send_again(&marked, &again, at(11)).unwrap(), "acknowledged meanwhile");
+}
+
+#[test]
+fn the_urgency_of_an_alert_outlives_its_revision_but_not_its_study() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    commit_levels(&store, &[Level::C2], 1);
+    let first = store.open_alerts().unwrap().remove(0);
+    store.send_again(&first, &message("study-1-alert-2", "alert/study", MessagePriority::Alert), at(2)).unwrap();
+    commit_levels(&store, &[Level::C2, Level::C5], 3);
+    assert_eq!(store.open_alerts().unwrap()[0].sent_again, 1);
+    for id in waiting(&store) {
+        store.outbox_sent(&[&id], at(0)).unwrap();
+    }
+    while let Some(id) = waiting(&store).first() {
+        store.outbox_sent(&[id], at(0)).unwrap();
+    }
+    let forget = Retention { records: Duration::ZERO, ..Retention::default() };
+    store.purge(&forget, at(4000), &|_| false).unwrap();
+    assert!(store.latest_verdict("study").unwrap().is_none() && store.open_alerts().unwrap().is_empty());
 }
 
 // ---- outbox --------------------------------------------------------------------------------------------------------
@@ -485,8 +593,8 @@ fn alerts_leave_first_and_the_revisions_of_a_topic_in_order() {
     assert_eq!(waiting(&store), ["a-1-alert", "b-1-alert", "a-1", "b-1"], "a-2 waits for a-1 in both of its topics");
     let held: Vec<_> = store.outbox_next(2, &["a-1-alert"]).unwrap().into_iter().map(|r| r.message.event_id).collect();
     assert_eq!(held, ["b-1-alert", "a-1"], "what is held holds up its topic only");
-    store.outbox_sent("a-1-alert", at(0)).unwrap();
-    store.outbox_sent("a-1-alert", at(0)).unwrap();
+    store.outbox_sent(&["a-1-alert"], at(0)).unwrap();
+    store.outbox_sent(&["a-1-alert"], at(0)).unwrap();
     assert_eq!(waiting(&store)[..2], ["b-1-alert", "a-2-alert"]);
     let row = store.outbox_next(1, &[]).unwrap().remove(0);
     assert_eq!(row.message, message("b-1-alert", "alert/b", MessagePriority::Alert), "as it was committed");
@@ -504,12 +612,33 @@ fn a_refused_message_is_given_up_kept_shown_and_tried_again_after_a_start() {
     assert!(store.outbox_refused("a-1-alert", "not authorized", 2, at(0)).unwrap());
     assert_eq!(waiting(&store)[0], "a-2-alert", "what waited behind it goes");
     let depth = store.queue_depth().unwrap();
-    assert_eq!((depth.waiting, depth.dead), (3, 1));
+    assert_eq!((depth.waiting, depth.dead, depth.refused), (3, 1, 1));
     assert_eq!(store.dead_letters(9).unwrap()[0].reason, "not authorized");
     assert!(!store.outbox_refused("unknown", "x", 1, at(0)).unwrap());
-    assert_eq!(store.outbox_revive().unwrap(), 1);
+    assert_eq!(store.outbox_revive().unwrap(), 0, "a-2-alert waits: it supersedes the first");
+    assert!(store.outbox_refused("a-2-alert", "not authorized", 1, at(0)).unwrap());
+    assert_eq!(store.outbox_revive().unwrap(), 1, "the newest of its topic");
     let first = store.outbox_next(1, &[]).unwrap().remove(0);
-    assert_eq!((first.message.event_id.as_str(), first.attempts), ("a-1-alert", 0));
+    assert_eq!((first.message.event_id.as_str(), first.attempts), ("a-2-alert", 1));
+    assert_eq!(store.queue_depth().unwrap().refused, 2, "that it was refused is still known");
+}
+
+#[test]
+fn what_was_given_up_is_never_sent_after_a_newer_message_of_its_topic() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    for study in ["a", "a", "b"] {
+        commit(&store, study, 0);
+    }
+    for id in ["a-1-alert", "b-1-alert", "a-1"] {
+        assert!(store.outbox_refused(id, "quota_exceeded", 1, at(0)).unwrap());
+    }
+    assert_eq!(store.outbox_sent(&["a-2-alert"], at(0)).unwrap(), 1, "a-1-alert is superseded, b's alert is not");
+    assert_eq!(store.outbox_revive().unwrap(), 1, "a-1 waits behind a-2, which is newer");
+    assert_eq!(waiting(&store), ["b-1-alert", "b-1", "a-2"][..].iter().map(ToString::to_string).collect::<Vec<_>>());
+    assert_eq!(store.outbox_sent(&["a-2"], at(0)).unwrap(), 1);
+    let dead: Vec<_> = store.dead_letters(9).unwrap().into_iter().map(|letter| letter.event_id).collect();
+    assert_eq!(dead, [""; 0], "nothing of a is left");
 }
 
 #[tokio::test]
@@ -544,7 +673,7 @@ fn retention_never_takes_unsent_messages_open_series_or_files_that_are_still_the
     assert!(!store.file_known("fingerprint-2").unwrap());
 
     for id in waiting(&store) {
-        store.outbox_sent(&id, at(0)).unwrap();
+        store.outbox_sent(&[&id], at(0)).unwrap();
     }
     let last = verdict(&study, &keys().series(&Uid::new(SERIES_UID)), assessment(Verdict::NoneSuspected, false), 0);
     store.commit_verdict(&last, |_| None).unwrap();
@@ -596,7 +725,7 @@ fn measure_commits() {
     let verdicts = started.elapsed() / 200;
     let sent = waiting(&store);
     let started = std::time::Instant::now();
-    sent.iter().for_each(|id| store.outbox_sent(id, at(0)).unwrap());
+    sent.iter().for_each(|id| drop(store.outbox_sent(&[id], at(0)).unwrap()));
     let acknowledged = started.elapsed() / u32::try_from(sent.len()).unwrap();
     let started = std::time::Instant::now();
     for n in 0..200 {

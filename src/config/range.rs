@@ -23,6 +23,10 @@ pub(super) fn problems(settings: &Settings) -> Vec<String> {
     found.within("models.slice_deadline_secs", settings.models.slice_deadline_secs, 1..=600);
     found.within("mqtt.keep_alive_secs", settings.mqtt.keep_alive_secs, 5..=3_600);
     found.within("mqtt.expiry_hours", settings.mqtt.expiry_hours, 1..=8_760);
+    let within = settings.mqtt.acknowledge_within_secs;
+    found.require(within == 0 || (30..=86_400).contains(&within), || {
+        format!("mqtt.acknowledge_within_secs is {within}: allowed is 30 to 86400, or 0 to send no alert again")
+    });
     found.within("state.retention_days", settings.state.retention_days, 1..=3_650);
     found.within("health.interval_secs", settings.health.interval_secs, 1..=3_600);
     found.within("health.disk_free_min_mib", settings.health.disk_free_min_mib, 1..=1_048_576);
@@ -92,8 +96,15 @@ impl Found {
         self.require(host.is_some_and(|host| !host.is_empty()), || {
             format!("mqtt.url is {:?}: allowed are mqtt://HOST:PORT and mqtts://HOST:PORT", mqtt.url)
         });
-        self.require(mqtt.certificate_file.is_some() == mqtt.key_file.is_some(), || {
-            "mqtt.certificate_file and mqtt.key_file go together: give both or neither".into()
+        for url in &mqtt.fallback_urls {
+            let same = url.starts_with("mqtts://") == mqtt.url.starts_with("mqtts://");
+            self.require(same && (url.starts_with("mqtt://") || url.starts_with("mqtts://")), || {
+                format!("mqtt.fallback_urls holds {url:?}: allowed are URLs as mqtt.url, all mqtt:// or all mqtts://")
+            });
+        }
+        let has_key = mqtt.key_file.is_some() || mqtt.pkcs11_key.is_some();
+        self.require(mqtt.certificate_file.is_some() == has_key, || {
+            "mqtt.certificate_file and mqtt.key_file (or mqtt.pkcs11_key) go together: give both or neither".into()
         });
         self.require(!mqtt.url.starts_with("mqtts://") || mqtt.ca_file.is_some(), || {
             "mqtt.ca_file is needed for mqtts://: the PEM file of the authority that signed the broker's certificate"

@@ -35,7 +35,7 @@ pub use decide::{ATTENTION, HELD, NONE_SUSPECTED_HELD, STALE_AFTER, Screen, TURN
 pub use fault::Fault;
 pub use frame::Frame;
 pub use panel::Panel;
-pub use report::{Acknowledged, Delivery, Picture, Since, StudyName, StudyReport};
+pub use report::{Acknowledged, Delivery, Picture, Since, StudyName, StudyReport, span};
 pub use scene::{Element, Scene, Text};
 pub use screens::{compose, missing_words};
 pub use shape::{Form, Shape};

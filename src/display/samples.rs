@@ -43,6 +43,10 @@ pub fn all() -> Vec<Sample> {
         running("Look at these levels now.", "suspected", &|s| {
             s.report(suspected("7f3a", &[Level::C2, Level::C5], true, 47), NOW);
         }),
+        running("No clinic answers. Look at these levels and telephone.", "suspected-sent-again", &|s| {
+            let report = StudyReport { delivery: Delivery::Sent, ..suspected("7f3a", &[Level::C5], false, 745) };
+            s.report(StudyReport { sent_again: 2, ..report }, NOW);
+        }),
         running("A clinic has taken note. Look at these levels.", "suspected-acknowledged", &|s| {
             let report = StudyReport { delivery: Delivery::Sent, ..suspected("7f3a", &[Level::C5], false, 192) };
             s.report(report, NOW);
@@ -81,11 +85,33 @@ fn faults() -> Vec<Sample> {
             Fault::ShareLost { reason: Words::new("the server does not answer"), since },
         ),
         ("disk-full", "Nothing new is taken. Call service.", Fault::DiskFull { free_mib: 12 }),
-        ("broker-offline", "Clinics see no alert. Telephone.", Fault::BrokerOffline { queued: 3, since }),
+        ("broker-offline", "Clinics see no alert. Telephone.", broker_offline(since)),
+        (
+            "messages-refused",
+            "An alert was not taken. Telephone.",
+            Fault::MessagesRefused {
+                messages: 2,
+                reason: Words::new("the broker's quota is used up"),
+                code: "quota_exceeded",
+            },
+        ),
+        (
+            "acks-refused",
+            "Answers are not seen. Ask.",
+            Fault::AcksRefused {
+                reason: Words::new("the broker does not authorize this device"),
+                code: "not_authorized",
+            },
+        ),
         (
             "not-accelerated",
             "Alerts come later. Call service.",
             Fault::AcceleratorFault { reason: Words::new("given up: no answer within 1000 ms") },
+        ),
+        (
+            "certificate-expires",
+            "Works until then. Call service.",
+            Fault::CertificateExpires { days: 12, what: "this device's certificate" },
         ),
         ("clock-untrusted", "Times are not known.", Fault::ClockUntrusted),
     ];
@@ -96,7 +122,7 @@ fn faults() -> Vec<Sample> {
             state.set_clock(None, NOW);
         }
         if matches!(fault, Fault::ModelRefused { .. }) {
-            state.set_fault(Fault::BrokerOffline { queued: 3, since }, NOW);
+            state.set_fault(broker_offline(since), NOW);
         }
         state.set_fault(fault, NOW);
         state.beat(NOW);
@@ -105,6 +131,11 @@ fn faults() -> Vec<Sample> {
         Sample { name, meaning, state, now: late }
     };
     cases.into_iter().map(sample).collect()
+}
+
+fn broker_offline(since: Since) -> Fault {
+    let reason = Words::new("nothing listens at the broker's address");
+    Fault::BrokerOffline { queued: 3, reason, code: "connection_refused", since }
 }
 
 fn running() -> DeviceState {
@@ -219,5 +250,6 @@ fn report(key: &str, (hour, minute): (i8, i8), assessment: Assessment, seconds: 
         since: Since::aged(NOW, Duration::from_secs(seconds)),
         acknowledged: None,
         delivery: Delivery::Queued,
+        sent_again: 0,
     }
 }

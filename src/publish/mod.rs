@@ -1,4 +1,4 @@
-//! What the device tells: topics, payloads, and the MQTT 5 client that delivers them.
+//! What the device tells: topics, payloads, and the MQTT client that delivers them.
 //!
 //! Takes in committed messages from the store's outbox, the device's status and health; hands on the acknowledgements
 //! of clinics. A message leaves the outbox only when the broker has acknowledged it. Never sends a name, a clear UID
@@ -8,17 +8,27 @@ mod topics;
 
 mod settings;
 
+pub mod tls;
+
 mod payload;
 
 mod cloud_event;
+
+mod structured;
 
 mod study_verdict;
 
 mod trim;
 
+mod event_id;
+
 mod events;
 
+mod escalation;
+
 mod key_image;
+
+mod cause;
 
 mod limits;
 
@@ -47,18 +57,24 @@ mod schema_tests;
 #[cfg(test)]
 mod outflow_tests;
 
-pub use ack::{Ack, NotAnAck};
+pub use ack::{Ack, MAX_NAME, MAX_NOTE, NotAnAck, name as ack_name, note as ack_note};
+pub use cause::{Cause, Trouble};
+pub use client::Protocol;
 pub use cloud_event::{CloudEvent, EventKind, NotAnEvent};
-pub use events::{VerdictContext, tell};
+pub use escalation::{Escalation, Step, again};
+pub use event_id::{EventOrder, order as event_order};
+pub use events::{VerdictContext, acknowledged, tell};
 pub use key_image::KeyImage;
 pub use limits::Limits;
 pub use payload::{
-    AckPayload, BestSlicePayload, CoveragePayload, DeviceState, FindingPayload, GapPayload, HealthPayload, ModelTag,
-    NOTICE, PHANTOM_NOTICE, PartPayload, Reason, StageTiming, StatusPayload, Timings, TriagePayload, rfc3339,
+    AckPayload, AcknowledgedPayload, BestSlicePayload, CoveragePayload, DeviceState, FindingPayload, GapPayload,
+    HealthPayload, ModelTag, NOTICE, PHANTOM_NOTICE, PartPayload, Reason, StageTiming, StatusPayload, Timings,
+    TriagePayload, rfc3339,
 };
 pub use publisher::{LinkState, Publisher};
-pub use settings::{BrokerUrl, Connection, Credentials, Settings, SettingsError, Tls};
+pub use settings::{BrokerUrl, Connection, Credentials, Settings, SettingsError};
 pub use study_verdict::over_series;
 pub use subscriber::{Arrival, Inbox, Received, Subscriber};
+pub use tls::Tls;
 pub use topics::{InvalidName, Topics};
 pub use trim::MAX_PAYLOAD;

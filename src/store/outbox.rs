@@ -80,8 +80,10 @@ pub struct DeadLetter {
 pub struct OutboxDepth {
     /// Messages that wait.
     pub waiting: u32,
-    /// Messages that were given up and wait for a person.
+    /// Messages that were given up and wait for a person or for another life.
     pub dead: u32,
+    /// Messages that the broker has refused at least once, given up or not.
+    pub refused: u32,
 }
 
 impl Store {
@@ -111,17 +113,32 @@ impl Store {
         .collect()
     }
 
-    /// The broker has taken the message: it leaves the outbox. Unknown ids are no error (it was acknowledged twice).
+    /// The broker has taken the messages: they leave the outbox in one transaction. With each go those of its topic
+    /// that were given up before it: it supersedes them, and sent later they would be wrong. Unknown ids are no error (a
+    /// message was acknowledged twice). Returns how many were superseded.
     ///
     /// # Errors
-    /// The row stays then, and the message will be sent again.
-    pub fn outbox_sent(&self, event_id: &str, at: Timestamp) -> Result<(), StoreError> {
+    /// All rows stay then, and the messages will be sent again.
+    pub fn outbox_sent(&self, event_ids: &[&str], at: Timestamp) -> Result<usize, StoreError> {
         self.write(|tx| {
-            let gone = tx.prepare_cached("DELETE FROM outbox WHERE event_id = ?")?.execute([event_id])?;
-            if gone == 0 {
-                return Ok(());
+            let mut supersede = tx.prepare_cached(
+                "DELETE FROM outbox WHERE dead_reason IS NOT NULL
+                     AND topic = (SELECT topic FROM outbox WHERE event_id = ?1)
+                     AND sequence < (SELECT sequence FROM outbox WHERE event_id = ?1) RETURNING event_id",
+            )?;
+            let mut delete = tx.prepare_cached("DELETE FROM outbox WHERE event_id = ?")?;
+            let mut superseded = 0;
+            for id in event_ids {
+                let older = supersede.query_map([id], |row| row.get(0))?.collect::<Result<Vec<String>, _>>()?;
+                for older in &older {
+                    audit::append(tx, at, "device", "message_superseded", Some(older), None)?;
+                }
+                superseded += older.len();
+                if delete.execute([id])? > 0 {
+                    audit::append(tx, at, "broker", "message_acknowledged", Some(id), None)?;
+                }
             }
-            audit::append(tx, at, "broker", "message_acknowledged", Some(event_id), None)
+            Ok(superseded)
         })
     }
 
@@ -151,13 +168,18 @@ impl Store {
         })
     }
 
-    /// Gives all messages that were given up another life; returns how many. For a start after a repair.
+    /// Gives messages that were given up another life; returns how many. One behind which a newer message of its topic
+    /// waits gets none: the newer one supersedes it. That they were refused before is not forgotten.
     ///
     /// # Errors
     /// When the database cannot be written.
     pub fn outbox_revive(&self) -> Result<usize, StoreError> {
         self.write(|tx| {
-            Ok(tx.execute("UPDATE outbox SET attempts = 0, dead_reason = NULL WHERE dead_reason IS NOT NULL", [])?)
+            Ok(tx.execute(
+                "UPDATE outbox SET attempts = 1, dead_reason = NULL WHERE dead_reason IS NOT NULL AND NOT EXISTS
+                     (SELECT 1 FROM outbox AS newer WHERE newer.topic = outbox.topic AND newer.sequence > outbox.sequence)",
+                [],
+            )?)
         })
     }
 
@@ -184,9 +206,11 @@ impl Store {
     /// When the database cannot be read.
     pub fn queue_depth(&self) -> Result<OutboxDepth, StoreError> {
         let connection = self.lock();
-        let mut query = connection.prepare_cached("SELECT count(*), count(dead_reason) FROM outbox")?;
-        let (all, dead): (u32, u32) = query.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        Ok(OutboxDepth { waiting: all - dead, dead })
+        let mut query = connection.prepare_cached(
+            "SELECT count(*) - count(dead_reason), count(dead_reason), count(nullif(attempts, 0)) FROM outbox",
+        )?;
+        let depth = |row: &Row<'_>| Ok(OutboxDepth { waiting: row.get(0)?, dead: row.get(1)?, refused: row.get(2)? });
+        Ok(query.query_row([], depth)?)
     }
 
     /// Messages that were given up, oldest first, at most `limit`.

@@ -341,8 +341,8 @@ fn a_message_is_on_record_from_the_outbox_to_the_brokers_answer() {
     for id in ["a", "b"] {
         store.write(|tx| crate::store::outbox::insert(tx, &message(id), at(1))).unwrap();
     }
-    store.outbox_sent("a", at(2)).unwrap();
-    store.outbox_sent("a", at(3)).unwrap();
+    store.outbox_sent(&["a"], at(2)).unwrap();
+    store.outbox_sent(&["a"], at(3)).unwrap();
     assert!(!store.outbox_refused("b", "not authorized", 2, at(4)).unwrap());
     assert!(store.outbox_refused("b", "not authorized", 2, at(5)).unwrap());
     let trail = store.audit_trail(9).unwrap();
