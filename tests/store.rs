@@ -132,7 +132,7 @@ fn tell(next: &NextRevision) -> Option<Told> {
         message(&next.event_id, &format!("triage/{}", next.study_key), MessagePriority::Verdict),
         message(&format!("{}-alert", next.event_id), &format!("alert/{}", next.study_key), MessagePriority::Alert),
     ];
-    Some(Told { assessment: next.series[0].assessment.clone(), messages })
+    Some(Told { assessment: next.series[0].assessment.clone(), messages, result: None })
 }
 
 fn commit(store: &Store, study: &str, second: i64) -> String {
@@ -200,7 +200,11 @@ fn a_verdict_and_its_messages_are_one_transaction() {
     let told = verdict("study", "series", assessment(Verdict::Suspected, false), 0);
     let twice = |next: &NextRevision| {
         let message = message(&next.event_id, "triage/study", MessagePriority::Verdict);
-        Some(Told { assessment: next.series[0].assessment.clone(), messages: vec![message.clone(), message] })
+        Some(Told {
+            assessment: next.series[0].assessment.clone(),
+            messages: vec![message.clone(), message],
+            result: None,
+        })
     };
     assert!(store.commit_verdict(&told, twice).is_err(), "the second message has the id of the first");
     assert_eq!(store.latest_verdict("study").unwrap(), None);

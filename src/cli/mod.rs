@@ -16,6 +16,7 @@ mod certificates;
 mod check;
 mod clinic;
 mod demo;
+mod documents;
 mod evaluate;
 mod model_folders;
 mod models;
