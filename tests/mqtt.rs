@@ -6,6 +6,7 @@
 #[path = "mqtt/device.rs"]
 mod device;
 #[path = "mqtt/mosquitto.rs"]
+#[expect(dead_code, reason = "shared with the tests of delivery")]
 mod mosquitto;
 #[path = "mqtt/scripted_broker.rs"]
 mod scripted_broker;

@@ -259,6 +259,44 @@ fn a_dead_network_is_not_held_against_a_message() {
     }
 }
 
+/// Attempts in 24 simulated hours, each failing `after` it began.
+fn a_day_without_a_broker(cause: Cause, after: Duration) -> (Outflow, u64) {
+    let day = Duration::from_secs(24 * 3600);
+    let mut outflow = online(secs(0));
+    outflow.on(rows(&["a", "b"]), secs(1));
+    outflow.on(LOST, secs(1));
+    let mut attempts = 0;
+    while let Some(due) = outflow.deadline().filter(|due| *due < day) {
+        for command in outflow.on(Event::Tick, due) {
+            match command {
+                Command::Connect => attempts += 1,
+                Command::Drop(_) => {}
+                other => panic!("nothing else is to be done without a broker: {other:?}"),
+            }
+        }
+        if matches!(outflow.on(Event::Committed, due)[..], []) && after.is_zero() {
+            outflow.on(Event::Lost(cause), due);
+        }
+    }
+    (outflow, attempts)
+}
+
+#[test]
+fn a_day_without_a_broker_costs_an_attempt_each_ten_seconds_and_then_everything_goes() {
+    for (cause, after, expected) in
+        [(Cause::ConnectionRefused, secs(0), 5_760..=11_530), (Cause::NoAnswer, secs(10), 3_456..=4_950)]
+    {
+        let (mut outflow, attempts) = a_day_without_a_broker(cause, after);
+        assert!(expected.contains(&attempts), "{cause:?}: {attempts} attempts");
+        let mut due = outflow.deadline().unwrap();
+        while !outflow.on(Event::Tick, due).contains(&Command::Connect) {
+            due = outflow.deadline().unwrap();
+        }
+        assert_eq!(fetch(&outflow.on(CONNECTED, due)), Some((1, vec![])), "nothing is held back");
+        assert_eq!(sent(&outflow.on(rows(&["a"]), due)), ["a"]);
+    }
+}
+
 #[test]
 fn a_store_that_fails_is_asked_again_and_a_delivered_row_is_deleted_then() {
     let mut outflow = online(secs(0));

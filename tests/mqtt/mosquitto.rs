@@ -48,6 +48,10 @@ impl Mosquitto {
         self.child = run(&program("mosquitto").unwrap(), self.folder.path(), self.port);
     }
 
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
