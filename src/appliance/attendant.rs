@@ -11,9 +11,9 @@ use jiff::Timestamp;
 use tokio::sync::mpsc::Receiver;
 
 use super::launch::lock;
-use super::screen;
 use super::signals::Signals;
 use super::vitals::{self, Counts};
+use super::{logbook, screen};
 use crate::config::Settings;
 use crate::display::{Delivery, DeviceState, Fault};
 use crate::health::{self, Decision, Health, HealthReport, Notifier, Queues, Sensors, ShareHealth, Watchdog};
@@ -99,7 +99,10 @@ impl Attendant {
 
     fn look(&mut self, link: &LinkState, now: Duration) -> Result<HealthReport, StoreError> {
         let sensed = self.sensors.read(Timestamp::now());
-        self.signals.clock_trusted.store(sensed.clock.is_trusted(), Ordering::Relaxed);
+        let trusted = sensed.clock.is_trusted();
+        if self.signals.clock_trusted.swap(trusted, Ordering::Relaxed) != trusted {
+            logbook::clock(&self.store, trusted, Timestamp::now())?;
+        }
         let decision = self.watchdog.decide(now);
         let depth = self.store.queue_depth()?;
         let silent_share = self.share.1.observe(&self.share.0, now);
@@ -159,6 +162,7 @@ impl Attendant {
                 open_series: self.signals.open_series.load(Ordering::Relaxed),
                 quarantined: self.store.quarantined_counts()?,
                 excluded: self.store.excluded_counts()?,
+                audit_head: self.store.audit_head()?,
             };
             publisher.set_health(vitals::health(report, counts, Timestamp::now()));
         }

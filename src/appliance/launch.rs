@@ -18,7 +18,7 @@ use super::reader::Reader;
 use super::signals::Signals;
 use super::telling::Teller;
 use super::threads::Threads;
-use super::{screen, vitals};
+use super::{logbook, screen, vitals};
 use crate::config::{DisplaySettings, Identifiers, Settings, StudySettings, SurfaceKind};
 use crate::dicom;
 use crate::display::{DeviceState, Display, Fault, FrameBuffer, Panel, Phase, PngFiles, Surface, Terminal, Words};
@@ -53,6 +53,7 @@ pub struct Appliance {
     screen: Arc<Mutex<DeviceState>>,
     threads: Threads,
     ingest: ingest::Running,
+    store: Store,
 }
 
 /// The surface that the settings name.
@@ -135,6 +136,7 @@ impl Appliance {
 
         let topics = publish::Topics::new(&settings.device.site, &settings.device.name)?;
         let models = analyser.as_ref().map_or_else(|_| Vec::new(), |analyser| model_tags(analyser));
+        logbook::started(&store, &keys, settings, &models, wall)?;
         let publish_settings = publish::Settings::from_config(&settings.mqtt, &settings.device)?;
         let limits = publish_settings.limits;
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -211,7 +213,7 @@ impl Appliance {
             signals: Arc::clone(signals),
             screen: Arc::clone(screen),
             health,
-            store,
+            store: store.clone(),
             sensors: Sensors::new(settings.state.dir.clone()),
             accelerator: engine.watch(),
             share: (ingest.pulse(), Silence::default()),
@@ -222,7 +224,7 @@ impl Appliance {
             notifier: Notifier::from_environment(),
         };
         threads.start("vitals", move || runtime.block_on(attendant.attend(publisher, acks)))?;
-        Ok(Self { signals: Arc::clone(signals), screen: Arc::clone(screen), threads, ingest })
+        Ok(Self { signals: Arc::clone(signals), screen: Arc::clone(screen), threads, ingest, store })
     }
 
     /// What the screen shows; for verbs that look over the appliance's shoulder.
@@ -253,6 +255,7 @@ impl Appliance {
         // not joined: the thread may hang in a dead mount
         drop(self.ingest);
         self.threads.join();
+        logbook::stopped(&self.store, &outcome, Timestamp::now())?;
         outcome
     }
 }

@@ -11,7 +11,7 @@ use crate::publish::{
     DeviceState, HealthPayload, LinkState, ModelTag, NOTICE, PartPayload, Reason, StatusPayload, Topics, Trouble,
     rfc3339,
 };
-use crate::store::OutboxDepth;
+use crate::store::{Head, OutboxDepth};
 
 /// What is wrong, as the screen shows it.
 pub fn faults(report: &HealthReport, now: Duration) -> Vec<Fault> {
@@ -103,6 +103,8 @@ pub struct Counts {
     pub quarantined: BTreeMap<String, u32>,
     /// Intact files that are not for the networks, by code.
     pub excluded: BTreeMap<String, u32>,
+    /// Where the audit trail ends.
+    pub audit_head: Option<Head>,
 }
 
 /// The health message.
@@ -133,6 +135,7 @@ pub fn health(report: &HealthReport, counts: Counts, at: Timestamp) -> HealthPay
         files_quarantined: counts.quarantined,
         files_excluded: counts.excluded,
         memory_bytes: report.memory.map(|memory| memory.resident_bytes),
+        audit_head: counts.audit_head.map(|head| head.to_string()),
     }
 }
 

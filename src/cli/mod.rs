@@ -9,6 +9,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use crate::config::ConfigError;
 
 mod analyze;
+mod audit;
 mod bench;
 mod check;
 mod demo;
@@ -59,6 +60,8 @@ enum Verb {
     Selftest(selftest::SelftestArgs),
     /// Sign, verify and list model packages.
     Models(models::ModelsArgs),
+    /// Verify or show the audit trail: who did what, when.
+    Audit(audit::AuditArgs),
     /// Make synthetic cervical CT with ground truth.
     Phantom(phantom::PhantomArgs),
     /// Draw every screen in every size as PNG.
@@ -96,6 +99,7 @@ impl Cli {
             Verb::Bench(args) => bench::run(&args),
             Verb::Selftest(args) => selftest::run(&args),
             Verb::Models(args) => models::run(args).map(|()| ExitCode::SUCCESS),
+            Verb::Audit(args) => audit::run(args),
             Verb::Phantom(args) => phantom::run(args).map(|()| ExitCode::SUCCESS),
             Verb::Screens(args) => screens::run(&args).map(|()| ExitCode::SUCCESS),
             Verb::Completions { shell } => {

@@ -264,6 +264,9 @@ pub struct HealthPayload {
     /// Resident memory of the program.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_bytes: Option<u64>,
+    /// Where the audit trail ends, `<sequence>:<hash>`: a trail that is written anew no longer holds it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audit_head: Option<String>,
 }
 
 /// State of one part of the device.

@@ -7,7 +7,7 @@ use rusqlite::{OptionalExtension, Row, Transaction, params};
 use serde::{Deserialize, Serialize};
 
 use super::series::{from_json, json};
-use super::{Store, StoreError};
+use super::{Store, StoreError, audit};
 
 /// In which order messages leave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -119,18 +119,24 @@ impl Store {
     ///
     /// # Errors
     /// All rows stay then, and the messages will be sent again.
-    pub fn outbox_sent(&self, event_ids: &[&str]) -> Result<usize, StoreError> {
+    pub fn outbox_sent(&self, event_ids: &[&str], at: Timestamp) -> Result<usize, StoreError> {
         self.write(|tx| {
             let mut supersede = tx.prepare_cached(
                 "DELETE FROM outbox WHERE dead_reason IS NOT NULL
                      AND topic = (SELECT topic FROM outbox WHERE event_id = ?1)
-                     AND sequence < (SELECT sequence FROM outbox WHERE event_id = ?1)",
+                     AND sequence < (SELECT sequence FROM outbox WHERE event_id = ?1) RETURNING event_id",
             )?;
             let mut delete = tx.prepare_cached("DELETE FROM outbox WHERE event_id = ?")?;
             let mut superseded = 0;
             for id in event_ids {
-                superseded += supersede.execute([id])?;
-                delete.execute([id])?;
+                let older = supersede.query_map([id], |row| row.get(0))?.collect::<Result<Vec<String>, _>>()?;
+                for older in &older {
+                    audit::append(tx, at, "device", "message_superseded", Some(older), None)?;
+                }
+                superseded += older.len();
+                if delete.execute([id])? > 0 {
+                    audit::append(tx, at, "broker", "message_acknowledged", Some(id), None)?;
+                }
             }
             Ok(superseded)
         })
@@ -140,16 +146,25 @@ impl Store {
     ///
     /// # Errors
     /// The refusal is not counted then.
-    pub fn outbox_refused(&self, event_id: &str, reason: &str, max_attempts: u32) -> Result<bool, StoreError> {
+    pub fn outbox_refused(
+        &self,
+        event_id: &str,
+        reason: &str,
+        max_attempts: u32,
+        at: Timestamp,
+    ) -> Result<bool, StoreError> {
         self.write(|tx| {
-            let dead = tx
+            let dead: Option<bool> = tx
                 .prepare_cached(
                     "UPDATE outbox SET attempts = attempts + 1, dead_reason = iif(attempts + 1 >= ?3, ?2, NULL)
                      WHERE event_id = ?1 RETURNING dead_reason IS NOT NULL",
                 )?
                 .query_row(params![event_id, reason, max_attempts], |row| row.get(0))
                 .optional()?;
-            Ok(dead.unwrap_or(false))
+            let Some(dead) = dead else { return Ok(false) };
+            let action = if dead { "message_given_up" } else { "message_refused" };
+            audit::append(tx, at, "broker", action, Some(event_id), Some(reason))?;
+            Ok(dead)
         })
     }
 
@@ -229,7 +244,7 @@ pub(super) fn insert(tx: &Transaction<'_>, message: &OutboxMessage, at: Timestam
         message.priority as u8,
         at.as_millisecond()
     ])?;
-    Ok(())
+    audit::append(tx, at, audit::DEVICE, "message_queued", Some(&message.event_id), Some(&message.topic))
 }
 
 /// All but the properties, which are JSON.

@@ -8,7 +8,7 @@ use spinewatch::store::Keys;
 use spinewatch::triage::Level;
 
 use super::device::{Device, none_suspected, patiently, suspected, until};
-use super::mosquitto::{Mosquitto, program};
+use super::mosquitto::Mosquitto;
 use super::tally::{Clinic, Tally};
 
 fn names(count: usize) -> Vec<String> {
@@ -87,25 +87,14 @@ async fn two_devices_with_one_name_are_told_so_and_both_deliver() {
     let taken_over = |publisher: &spinewatch::publish::Publisher| {
         publisher.link().borrow().trouble.as_ref().is_some_and(|trouble| trouble.cause == Cause::SessionTakenOver)
     };
-    until("the word", || taken_over(&publisher_one) || taken_over(&publisher_two)).await;
+    until("the word", || {
+        eprintln!("DBG {:?} {:?}", *publisher_one.link().borrow(), *publisher_two.link().borrow());
+        taken_over(&publisher_one) || taken_over(&publisher_two)
+    })
+    .await;
     until("empty outboxes", || one.waiting() == 0 && two.waiting() == 0).await;
     all_is_well(&clinic, &one, &studies[..20]).await;
     all_is_well(&clinic, &two, &studies[20..]).await;
-}
-
-#[tokio::test]
-async fn a_mosquitto_that_forbids_the_subscription_is_said_and_alerts_still_pass() {
-    let Some(program) = program("mosquitto") else { return eprintln!("skipped: no mosquitto on this machine") };
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("acl"), "topic write spinewatch/#\n").unwrap();
-    let broker = Mosquitto::start_in(&program, folder, "acl_file {dir}/acl\nuser root");
-    let device = Device::new(broker.url());
-    device.commit("a", suspected(&[Level::C2]));
-    let (publisher, _acks) = device.start();
-    until("delivery", || device.waiting() == 0).await;
-    let mut link = publisher.link();
-    let link = patiently("the word", link.wait_for(|link| link.acks_refused.is_some())).await.unwrap().clone();
-    assert_eq!((link.online, link.acks_refused.unwrap().cause), (true, Cause::NotAuthorized));
 }
 
 impl Mosquitto {

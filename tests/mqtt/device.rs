@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use spinewatch::publish::{
-    BrokerUrl, Connection, DeviceState, KeyImage, Limits, NOTICE, Publisher, Reason, Settings, StatusPayload, Timings,
-    Topics, VerdictContext, tell,
+    BrokerUrl, Cause, Connection, DeviceState, HealthPayload, KeyImage, Limits, LinkState, NOTICE, PartPayload,
+    Protocol, Publisher, Reason, Settings, StatusPayload, Timings, Topics, VerdictContext, tell,
 };
 use spinewatch::store::{Acknowledgement, Keys, SeriesVerdict, Store};
 use spinewatch::triage::{Assessment, BestSlice, Completeness, Coverage, Finding, FractureBox, Level, Verdict};
@@ -19,6 +19,7 @@ pub async fn patiently<T>(what: &str, future: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(20), future).await.unwrap_or_else(|_| panic!("{what} never came"))
 }
 
+/// Waits until it is so, but not for ever.
 pub async fn until(what: &str, mut condition: impl FnMut() -> bool) {
     patiently(what, async {
         while !condition() {
@@ -41,6 +42,26 @@ pub fn limits() -> Limits {
     }
 }
 
+/// How a broker is reached.
+#[derive(Clone)]
+pub struct Reach {
+    pub url: BrokerUrl,
+    pub fallback: Vec<BrokerUrl>,
+    pub protocol: Option<Protocol>,
+}
+
+impl From<BrokerUrl> for Reach {
+    fn from(url: BrokerUrl) -> Self {
+        Self { url, fallback: vec![], protocol: None }
+    }
+}
+
+impl Reach {
+    pub fn connection(self, client_id: &str) -> Connection {
+        Connection { fallback: self.fallback, protocol: self.protocol, ..Connection::plain(self.url, client_id) }
+    }
+}
+
 /// A device: a store in a folder, and what it takes to publish from it.
 pub struct Device {
     /// Kept until the end of the test; absent where somebody else owns the folder.
@@ -50,15 +71,15 @@ pub struct Device {
 }
 
 impl Device {
-    pub fn new(url: BrokerUrl) -> Self {
+    pub fn new(reach: impl Into<Reach>) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let device = Self::in_folder(url, folder.path().to_owned());
+        let device = Self::in_folder(reach, folder.path().to_owned());
         Self { folder: Some(folder), ..device }
     }
 
-    pub fn in_folder(url: BrokerUrl, folder: PathBuf) -> Self {
+    pub fn in_folder(reach: impl Into<Reach>, folder: PathBuf) -> Self {
         let store = Store::open(&folder.join("spinewatch.db"), Timestamp::now()).unwrap().0;
-        let connection = Connection::plain(url, "spinewatch-north-ct-2");
+        let connection = reach.into().connection("spinewatch-north-ct-2");
         let settings = Settings { connection, topics: Topics::new("north", "ct-2").unwrap(), limits: limits() };
         Self { folder: None, store, settings }
     }
@@ -165,4 +186,20 @@ pub fn suspected(levels: &[Level]) -> Assessment {
         slices: 4,
     };
     Assessment { verdict: Verdict::Suspected, findings: levels.iter().map(finding).collect(), ..none_suspected() }
+}
+
+pub fn health() -> HealthPayload {
+    let part = |state: &str| PartPayload { state: state.into(), for_secs: 1, ..PartPayload::default() };
+    HealthPayload {
+        at: spinewatch::publish::rfc3339(Timestamp::now()),
+        share: part("available"),
+        broker: part("online"),
+        models: part("ready"),
+        clock_trusted: true,
+        ..HealthPayload::default()
+    }
+}
+
+pub fn cause(link: &LinkState) -> Option<Cause> {
+    link.trouble.as_ref().map(|trouble| trouble.cause)
 }
