@@ -25,6 +25,8 @@ mod desk_tests;
 
 mod launch;
 
+mod logbook;
+
 mod offline;
 
 mod reader;

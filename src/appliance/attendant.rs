@@ -11,16 +11,16 @@ use jiff::Timestamp;
 use tokio::sync::mpsc::Receiver;
 
 use super::launch::lock;
-use super::screen;
 use super::signals::Signals;
 use super::vitals::{self, Counts};
+use super::{logbook, screen};
 use crate::config::Settings;
 use crate::display::{Delivery, DeviceState, Fault};
 use crate::health::{self, Decision, Health, HealthReport, Notifier, Queues, Sensors, ShareHealth, Watchdog};
 use crate::inference;
 use crate::ingest::{Pulse, Silence};
 use crate::publish::tls::CertificateClock;
-use crate::publish::{ModelTag, Publisher, Tls, Topics};
+use crate::publish::{LinkState, ModelTag, Publisher, Tls, Topics};
 use crate::store::{Acknowledgement, Retention, Store, StoreError};
 
 /// Time between two looks.
@@ -90,7 +90,7 @@ impl Attendant {
                 }
                 _ = looks.tick() => {
                     let now = self.signals.clock();
-                    let report = self.look(publisher.link().borrow().online, now)?;
+                    let report = self.look(&publisher.link().borrow(), now)?;
                     self.tell(&publisher, &report, &mut told, now)?;
                     if report.clock_trusted && time_kept.is_none_or(|at| now.saturating_sub(at) >= KEEP_TIME) {
                         time_kept = Some(now);
@@ -108,10 +108,12 @@ impl Attendant {
         Ok(())
     }
 
-    fn look(&mut self, online: bool, now: Duration) -> Result<HealthReport, StoreError> {
+    fn look(&mut self, link: &LinkState, now: Duration) -> Result<HealthReport, StoreError> {
         let sensed = self.sensors.read(Timestamp::now());
         let trusted = sensed.clock.is_trusted();
-        self.signals.clock_trusted.store(trusted, Ordering::Relaxed);
+        if self.signals.clock_trusted.swap(trusted, Ordering::Relaxed) != trusted {
+            logbook::clock(&self.store, trusted, Timestamp::now())?;
+        }
         let decision = self.watchdog.decide(now);
         let depth = self.store.queue_depth()?;
         let silent_share = self.share.1.observe(&self.share.0, now);
@@ -121,7 +123,7 @@ impl Attendant {
                 let reason = format!("it has not answered for {} s", silent_share.as_secs());
                 health.share(ShareHealth::Lost { reason }, now.saturating_sub(silent_share));
             }
-            health.broker(online, now);
+            health.broker(vitals::broker_health(link, depth), now);
             health.queues(Queues { outbox: depth.waiting, analysis: 0 });
             health.sensed(sensed);
             health.certificates(self.expiries(trusted), self.tls.as_ref().and_then(Tls::problem));
@@ -168,10 +170,11 @@ impl Attendant {
             *told = Some(now);
             let depth = self.store.queue_depth()?;
             let counts = Counts {
-                queue: (depth.waiting, depth.dead),
+                queue: depth,
                 open_series: self.signals.open_series.load(Ordering::Relaxed),
                 quarantined: self.store.quarantined_counts()?,
                 excluded: self.store.excluded_counts()?,
+                audit_head: self.store.audit_head()?,
             };
             publisher.set_health(vitals::health(report, counts, Timestamp::now()));
         }

@@ -18,7 +18,7 @@ use super::reader::Reader;
 use super::signals::Signals;
 use super::telling::Teller;
 use super::threads::Threads;
-use super::{screen, vitals};
+use super::{logbook, screen, vitals};
 use crate::config::{DisplaySettings, Identifiers, Settings, StudySettings, SurfaceKind};
 use crate::dicom;
 use crate::display::{DeviceState, Display, Fault, FrameBuffer, Panel, Phase, PngFiles, Surface, Terminal, Words};
@@ -54,6 +54,7 @@ pub struct Appliance {
     screen: Arc<Mutex<DeviceState>>,
     threads: Threads,
     ingest: ingest::Running,
+    store: Store,
 }
 
 /// The surface that the settings name.
@@ -136,6 +137,7 @@ impl Appliance {
 
         let topics = publish::Topics::new(&settings.device.site, &settings.device.name)?;
         let models = analyser.as_ref().map_or_else(|_| Vec::new(), |analyser| model_tags(analyser));
+        logbook::started(&store, &keys, settings, &models, wall)?;
         let sensors = Sensors::new(settings.state.dir.clone());
         let certificate_clock = certificate_clock(sensors.clone(), &settings.state.dir);
         let mut publish_settings = publish::Settings::from_config(&settings.mqtt, &settings.device)?;
@@ -216,7 +218,7 @@ impl Appliance {
             signals: Arc::clone(signals),
             screen: Arc::clone(screen),
             health,
-            store,
+            store: store.clone(),
             sensors,
             tls,
             certificate_clock,
@@ -229,7 +231,7 @@ impl Appliance {
             notifier: Notifier::from_environment(),
         };
         threads.start("vitals", move || runtime.block_on(attendant.attend(publisher, acks)))?;
-        Ok(Self { signals: Arc::clone(signals), screen: Arc::clone(screen), threads, ingest })
+        Ok(Self { signals: Arc::clone(signals), screen: Arc::clone(screen), threads, ingest, store })
     }
 
     /// What the screen shows; for verbs that look over the appliance's shoulder.
@@ -260,6 +262,7 @@ impl Appliance {
         // not joined: the thread may hang in a dead mount
         drop(self.ingest);
         self.threads.join();
+        logbook::stopped(&self.store, &outcome, Timestamp::now())?;
         outcome
     }
 }

@@ -9,6 +9,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use crate::config::ConfigError;
 
 mod analyze;
+mod audit;
 mod bench;
 mod certificates;
 mod check;
@@ -60,6 +61,8 @@ enum Verb {
     Selftest(selftest::SelftestArgs),
     /// Sign, verify and list model packages.
     Models(models::ModelsArgs),
+    /// Verify or show the audit trail: who did what, when.
+    Audit(audit::AuditArgs),
     /// Make synthetic cervical CT with ground truth.
     Phantom(phantom::PhantomArgs),
     /// Draw every screen in every size as PNG.
@@ -97,6 +100,7 @@ impl Cli {
             Verb::Bench(args) => bench::run(&args),
             Verb::Selftest(args) => selftest::run(&args),
             Verb::Models(args) => models::run(args).map(|()| ExitCode::SUCCESS),
+            Verb::Audit(args) => audit::run(args),
             Verb::Phantom(args) => phantom::run(args).map(|()| ExitCode::SUCCESS),
             Verb::Screens(args) => screens::run(&args).map(|()| ExitCode::SUCCESS),
             Verb::Completions { shell } => {

@@ -28,8 +28,28 @@ pub enum Fault {
     BrokerOffline {
         /// How many messages wait.
         queued: u32,
+        /// Why, in one line.
+        reason: Words,
+        /// Why, for service.
+        code: &'static str,
         /// Since when.
         since: Since,
+    },
+    /// The broker is reached and refuses messages; they are kept, and are not sent.
+    MessagesRefused {
+        /// How many.
+        messages: u32,
+        /// Why the last one, in one line.
+        reason: Words,
+        /// Why, for service.
+        code: &'static str,
+    },
+    /// The broker refuses the subscription: what clinics acknowledge is not seen here.
+    AcksRefused {
+        /// Why, in one line.
+        reason: Words,
+        /// Why, for service.
+        code: &'static str,
     },
     /// The database was damaged and set aside: what was known before is not shown.
     RecordsReset,
@@ -71,19 +91,26 @@ impl Fault {
             Self::DiskFull { .. } => 1,
             Self::ShareLost { .. } => 2,
             Self::BrokerOffline { .. } => 3,
-            Self::RecordsReset => 4,
-            Self::FilesRefused { .. } => 5,
-            Self::AcceleratorFault { .. } => 6,
-            Self::CertificateUnusable { .. } => 7,
-            Self::CertificateExpires { .. } => 8,
-            Self::ClockUntrusted => 9,
-            Self::IdentifiersInClear => 10,
+            Self::MessagesRefused { .. } => 4,
+            Self::AcksRefused { .. } => 5,
+            Self::RecordsReset => 6,
+            Self::FilesRefused { .. } => 7,
+            Self::AcceleratorFault { .. } => 8,
+            Self::CertificateUnusable { .. } => 9,
+            Self::CertificateExpires { .. } => 10,
+            Self::ClockUntrusted => 11,
+            Self::IdentifiersInClear => 12,
         }
     }
 
     /// True where new studies are not analysed: such a fault takes the whole screen.
     pub const fn stops_analysis(&self) -> bool {
         matches!(self, Self::ModelRefused { .. } | Self::DiskFull { .. } | Self::ShareLost { .. })
+    }
+
+    /// True where clinics may not see an alert: somebody has to telephone.
+    pub const fn stops_sending(&self) -> bool {
+        matches!(self, Self::BrokerOffline { .. } | Self::MessagesRefused { .. })
     }
 
     /// False for what the site chose itself: a chip says so, the screen stays free.
@@ -98,12 +125,14 @@ impl Fault {
             Self::DiskFull { .. } => "DISK FULL",
             Self::ShareLost { .. } => "SHARE LOST",
             Self::BrokerOffline { .. } => "NOT SENDING",
+            Self::MessagesRefused { .. } => "NOT TAKEN",
+            Self::AcksRefused { .. } => "NO ANSWERS",
             Self::RecordsReset => "RECORDS RESET",
             Self::FilesRefused { .. } => "FILES REFUSED",
             Self::AcceleratorFault { .. } => "NOT ACCELERATED",
-            Self::CertificateUnusable { .. } => "CERTIFICATE UNUSABLE",
-            Self::CertificateExpires { days: ..0, .. } => "CERTIFICATE EXPIRED",
-            Self::CertificateExpires { .. } => "CERTIFICATE EXPIRES",
+            Self::CertificateUnusable { .. } => "CERT NOT USED",
+            Self::CertificateExpires { days: ..0, .. } => "CERT EXPIRED",
+            Self::CertificateExpires { .. } => "CERT EXPIRES",
             Self::ClockUntrusted => "CLOCK NOT SET",
             Self::IdentifiersInClear => "CLEAR IDS",
         }
@@ -116,6 +145,8 @@ impl Fault {
             Self::DiskFull { .. } => "DISK",
             Self::ShareLost { .. } => "SHARE",
             Self::BrokerOffline { .. } => "BROKER",
+            Self::MessagesRefused { .. } => "REFUSED",
+            Self::AcksRefused { .. } => "ACKS",
             Self::RecordsReset => "RECORDS",
             Self::FilesRefused { .. } => "FILES",
             Self::AcceleratorFault { .. } => "ACCEL",
@@ -133,9 +164,23 @@ impl Fault {
             }
             Self::DiskFull { free_mib } => format!("{free_mib} MiB are left. New slices are not taken."),
             Self::ShareLost { reason, .. } => format!("No slices arrive: {}.", bare(reason)),
-            Self::BrokerOffline { queued: 0, .. } => "The broker is offline. No message waits.".to_owned(),
-            Self::BrokerOffline { queued: 1, .. } => "The broker is offline. 1 message waits.".to_owned(),
-            Self::BrokerOffline { queued, .. } => format!("The broker is offline. {queued} messages wait."),
+            Self::BrokerOffline { queued, reason, code, .. } => {
+                let waiting = match queued {
+                    0 => "No message waits".to_owned(),
+                    1 => "1 message waits".to_owned(),
+                    more => format!("{more} messages wait"),
+                };
+                format!("{waiting}: {} ({code}).", bare(reason))
+            }
+            Self::MessagesRefused { messages: 1, reason, code } => {
+                format!("1 message was not sent: {} ({code}).", bare(reason))
+            }
+            Self::MessagesRefused { messages, reason, code } => {
+                format!("{messages} messages were not sent: {} ({code}).", bare(reason))
+            }
+            Self::AcksRefused { reason, code } => {
+                format!("What clinics acknowledge is not shown: {} ({code}).", bare(reason))
+            }
             Self::RecordsReset => "The database was damaged and set aside. Earlier studies are not listed.".to_owned(),
             Self::FilesRefused { files: 1, reason } => format!("1 file was refused: {}.", bare(reason)),
             Self::FilesRefused { files, reason } => {
@@ -169,6 +214,8 @@ impl Fault {
             Self::DiskFull { .. } => "Read every study as usual. Call service.",
             Self::ShareLost { .. } => "Read every study as usual. Check network and scanner share.",
             Self::BrokerOffline { .. } => "Clinics see no alert. Tell them by telephone.",
+            Self::MessagesRefused { .. } => "Clinics may miss an alert. Tell them by telephone.",
+            Self::AcksRefused { .. } => "Alerts are sent. Ask clinics by telephone. Call service.",
             Self::RecordsReset => "Look up earlier results in the clinic's system.",
             Self::FilesRefused { .. } => "Read that study as usual. Send it again.",
             Self::AcceleratorFault { .. } => "Alerts come as before, later. Call service.",

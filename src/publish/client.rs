@@ -5,24 +5,25 @@
 //! certificate files were renewed says farewell and is lost, so that the next one uses them.
 
 use std::pin::pin;
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use bytes::Bytes;
 use rumqttc::mqttbytes::v5::{
-    ConnAck, ConnectReturnCode, LastWill, LastWillProperties, Packet, PubAckReason, Publish, PublishProperties,
+    ConnAck, ConnectReturnCode, DisconnectReasonCode, LastWill, LastWillProperties, Packet, PubAckReason, Publish,
+    PublishProperties, SubscribeReasonCode,
 };
 use rumqttc::{
     AsyncClient, Broker, ClientError, ConnectionError, Event, EventLoop, Incoming, MqttOptions, PersistedAckMode,
     PersistedSession, PublishNoticeError, PublishOptions, PublishResult, QoS, SessionStore, SessionStoreError,
-    SessionStoreKey, SubscribeNoticeError, TlsConfiguration, Transport,
+    SessionStoreKey, StateError, SubscribeNoticeError, TlsConfiguration, TlsError, Transport,
 };
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use super::cause::{Cause, Trouble};
 use super::cloud_event::EventKind;
 use super::settings::Connection;
-use super::tls::{Attempt, Tls};
+use super::tls::{self, Attempt, Tls};
 use crate::store::{MessageProperties, OutboxMessage};
 
 /// Requests that may wait in the library; far more than ever are in flight.
@@ -47,15 +48,15 @@ pub enum LinkEvent {
         receive_max: Option<u16>,
     },
     /// The broker has taken the message with this event id (`Ok`), or refuses it.
-    Published(String, Result<(), String>),
+    Published(String, Result<(), Trouble>),
     /// The broker has taken the subscription up.
     Subscribed,
     /// The broker refuses the subscription.
-    SubscriptionRefused(String),
+    SubscriptionRefused(Trouble),
     /// A message came.
     Message(Message),
     /// The link is gone, with the reason; the last event.
-    Lost(String),
+    Lost(Trouble),
 }
 
 /// A message that came.
@@ -104,12 +105,12 @@ impl Link {
     ///
     /// # Errors
     /// The words of the library when it cannot take it now.
-    pub fn publish(&self, message: &OutboxMessage) -> Result<(), String> {
+    pub fn publish(&self, message: &OutboxMessage) -> Result<(), Trouble> {
         let options = PublishOptions::new(QoS::AtLeastOnce).retain(message.retain).properties(properties(message));
         let notice = self
             .client
             .try_publish_tracked(message.topic.as_str(), message.payload.clone(), options)
-            .map_err(client_error)?;
+            .map_err(|error| client_error(&error))?;
         let (id, sender) = (message.event_id.clone(), self.sender.clone());
         tokio::spawn(async move {
             let fate = match notice.wait_async().await {
@@ -117,7 +118,8 @@ impl Link {
                 // The link was lost: whoever owns it knows, and this message is sent again on the next.
                 Err(PublishNoticeError::Recv | PublishNoticeError::SessionReset) => return,
                 Ok(_) => Ok(()),
-                Err(error) => Err(error.to_string()),
+                Err(PublishNoticeError::RetainNotSupported) => Err(Cause::RetainNotSupported.into()),
+                Err(error) => Err(Trouble::new(Cause::Client, error)),
             };
             let _ = sender.send(LinkEvent::Published(id, fate)).await;
         });
@@ -128,24 +130,25 @@ impl Link {
     ///
     /// # Errors
     /// The words of the library when it cannot take it now.
-    pub fn publish_once(&self, message: &OutboxMessage) -> Result<(), String> {
+    pub fn publish_once(&self, message: &OutboxMessage) -> Result<(), Trouble> {
         let options = PublishOptions::new(QoS::AtMostOnce).retain(message.retain).properties(properties(message));
-        self.client.try_publish(message.topic.as_str(), message.payload.clone(), options).map_err(client_error)
+        self.client
+            .try_publish(message.topic.as_str(), message.payload.clone(), options)
+            .map_err(|error| client_error(&error))
     }
 
     /// Subscribes with QoS 1; the answer comes as [`LinkEvent::Subscribed`] or [`LinkEvent::SubscriptionRefused`].
     ///
     /// # Errors
     /// The words of the library when it cannot take it now.
-    pub fn subscribe(&self, filter: &str) -> Result<(), String> {
-        let notice = self.client.try_subscribe_tracked(filter, QoS::AtLeastOnce).map_err(client_error)?;
+    pub fn subscribe(&self, filter: &str) -> Result<(), Trouble> {
+        let notice =
+            self.client.try_subscribe_tracked(filter, QoS::AtLeastOnce).map_err(|error| client_error(&error))?;
         let sender = self.sender.clone();
         tokio::spawn(async move {
             let event = match notice.wait_completion_async().await {
                 Ok(()) => LinkEvent::Subscribed,
-                Err(error @ SubscribeNoticeError::V5SubAckFailure(_)) => {
-                    LinkEvent::SubscriptionRefused(error.to_string())
-                }
+                Err(SubscribeNoticeError::V5SubAckFailure(reasons)) => LinkEvent::SubscriptionRefused(suback(&reasons)),
                 Err(_) => return,
             };
             let _ = sender.send(event).await;
@@ -182,8 +185,8 @@ async fn poll(
     secured: Option<(Tls, Attempt)>,
     sender: mpsc::Sender<LinkEvent>,
 ) {
-    let renewal = OnceLock::new();
-    let mut renewed = pin!(say_farewell_when_renewed(secured.as_ref(), &client, &renewal));
+    let mut renewed = pin!(tls::renewed(secured.as_ref()));
+    let mut leaving = false;
     loop {
         let polled = {
             // held over the other branch: a connection that is being built must not be begun again
@@ -191,45 +194,30 @@ async fn poll(
             tokio::select! {
                 biased;
                 polled = &mut polled => polled,
-                () = &mut renewed, if renewal.get().is_none() => polled.await,
+                () = &mut renewed, if !leaving => {
+                    // with a farewell the broker does not publish the last will
+                    leaving = client.try_disconnect_now().is_ok();
+                    polled.await
+                }
             }
         };
         let event = match polled {
             Ok(Event::Incoming(packet)) => incoming(packet),
             Ok(_) => None,
-            Err(ConnectionError::RequestsDone) => {
-                if let Some(words) = renewal.get() {
-                    let _ = sender.send(LinkEvent::Lost((*words).to_owned())).await;
-                }
-                return;
-            }
+            Err(ConnectionError::RequestsDone) if leaving => Some(LinkEvent::Lost(Cause::CertificatesRenewed.into())),
+            Err(ConnectionError::RequestsDone) => return,
             Err(error) => {
-                let tls = secured.as_ref().and_then(|(tls, _)| tls.reason(&error));
-                let words = tls.map_or_else(|| connection_error(&error), |reason| reason.words);
-                let _ = sender.send(LinkEvent::Lost(words)).await;
-                return;
+                let of_tls = secured.as_ref().and_then(|(tls, _)| tls.reason(&error));
+                Some(LinkEvent::Lost(of_tls.unwrap_or_else(|| connection_error(&error))))
             }
         };
+        let lost = matches!(event, Some(LinkEvent::Lost(_)));
         if let Some(event) = event
-            && sender.send(event).await.is_err()
+            && (sender.send(event).await.is_err() || lost)
         {
             return;
         }
     }
-}
-
-/// With a farewell the broker does not publish the last will.
-async fn say_farewell_when_renewed(
-    secured: Option<&(Tls, Attempt)>,
-    client: &AsyncClient,
-    renewal: &OnceLock<&'static str>,
-) {
-    match secured {
-        Some((tls, attempt)) => tls.renewed(&attempt.digest).await,
-        None => std::future::pending().await,
-    }
-    let _ = renewal.set("the certificate files were renewed");
-    let _ = client.try_disconnect_now();
 }
 
 fn incoming(packet: Incoming) -> Option<LinkEvent> {
@@ -320,32 +308,111 @@ fn seconds(duration: Duration) -> u32 {
     u32::try_from(duration.as_secs()).unwrap_or(u32::MAX)
 }
 
-fn puback(reason: PubAckReason) -> Result<(), String> {
-    match reason {
-        PubAckReason::Success | PubAckReason::NoMatchingSubscribers => Ok(()),
-        PubAckReason::NotAuthorized => Err("the broker: not authorized".to_owned()),
-        PubAckReason::QuotaExceeded => Err("the broker: quota exceeded".to_owned()),
-        PubAckReason::PayloadFormatInvalid => Err("the broker: payload format invalid".to_owned()),
-        PubAckReason::TopicNameInvalid => Err("the broker: topic name invalid".to_owned()),
-        other => Err(format!("the broker: {other:?}")),
+fn puback(reason: PubAckReason) -> Result<(), Trouble> {
+    let cause = match reason {
+        PubAckReason::Success | PubAckReason::NoMatchingSubscribers => return Ok(()),
+        PubAckReason::NotAuthorized => Cause::NotAuthorized,
+        PubAckReason::QuotaExceeded => Cause::QuotaExceeded,
+        PubAckReason::PayloadFormatInvalid => Cause::PayloadRefused,
+        PubAckReason::TopicNameInvalid => Cause::TopicRefused,
+        PubAckReason::PacketIdentifierInUse => Cause::ProtocolError,
+        PubAckReason::UnspecifiedError | PubAckReason::ImplementationSpecificError => Cause::Refused,
+    };
+    Err(cause.into())
+}
+
+fn suback(reasons: &[SubscribeReasonCode]) -> Trouble {
+    let cause = match reasons.first() {
+        Some(SubscribeReasonCode::NotAuthorized) => Cause::NotAuthorized,
+        Some(SubscribeReasonCode::QuotaExceeded) => Cause::QuotaExceeded,
+        Some(SubscribeReasonCode::TopicFilterInvalid) => Cause::TopicRefused,
+        _ => Cause::Refused,
+    };
+    Trouble::new(cause, "the subscription to acknowledgements")
+}
+
+fn client_error(error: &ClientError) -> Trouble {
+    Trouble::new(Cause::Client, error)
+}
+
+fn connection_error(error: &ConnectionError) -> Trouble {
+    match error {
+        ConnectionError::ConnectionRefused(code)
+        | ConnectionError::MqttState(StateError::ConnFail { reason: code }) => connack(*code),
+        ConnectionError::MqttState(error) => state_error(error),
+        ConnectionError::Timeout(_) => Cause::NoAnswer.into(),
+        ConnectionError::Tls(TlsError::Io(error)) | ConnectionError::Io(error) => Trouble::of_io(error),
+        ConnectionError::Tls(error) => Trouble::new(Cause::TlsOther, error),
+        ConnectionError::NotConnAck(_) => Trouble::new(Cause::ProtocolError, "the first packet is no CONNACK"),
+        other => Trouble::new(Cause::Client, other),
     }
 }
 
-fn client_error(error: ClientError) -> String {
-    error.to_string()
+fn connack(code: ConnectReturnCode) -> Trouble {
+    use ConnectReturnCode as Code;
+    let cause = match code {
+        Code::BadUserNamePassword | Code::BadAuthenticationMethod => Cause::BadCredentials,
+        Code::NotAuthorized => Cause::NotAuthorized,
+        Code::Banned => Cause::Banned,
+        Code::BadClientId | Code::ClientIdentifierNotValid => Cause::ClientIdRefused,
+        Code::RefusedProtocolVersion | Code::UnsupportedProtocolVersion => Cause::ProtocolNotSupported,
+        Code::ServiceUnavailable | Code::ServerUnavailable => Cause::ServerUnavailable,
+        Code::ServerBusy => Cause::ServerBusy,
+        Code::UseAnotherServer | Code::ServerMoved => Cause::ServerMoved,
+        Code::ConnectionRateExceeded => Cause::ConnectionRateExceeded,
+        Code::QuotaExceeded => Cause::QuotaExceeded,
+        Code::PacketTooLarge => Cause::PacketTooLarge,
+        Code::TopicNameInvalid => Cause::TopicRefused,
+        Code::PayloadFormatInvalid => Cause::PayloadRefused,
+        Code::RetainNotSupported => Cause::RetainNotSupported,
+        Code::QoSNotSupported => Cause::QosNotSupported,
+        Code::MalformedPacket | Code::ProtocolError => Cause::ProtocolError,
+        Code::Success | Code::UnspecifiedError | Code::ImplementationSpecificError => Cause::Refused,
+    };
+    cause.into()
 }
 
-/// One line that a technician can act on.
-fn connection_error(error: &ConnectionError) -> String {
+fn state_error(error: &StateError) -> Trouble {
     match error {
-        ConnectionError::ConnectionRefused(code) => match code {
-            ConnectReturnCode::BadUserNamePassword => "the broker refuses user name or password".to_owned(),
-            ConnectReturnCode::NotAuthorized => "the broker does not authorize this device".to_owned(),
-            ConnectReturnCode::UnsupportedProtocolVersion => "the broker does not speak MQTT 5".to_owned(),
-            other => format!("the broker refuses: {other:?}"),
-        },
-        ConnectionError::Io(error) => error.to_string(),
-        other => other.to_string(),
+        StateError::ServerDisconnect { reason_code, reason_string } => {
+            Trouble { cause: disconnect(*reason_code), detail: reason_string.clone().unwrap_or_default() }
+        }
+        StateError::Io(error) => Trouble::of_io(error),
+        StateError::ConnectionAborted => Cause::ConnectionLost.into(),
+        StateError::AwaitPingResp => Trouble::new(Cause::NoAnswer, "no answer to a ping"),
+        StateError::OutgoingPacketTooLarge { pkt_size, max } => {
+            Trouble::new(Cause::PacketTooLarge, format!("{pkt_size} bytes, the limit is {max}"))
+        }
+        StateError::RetainNotSupported => Cause::RetainNotSupported.into(),
+        StateError::Unsolicited(_)
+        | StateError::Deserialization(_)
+        | StateError::ProtocolViolation(_)
+        | StateError::IncomingPacketTooLarge { .. } => Trouble::new(Cause::ProtocolError, error),
+        other => Trouble::new(Cause::Client, other),
+    }
+}
+
+fn disconnect(code: DisconnectReasonCode) -> Cause {
+    use DisconnectReasonCode as Code;
+    match code {
+        Code::NormalDisconnection | Code::DisconnectWithWillMessage | Code::MaximumConnectTime => Cause::ConnectionLost,
+        Code::NotAuthorized => Cause::NotAuthorized,
+        Code::ServerBusy => Cause::ServerBusy,
+        Code::ServerShuttingDown => Cause::ServerShuttingDown,
+        Code::KeepAliveTimeout => Cause::KeepAliveTimeout,
+        Code::SessionTakenOver => Cause::SessionTakenOver,
+        Code::TopicFilterInvalid | Code::TopicNameInvalid | Code::TopicAliasInvalid => Cause::TopicRefused,
+        Code::PacketTooLarge => Cause::PacketTooLarge,
+        Code::MessageRateTooHigh | Code::ReceiveMaximumExceeded => Cause::MessageRateTooHigh,
+        Code::QuotaExceeded => Cause::QuotaExceeded,
+        Code::AdministrativeAction => Cause::AdministrativeAction,
+        Code::PayloadFormatInvalid => Cause::PayloadRefused,
+        Code::RetainNotSupported => Cause::RetainNotSupported,
+        Code::QoSNotSupported => Cause::QosNotSupported,
+        Code::UseAnotherServer | Code::ServerMoved => Cause::ServerMoved,
+        Code::ConnectionRateExceeded => Cause::ConnectionRateExceeded,
+        Code::MalformedPacket | Code::ProtocolError => Cause::ProtocolError,
+        _ => Cause::Refused,
     }
 }
 

@@ -6,11 +6,13 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt;
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::cause::Trouble;
 use super::client::{self, Link, LinkEvent, Message};
-use super::outflow::{Command, Event, Outflow, STATUS_PREFIX};
+use super::outflow::{Command, Event, Outflow, STATUS_PREFIX, too_large};
 use super::payload::{DeviceState, HealthPayload, Reason, StatusPayload};
 use super::publisher::LinkState;
 use super::{Settings, ack, events};
@@ -18,6 +20,9 @@ use crate::store::{Acknowledgement, OutboxMessage, Store, StoreError};
 
 /// How long each half of a farewell may take: the last status, and the good-bye.
 pub const FAREWELL: Duration = Duration::from_secs(2);
+
+/// Rows that are deleted in one transaction at most.
+const MOST_AT_ONCE: usize = 64;
 
 /// What the rest of the device tells.
 pub struct Inputs {
@@ -37,6 +42,8 @@ pub struct Driver {
     /// Makes the ids of status and health messages unique over restarts.
     boot: String,
     messages: u64,
+    /// Event ids of rows that the broker has: deleted together, when nothing more is to be sent at once.
+    delivered: Vec<String>,
     inputs: Inputs,
     link_state: watch::Sender<LinkState>,
     acks: mpsc::Sender<Acknowledgement>,
@@ -67,6 +74,7 @@ impl Driver {
             started: Instant::now(),
             boot: format!("{:016x}", random()),
             messages: 0,
+            delivered: Vec::new(),
             inputs,
             link_state,
             acks,
@@ -80,6 +88,10 @@ impl Driver {
         loop {
             if let Some(event) = event.take() {
                 self.handle(event).await;
+            }
+            if !self.delivered.is_empty() {
+                event = self.settle().await;
+                continue;
             }
             let deadline = self.outflow.deadline();
             let wake = tokio::select! {
@@ -114,25 +126,54 @@ impl Driver {
         }
     }
 
+    /// Deletes what was delivered, all in one transaction: after the acknowledgements that are there already.
+    async fn settle(&mut self) -> Option<Event> {
+        if self.delivered.len() < MOST_AT_ONCE
+            && let Some(link_event) = next(&mut self.link).now_or_never()
+        {
+            return self.link_event(link_event).await;
+        }
+        let ids = std::mem::take(&mut self.delivered);
+        self.with_store(move |store| {
+            let superseded =
+                store.outbox_sent(&ids.iter().map(String::as_str).collect::<Vec<_>>(), Timestamp::now())?;
+            if superseded > 0 {
+                tracing::warn!(superseded, "messages that were given up are superseded by newer ones");
+            }
+            Ok(Event::Gone(ids))
+        })
+        .await
+    }
+
+    async fn revive(&self) -> Option<Event> {
+        self.with_store(|store| {
+            let revived = store.outbox_revive()?;
+            tracing::info!(revived, "messages that were given up are tried again");
+            Ok(Event::Revived)
+        })
+        .await
+    }
+
     async fn carry_out(&mut self, command: Command) -> Option<Event> {
         match command {
             Command::Connect => {
                 self.connect();
                 None
             }
-            Command::Drop(reason) => {
+            Command::Drop(cause) => {
                 self.link = None;
-                self.went_offline(reason);
+                self.went_offline(cause.into());
                 None
             }
             Command::Fetch { limit, held } => self.fetch(limit, held).await,
             Command::Send(row) => self.send(&row.message),
             Command::SendStatus(id) => self.send_status(&id),
-            Command::Delete(id) => {
-                let gone = Event::Gone(id.clone());
-                self.with_store(move |store| store.outbox_sent(&id).map(|()| gone)).await
+            Command::Delete(ids) => {
+                self.delivered.extend(ids);
+                None
             }
-            Command::Refuse(id, reason) => self.refuse(id, reason).await,
+            Command::Revive => self.revive().await,
+            Command::Refuse(id, trouble) => self.refuse(id, trouble).await,
         }
     }
 
@@ -146,21 +187,22 @@ impl Driver {
                 None
             }
             LinkEvent::Published(id, Ok(())) => Some(Event::Acknowledged(id)),
-            LinkEvent::Published(id, Err(reason)) => Some(Event::Refused(id, reason)),
+            LinkEvent::Published(id, Err(trouble)) => Some(Event::Refused(id, trouble)),
             LinkEvent::Subscribed => None,
-            LinkEvent::SubscriptionRefused(reason) => {
-                tracing::warn!(reason, "the broker refuses the subscription to acknowledgements");
-                self.link_state.send_modify(|state| state.acks_refused = Some(reason));
+            LinkEvent::SubscriptionRefused(trouble) => {
+                tracing::warn!(code = trouble.cause.code(), %trouble, "the broker refuses the subscription to acknowledgements");
+                self.link_state.send_modify(|state| state.acks_refused = Some(trouble));
                 None
             }
             LinkEvent::Message(message) => {
                 self.acknowledge(&message).await;
                 None
             }
-            LinkEvent::Lost(reason) => {
+            LinkEvent::Lost(trouble) => {
                 self.link = None;
-                self.went_offline(&reason);
-                Some(Event::Lost)
+                let lost = Event::Lost(trouble.cause);
+                self.went_offline(trouble);
+                Some(lost)
             }
         }
     }
@@ -196,25 +238,26 @@ impl Driver {
         let mut message = self.status_message(&status, id);
         // Inside, the short id tells a status from a row.
         message.event_id = id.to_owned();
-        if let Err(reason) = self.fits(&message) {
-            return Some(Event::Refused(message.event_id, reason));
+        if let Err(trouble) = self.fits(&message) {
+            return Some(Event::Refused(message.event_id, trouble));
         }
         self.send(&message)
     }
 
     /// Rows are checked by the core; what is not a row is checked here.
-    fn fits(&self, message: &OutboxMessage) -> Result<(), String> {
+    fn fits(&self, message: &OutboxMessage) -> Result<(), Trouble> {
         let (bytes, most) = (client::packet_bytes(message), self.outflow.max_packet_bytes());
-        if bytes <= most { Ok(()) } else { Err(format!("{} of {bytes} bytes, the limit is {most}", message.topic)) }
+        if bytes <= most { Ok(()) } else { Err(too_large(bytes, most)) }
     }
 
     /// A link that cannot take a message is of no use.
     fn send(&mut self, message: &OutboxMessage) -> Option<Event> {
         let link = self.link.as_ref()?;
-        let reason = link.publish(message).err()?;
+        let trouble = link.publish(message).err()?;
         self.link = None;
-        self.went_offline(&reason);
-        Some(Event::Lost)
+        let lost = Event::Lost(trouble.cause);
+        self.went_offline(trouble);
+        Some(lost)
     }
 
     /// Best effort: the next one follows soon.
@@ -225,20 +268,21 @@ impl Driver {
         let at = health.clock_trusted.then(Timestamp::now);
         let message = events::health(&health, id, at, &self.settings.topics);
         let Some(link) = self.link.as_ref().filter(|_| self.outflow.is_online()) else { return };
-        if let Err(reason) = self.fits(&message).and_then(|()| link.publish_once(&message)) {
-            tracing::warn!(reason, "health not sent");
+        if let Err(trouble) = self.fits(&message).and_then(|()| link.publish_once(&message)) {
+            tracing::warn!(code = trouble.cause.code(), %trouble, "health not sent");
         }
     }
 
-    async fn refuse(&self, id: String, reason: String) -> Option<Event> {
+    async fn refuse(&self, id: String, trouble: Trouble) -> Option<Event> {
         let max_attempts = self.settings.limits.max_attempts;
-        tracing::warn!(event_id = id, reason, "message refused");
+        tracing::warn!(event_id = id, code = trouble.cause.code(), %trouble, "message refused");
+        self.link_state.send_modify(|state| state.refused = Some(trouble.clone()));
         self.with_store(move |store| {
-            let given_up = store.outbox_refused(&id, &reason, max_attempts)?;
+            let given_up = store.outbox_refused(&id, &trouble.line(), max_attempts, Timestamp::now())?;
             if given_up {
-                tracing::error!(event_id = id, reason, "message given up until the next start");
+                tracing::error!(event_id = id, code = trouble.cause.code(), "message given up until its next life");
             }
-            Ok(if given_up { Event::Gone(id) } else { Event::Tick })
+            Ok(if given_up { Event::GivenUp(id) } else { Event::Tick })
         })
         .await
     }
@@ -294,24 +338,24 @@ impl Driver {
     }
 
     fn went_online(&self) {
-        if let Some(Err(reason)) = self.link.as_ref().map(|link| link.subscribe(&self.settings.topics.all_acks())) {
-            tracing::warn!(reason, "cannot subscribe to acknowledgements");
+        if let Some(Err(trouble)) = self.link.as_ref().map(|link| link.subscribe(&self.settings.topics.all_acks())) {
+            tracing::warn!(%trouble, "cannot subscribe to acknowledgements");
         }
         self.link_state.send_modify(|state| {
             (state.online, state.since, state.acks_refused) = (true, Instant::now(), None);
         });
     }
 
-    fn went_offline(&self, reason: &str) {
+    fn went_offline(&self, trouble: Trouble) {
         self.link_state.send_modify(|state| {
-            if state.online || state.reason.as_deref() != Some(reason) {
-                tracing::warn!(broker = %self.settings.connection.url, reason, "no broker");
+            if state.online || state.trouble.as_ref() != Some(&trouble) {
+                tracing::warn!(broker = %self.settings.connection.url, code = trouble.cause.code(), %trouble, "no broker");
             }
             if state.online {
                 (state.online, state.since) = (false, Instant::now());
                 state.losses += 1;
             }
-            state.reason = Some(reason.to_owned());
+            state.trouble = Some(trouble);
         });
     }
 

@@ -22,6 +22,8 @@ mod events;
 
 mod key_image;
 
+mod cause;
+
 mod limits;
 
 mod backoff;
@@ -50,6 +52,7 @@ mod schema_tests;
 mod outflow_tests;
 
 pub use ack::{Ack, NotAnAck};
+pub use cause::{Cause, Trouble};
 pub use cloud_event::{CloudEvent, EventKind, NotAnEvent};
 pub use events::{VerdictContext, tell};
 pub use key_image::KeyImage;

@@ -140,16 +140,22 @@ fn device_messages_hold_against_their_schema() {
     let part = |state: &str, reason: Option<&str>| PartPayload {
         state: state.into(),
         for_secs: 3,
+        code: None,
         reason: reason.map(Into::into),
     };
+    let broker = PartPayload { code: Some("quota_exceeded".into()), ..part("refusing", Some("the quota is used up")) };
     let health = HealthPayload {
         at: super::rfc3339(at()),
         share: part("lost", Some("the host is down")),
-        broker: part("offline", Some("connection refused")),
+        broker,
+        broker_losses: 3,
+        broker_last_trouble: Some("keep_alive_timeout".into()),
+        queue_refused: 2,
         models: part("ready", None),
         temperatures_celsius: BTreeMap::from([("cpu".to_owned(), 51.5)]),
         files_quarantined: BTreeMap::from([("pixel_data_cut".to_owned(), 2)]),
         memory_bytes: Some(50_000_000),
+        audit_head: Some(format!("120:{}", "0f".repeat(32))),
         ..HealthPayload::default()
     };
     check("health", &events::health(&health, "x-2".into(), None, &topics()).payload);

@@ -177,10 +177,10 @@ async fn subscribed(connection: &Connection, filter: &str) -> Result<(Link, Vec<
     let mut early = Vec::new();
     loop {
         match link.next().await {
-            LinkEvent::Connected { .. } => link.subscribe(filter)?,
+            LinkEvent::Connected { .. } => link.subscribe(filter).map_err(|trouble| trouble.to_string())?,
             LinkEvent::Subscribed => return Ok((link, early)),
             LinkEvent::Message(message) => early.push(message),
-            LinkEvent::SubscriptionRefused(reason) | LinkEvent::Lost(reason) => return Err(reason),
+            LinkEvent::SubscriptionRefused(trouble) | LinkEvent::Lost(trouble) => return Err(trouble.to_string()),
             LinkEvent::Published(..) => {}
         }
     }

@@ -91,6 +91,8 @@ fn every_sample_shows_the_screen_that_it_is_named_after() {
             "share-lost",
             "disk-full",
             "broker-offline",
+            "messages-refused",
+            "acks-refused",
             "not-accelerated",
             "certificate-expires",
             "clock-untrusted",

@@ -26,10 +26,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rustls::ClientConfig;
 
+use super::cause::Trouble;
 pub use clock::{CertificateClock, Reading, build_time};
 pub use files::{ClientFiles, ClientKey, TlsError, TlsFiles, TokenKey};
 use material::Material;
-pub use reason::TlsReason;
 use renewal::Look;
 pub use validity::{Expiry, Role, Validity};
 
@@ -42,7 +42,15 @@ pub struct Attempt {
     /// For the TLS library.
     pub config: Arc<ClientConfig>,
     /// SHA-256 of the files that it was made of.
-    pub digest: [u8; 32],
+    digest: [u8; 32],
+}
+
+/// Resolves when other files than those of the attempt are in force: its link is to be built anew. Never without TLS.
+pub async fn renewed(secured: Option<&(Tls, Attempt)>) {
+    match secured {
+        Some((tls, attempt)) => tls.renewed(attempt).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// TLS as the configuration wants it. Clones share their state.
@@ -90,12 +98,11 @@ impl Tls {
         Attempt { config: in_use.config(self.clock.clone()), digest: in_use.digest() }
     }
 
-    /// Resolves when other files than those of `attempt` are in force; the link is to be built anew then.
-    pub async fn renewed(&self, attempt: &[u8; 32]) {
+    async fn renewed(&self, attempt: &Attempt) {
         loop {
             tokio::time::sleep(self.look_every).await;
             self.look();
-            if self.state().in_use.digest() != *attempt {
+            if self.state().in_use.digest() != attempt.digest {
                 return;
             }
         }
@@ -117,9 +124,9 @@ impl Tls {
     }
 
     /// Why a connection failed, if TLS is why.
-    pub fn reason(&self, error: &(dyn std::error::Error + 'static)) -> Option<TlsReason> {
+    pub fn reason(&self, error: &(dyn std::error::Error + 'static)) -> Option<Trouble> {
         let presents = self.files.client.is_some();
-        reason::of(reason::rustls_error(error)?, &self.clock.reading(), presents)
+        reason::rustls_error(error).map(|error| reason::of(error, &self.clock.reading(), presents))
     }
 
     fn look(&self) {

@@ -1,4 +1,4 @@
-//! An error of the TLS library in; a stable code and words that a technician can act on out. Pure.
+//! An error of the TLS library in; the cause that it has for a technician out. Pure.
 
 use std::error::Error;
 use std::io;
@@ -8,26 +8,7 @@ use rustls::pki_types::UnixTime;
 use rustls::{AlertDescription, CertificateError, PeerIncompatible};
 
 use super::clock::Reading;
-
-/// Why TLS failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TlsReason {
-    /// For the wire: `tls_unknown_issuer`, `tls_expired`, `tls_wrong_host`, `tls_client_certificate_required`,
-    /// `tls_client_certificate_refused`, `tls_revoked`, `tls_version`, `clock_untrusted` or `tls_other`.
-    pub code: &'static str,
-    /// For people.
-    pub words: String,
-}
-
-impl TlsReason {
-    fn new(code: &'static str, words: impl Into<String>) -> Self {
-        Self { code, words: words.into() }
-    }
-
-    fn clock() -> Self {
-        Self::new("clock_untrusted", "the broker's certificate cannot be checked: the clock is not set")
-    }
-}
+use crate::publish::cause::{Cause, Trouble};
 
 /// The library's error inside whatever wraps it. A custom `io::Error` hides its content from `source()`, and so does the
 /// MQTT library what it reads (with TLS 1.3, a refused client certificate among it).
@@ -59,59 +40,45 @@ fn read_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a io::Error> {
 }
 
 /// `clock` is what was known of the time; `presents` says whether this client has a certificate to show.
-pub(super) fn of(error: &rustls::Error, clock: &Reading, presents: bool) -> Option<TlsReason> {
-    Some(match error {
+pub(super) fn of(error: &rustls::Error, clock: &Reading, presents: bool) -> Trouble {
+    match error {
         rustls::Error::InvalidCertificate(problem) => certificate(problem, clock),
-        rustls::Error::AlertReceived(alert) => broker_says(*alert, presents),
-        rustls::Error::InvalidCertRevocationList(problem) => {
-            TlsReason::new("tls_other", format!("the revocation list cannot be used: {problem:?}"))
+        rustls::Error::AlertReceived(alert) => {
+            let cause = broker_says(*alert, presents);
+            Trouble::new(cause, format!("alert {alert:?}"))
         }
         rustls::Error::PeerIncompatible(
             PeerIncompatible::ServerDoesNotSupportTls12Or13 | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
-        ) => old_version(),
-        rustls::Error::InvalidMessage(_) => TlsReason::new("tls_other", "the broker does not speak TLS on this port"),
-        other => TlsReason::new("tls_other", format!("TLS: {other}")),
-    })
-}
-
-fn old_version() -> TlsReason {
-    TlsReason::new("tls_version", "the broker speaks only TLS 1.1 or older; it needs 1.2 or 1.3")
+        ) => Cause::TlsVersion.into(),
+        rustls::Error::InvalidMessage(_) => Trouble::new(Cause::TlsOther, "what answers does not speak TLS"),
+        other => Trouble::new(Cause::TlsOther, other),
+    }
 }
 
 /// What this device finds wrong with the broker's certificate.
-fn certificate(problem: &CertificateError, clock: &Reading) -> TlsReason {
-    match problem {
-        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
-            TlsReason::new("tls_unknown_issuer", "the broker's certificate is not of the authority in mqtt.ca_file")
-        }
+fn certificate(problem: &CertificateError, clock: &Reading) -> Trouble {
+    let cause = match problem {
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => Cause::TlsUnknownIssuer,
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } if !clock.trusted => {
-            TlsReason::clock()
+            Cause::ClockUntrusted
         }
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            TlsReason::new("tls_other", "the broker's certificate is not yet valid")
-        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => Cause::TlsNotYetValid,
         // Past its end by a clock that may run ahead is not the certificate's fault; past a time that has passed, it is.
         CertificateError::ExpiredContext { not_after, .. } if !clock.trusted && !has_passed(not_after, clock) => {
-            TlsReason::clock()
+            Cause::ClockUntrusted
         }
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-            TlsReason::new("tls_expired", "the broker's certificate has expired")
-        }
-        CertificateError::NotValidForNameContext { presented, .. } if !presented.is_empty() => {
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => Cause::TlsExpired,
+        CertificateError::NotValidForNameContext { presented, .. } => {
             // as `DnsName("broker")`
             let bare = |name: &String| name.split('"').nth(1).unwrap_or(name).to_owned();
-            let names = presented.iter().map(bare).collect::<Vec<_>>().join(", ");
-            TlsReason::new("tls_wrong_host", format!("the broker's certificate is for another host: {names}"))
+            return Trouble::new(Cause::TlsWrongHost, presented.iter().map(bare).collect::<Vec<_>>().join(", "));
         }
-        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            TlsReason::new("tls_wrong_host", "the broker's certificate is for another host")
-        }
-        CertificateError::Revoked => TlsReason::new("tls_revoked", "the broker's certificate is revoked"),
-        CertificateError::UnknownRevocationStatus => {
-            TlsReason::new("tls_other", "mqtt.crl_file has no list of the authority of the broker's certificate")
-        }
-        other => TlsReason::new("tls_other", format!("the broker's certificate: {other}")),
-    }
+        CertificateError::NotValidForName => Cause::TlsWrongHost,
+        CertificateError::Revoked => Cause::TlsRevoked,
+        CertificateError::UnknownRevocationStatus => Cause::TlsNoRevocationList,
+        other => return Trouble::new(Cause::TlsOther, format!("the broker's certificate: {other}")),
+    };
+    cause.into()
 }
 
 fn has_passed(not_after: &UnixTime, clock: &Reading) -> bool {
@@ -120,40 +87,77 @@ fn has_passed(not_after: &UnixTime, clock: &Reading) -> bool {
 }
 
 /// What the broker finds wrong with this client. With TLS 1.3 it says so after the handshake, at the first read.
-fn broker_says(alert: AlertDescription, presents: bool) -> TlsReason {
+fn broker_says(alert: AlertDescription, presents: bool) -> Cause {
     use AlertDescription as Alert;
     match alert {
-        Alert::ProtocolVersion => old_version(),
-        Alert::CertificateRevoked => {
-            TlsReason::new("tls_revoked", "the broker says that this device's certificate is revoked")
-        }
-        Alert::CertificateExpired => TlsReason::new(
-            "tls_expired",
-            "the broker says that this device's certificate has expired or is not yet valid",
-        ),
+        Alert::ProtocolVersion => Cause::TlsVersion,
+        Alert::CertificateRequired => Cause::TlsClientCertificateRequired,
         // TLS 1.2 has no word of its own for a certificate that is missing (RFC 5246, 7.4.6).
-        Alert::CertificateRequired => required(),
-        Alert::HandshakeFailure | Alert::BadCertificate if !presents => required(),
+        Alert::HandshakeFailure | Alert::BadCertificate if !presents => Cause::TlsClientCertificateRequired,
+        Alert::CertificateRevoked => Cause::TlsClientCertificateRevoked,
+        Alert::CertificateExpired => Cause::TlsClientCertificateExpired,
         Alert::UnknownCA
         | Alert::BadCertificate
         | Alert::UnsupportedCertificate
         | Alert::CertificateUnknown
         | Alert::AccessDenied
-        | Alert::DecryptError
-            if presents =>
-        {
-            TlsReason::new(
-                "tls_client_certificate_refused",
-                format!("the broker refuses this device's certificate ({alert:?})"),
-            )
-        }
-        other => TlsReason::new("tls_other", format!("the broker ends TLS: {other:?}")),
+        | Alert::DecryptError => Cause::TlsClientCertificateRefused,
+        _ => Cause::TlsOther,
     }
 }
 
-fn required() -> TlsReason {
-    TlsReason::new(
-        "tls_client_certificate_required",
-        "the broker wants a client certificate: set mqtt.certificate_file and its key",
-    )
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use std::time::Duration;
+
+    use super::*;
+
+    fn clock(wall: &str, trusted: bool, passed: &str) -> Reading {
+        Reading { wall: wall.parse().unwrap(), trusted, passed: passed.parse().unwrap() }
+    }
+
+    fn expired(not_after: &str) -> CertificateError {
+        let at = |text: &str| {
+            let secs = text.parse::<Timestamp>().unwrap().as_second().unsigned_abs();
+            UnixTime::since_unix_epoch(Duration::from_secs(secs))
+        };
+        CertificateError::ExpiredContext { time: at("2099-01-01T00:00:00Z"), not_after: at(not_after) }
+    }
+
+    #[test]
+    fn a_clock_that_may_run_ahead_is_blamed_before_the_certificate() {
+        let ahead = clock("2099-01-01T00:00:00Z", false, "2027-01-01T00:00:00Z");
+        assert_eq!(certificate(&expired("2028-01-01T00:00:00Z"), &ahead).cause, Cause::ClockUntrusted);
+        assert_eq!(certificate(&expired("2026-12-31T00:00:00Z"), &ahead).cause, Cause::TlsExpired);
+        let right = clock("2029-01-01T00:00:00Z", true, "2027-01-01T00:00:00Z");
+        assert_eq!(certificate(&expired("2028-01-01T00:00:00Z"), &right).cause, Cause::TlsExpired);
+    }
+
+    #[test]
+    fn not_yet_valid_is_the_clock_s_fault_only_while_it_is_not_trusted() {
+        let early = clock("1970-01-01T00:00:00Z", false, "2026-01-01T00:00:00Z");
+        assert_eq!(certificate(&CertificateError::NotValidYet, &early).cause, Cause::ClockUntrusted);
+        let right = clock("2027-01-01T00:00:00Z", true, "2026-01-01T00:00:00Z");
+        assert_eq!(certificate(&CertificateError::NotValidYet, &right).cause, Cause::TlsNotYetValid);
+    }
+
+    #[test]
+    fn the_error_is_found_however_it_is_wrapped() {
+        let alert = || rustls::Error::AlertReceived(AlertDescription::CertificateRequired);
+        let io = || io::Error::new(io::ErrorKind::InvalidData, alert());
+        let of_read = rumqttc::StateError::Deserialization(rumqttc::mqttbytes::Error::Io(io()));
+        let of_read_v4 = rumqttc_v4::StateError::Deserialization(rumqttc_v4::mqttbytes::Error::Io(io()));
+        for error in [
+            Box::new(io()) as Box<dyn Error>,
+            Box::new(rumqttc::ConnectionError::Io(io())),
+            Box::new(rumqttc::ConnectionError::Tls(io().into())),
+            Box::new(rumqttc::ConnectionError::MqttState(of_read)),
+            Box::new(rumqttc_v4::ConnectionError::MqttState(of_read_v4)),
+        ] {
+            assert_eq!(rustls_error(error.as_ref()), Some(&alert()), "{error:?}");
+        }
+        assert_eq!(rustls_error(&io::Error::from(io::ErrorKind::ConnectionReset)), None);
+    }
 }
