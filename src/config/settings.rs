@@ -125,12 +125,31 @@ impl Default for ModelSettings {
     }
 }
 
+/// The version of MQTT that is spoken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MqttProtocol {
+    /// MQTT 5; MQTT 3.1.1 with a broker that does not speak it.
+    #[default]
+    #[serde(rename = "auto")]
+    Auto,
+    /// MQTT 5 only.
+    #[serde(rename = "5")]
+    V5,
+    /// MQTT 3.1.1 only.
+    #[serde(rename = "3.1.1")]
+    V311,
+}
+
 /// `[mqtt]`
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MqttSettings {
     /// `mqtt://HOST[:1883]` or `mqtts://HOST[:8883]`.
     pub url: String,
+    /// Other brokers, tried in turn when a connection cannot be made or is lost.
+    pub fallback_urls: Vec<String>,
+    /// The version of MQTT.
+    pub protocol: MqttProtocol,
     /// MQTT user name.
     pub username: Option<String>,
     /// File whose first line is the password.
@@ -161,6 +180,8 @@ impl Default for MqttSettings {
     fn default() -> Self {
         Self {
             url: "mqtt://127.0.0.1:1883".into(),
+            fallback_urls: Vec::new(),
+            protocol: MqttProtocol::default(),
             username: None,
             password_file: None,
             ca_file: None,

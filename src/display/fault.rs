@@ -215,7 +215,7 @@ impl Fault {
             Self::ShareLost { .. } => "Read every study as usual. Check network and scanner share.",
             Self::BrokerOffline { .. } => "Clinics see no alert. Tell them by telephone.",
             Self::MessagesRefused { .. } => "Clinics may miss an alert. Tell them by telephone.",
-            Self::AcksRefused { .. } => "Alerts are sent. Ask clinics by telephone. Call service.",
+            Self::AcksRefused { .. } => "Ask by telephone whether alerts were seen. Call service.",
             Self::RecordsReset => "Look up earlier results in the clinic's system.",
             Self::FilesRefused { .. } => "Read that study as usual. Send it again.",
             Self::AcceleratorFault { .. } => "Alerts come as before, later. Call service.",

@@ -94,7 +94,7 @@ causes! {
     /// Not MQTT, or against its rules.
     ProtocolError = "protocol_error", "what answers does not keep to MQTT";
     /// The broker's certificate is of another authority.
-    TlsUnknownIssuer = "tls_unknown_issuer", "the broker's certificate is not of the authority in mqtt.ca_file";
+    TlsUnknownAuthority = "tls_unknown_authority", "the broker's certificate is not of the authority in mqtt.ca_file";
     /// The broker's certificate is past its end.
     TlsExpired = "tls_expired", "the broker's certificate has expired";
     /// The broker's certificate is for later, by a clock that is right.
@@ -106,21 +106,21 @@ causes! {
     /// mqtt.crl_file is of another authority.
     TlsNoRevocationList = "tls_no_revocation_list", "mqtt.crl_file has no list of the broker's authority";
     /// The broker wants a certificate, and none is set.
-    TlsClientCertificateRequired = "tls_client_certificate_required", "the broker wants a client certificate";
+    TlsCertificateRequired = "tls_certificate_required", "the broker wants a client certificate";
     /// The broker does not take this client's certificate.
-    TlsClientCertificateRefused = "tls_client_certificate_refused", "the broker refuses this device's certificate";
+    TlsCertificateRefused = "tls_certificate_refused", "the broker refuses this device's certificate";
     /// The broker says that this client's certificate is past its end, or for later.
-    TlsClientCertificateExpired = "tls_client_certificate_expired", "the broker finds this device's certificate out of date";
+    TlsCertificateExpired = "tls_certificate_expired", "the broker finds this device's certificate out of date";
     /// The broker says that this client's certificate is revoked.
-    TlsClientCertificateRevoked = "tls_client_certificate_revoked", "the broker finds this device's certificate revoked";
+    TlsCertificateRevoked = "tls_certificate_revoked", "the broker finds this device's certificate revoked";
     /// Too old on the other side.
     TlsVersion = "tls_version", "the broker speaks neither TLS 1.2 nor 1.3";
     /// Any other failure of TLS.
-    TlsOther = "tls_other", "no secure connection to the broker";
+    TlsHandshake = "tls_handshake", "no secure connection to the broker";
     /// A certificate may be valid, but not by the time that this device knows of.
     ClockUntrusted = "clock_untrusted", "the broker's certificate cannot be checked: the clock is not set";
     /// Not a fault: the next link uses the new ones.
-    CertificatesRenewed = "certificates_renewed", "the certificate files were renewed";
+    CertificateRenewed = "certificate_renewed", "the certificate files were renewed";
     /// The client library gave up.
     Client = "client", "the device's MQTT client has failed";
 }
@@ -181,7 +181,7 @@ impl Trouble {
         Cause::from_code(code).map_or_else(|| Self::new(Cause::Refused, line), |cause| Self::new(cause, detail))
     }
 
-    /// What the network or the resolver said; what TLS said, [`Tls::reason`](super::Tls::reason) knows.
+    /// What the network or the resolver said; what TLS said, [`Tls::trouble`](super::Tls::trouble) knows.
     pub fn of_io(error: &io::Error) -> Self {
         let words = error.to_string();
         let cause = match error.kind() {

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::cause::Trouble;
-use super::client::{self, Link, LinkEvent, Message};
+use super::client::{self, Dialer, Link, LinkEvent, Message, Protocol};
 use super::outflow::{Command, Event, Outflow, STATUS_PREFIX, too_large};
 use super::payload::{DeviceState, HealthPayload, Reason, StatusPayload};
 use super::publisher::LinkState;
@@ -37,6 +37,7 @@ pub struct Driver {
     settings: Settings,
     store: Store,
     outflow: Outflow,
+    dialer: Dialer,
     link: Option<Link>,
     started: Instant,
     /// Makes the ids of status and health messages unique over restarts.
@@ -68,6 +69,7 @@ impl Driver {
     ) -> Self {
         Self {
             outflow: Outflow::new(settings.limits, random()),
+            dialer: Dialer::new(settings.connection.clone()),
             settings,
             store,
             link: None,
@@ -166,7 +168,10 @@ impl Driver {
                 None
             }
             Command::Fetch { limit, held } => self.fetch(limit, held).await,
-            Command::Send(row) => self.send(&row.message),
+            Command::Send(row) => {
+                self.send(&row.message);
+                None
+            }
             Command::SendStatus(id) => self.send_status(&id),
             Command::Delete(ids) => {
                 self.delivered.extend(ids);
@@ -180,7 +185,7 @@ impl Driver {
     async fn link_event(&mut self, event: LinkEvent) -> Option<Event> {
         match event {
             LinkEvent::Connected { session_present, max_packet_bytes, receive_max } => {
-                tracing::info!(broker = %self.settings.connection.url, session_present, "connected");
+                tracing::info!(broker = %self.dialer.url(), session_present, "connected");
                 self.went_online();
                 self.handle(Event::Connected { max_packet_bytes, receive_max }).await;
                 self.send_health();
@@ -217,15 +222,16 @@ impl Driver {
         self.messages += 1;
         let id = self.event_id(&format!("will-{}", self.messages));
         let will = events::status(&offline, id, None, &self.settings.topics);
-        self.link = Some(Link::open(&self.settings.connection, Some((&will, self.settings.limits.will_delay))));
+        self.link = Some(self.dialer.open(Some((&will, self.settings.limits.will_delay))));
     }
 
     async fn fetch(&self, limit: usize, held: Vec<String>) -> Option<Event> {
+        let protocol = self.protocol();
         self.with_store(move |store| {
             let held: Vec<&str> = held.iter().map(String::as_str).collect();
             let rows = store.outbox_next(limit, &held)?;
             let sized = rows.into_iter().map(|row| {
-                let bytes = client::packet_bytes(&row.message);
+                let bytes = client::packet_bytes(&row.message, protocol);
                 (row, bytes)
             });
             Ok(Event::Rows(sized.collect()))
@@ -241,23 +247,26 @@ impl Driver {
         if let Err(trouble) = self.fits(&message) {
             return Some(Event::Refused(message.event_id, trouble));
         }
-        self.send(&message)
+        self.send(&message);
+        None
+    }
+
+    fn protocol(&self) -> Protocol {
+        self.link.as_ref().map_or(Protocol::V5, Link::protocol)
     }
 
     /// Rows are checked by the core; what is not a row is checked here.
     fn fits(&self, message: &OutboxMessage) -> Result<(), Trouble> {
-        let (bytes, most) = (client::packet_bytes(message), self.outflow.max_packet_bytes());
+        let (bytes, most) = (client::packet_bytes(message, self.protocol()), self.outflow.max_packet_bytes());
         if bytes <= most { Ok(()) } else { Err(too_large(bytes, most)) }
     }
 
-    /// A link that cannot take a message is of no use.
-    fn send(&mut self, message: &OutboxMessage) -> Option<Event> {
-        let link = self.link.as_ref()?;
-        let trouble = link.publish(message).err()?;
-        self.link = None;
-        let lost = Event::Lost(trouble.cause);
-        self.went_offline(trouble);
-        Some(lost)
+    /// A link that cannot take a message has ended, and its last word, which says why, is on its way. Should it not
+    /// come, the acknowledgement is missed in time.
+    fn send(&self, message: &OutboxMessage) {
+        if let Some(Err(trouble)) = self.link.as_ref().map(|link| link.publish(message)) {
+            tracing::debug!(%trouble, "the link has ended");
+        }
     }
 
     /// Best effort: the next one follows soon.
@@ -349,7 +358,7 @@ impl Driver {
     fn went_offline(&self, trouble: Trouble) {
         self.link_state.send_modify(|state| {
             if state.online || state.trouble.as_ref() != Some(&trouble) {
-                tracing::warn!(broker = %self.settings.connection.url, code = trouble.cause.code(), %trouble, "no broker");
+                tracing::warn!(broker = %self.dialer.url(), code = trouble.cause.code(), %trouble, "no broker");
             }
             if state.online {
                 (state.online, state.since) = (false, Instant::now());

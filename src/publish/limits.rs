@@ -22,7 +22,7 @@ pub struct Limits {
     /// What was given up gets another life so long after: a quota or an access list may have been repaired meanwhile.
     /// Also after every connect, and every start.
     pub revive: Duration,
-    /// Longest packet in bytes that is ever sent, whatever the broker allows: a key image of nothing but noise.
+    /// Longest packet in bytes that is ever sent, whatever the broker allows: a key image of nothing but noise, in base64.
     pub max_packet_bytes: usize,
     /// First and longest wait before the next attempt to connect.
     pub reconnect: (Duration, Duration),
@@ -41,7 +41,7 @@ impl Default for Limits {
             will_delay: Duration::from_secs(5),
             max_attempts: 8,
             revive: Duration::from_secs(15 * 60),
-            max_packet_bytes: 80 * 1024,
+            max_packet_bytes: 112 * 1024,
             reconnect: (Duration::from_millis(250), Duration::from_secs(15)),
             rest: (Duration::from_secs(1), Duration::from_secs(60)),
         }

@@ -1,4 +1,4 @@
-//! What the device tells: topics, payloads, and the MQTT 5 client that delivers them.
+//! What the device tells: topics, payloads, and the MQTT client that delivers them.
 //!
 //! Takes in committed messages from the store's outbox, the device's status and health; hands on the acknowledgements
 //! of clinics. A message leaves the outbox only when the broker has acknowledged it. Never sends a name, a clear UID
@@ -13,6 +13,8 @@ pub mod tls;
 mod payload;
 
 mod cloud_event;
+
+mod structured;
 
 mod study_verdict;
 
@@ -53,6 +55,7 @@ mod outflow_tests;
 
 pub use ack::{Ack, NotAnAck};
 pub use cause::{Cause, Trouble};
+pub use client::Protocol;
 pub use cloud_event::{CloudEvent, EventKind, NotAnEvent};
 pub use events::{VerdictContext, tell};
 pub use key_image::KeyImage;

@@ -13,18 +13,19 @@ use super::payload::{
     DeviceState, HealthPayload, ModelTag, PartPayload, Reason, StageTiming, StatusPayload, TriagePayload,
 };
 use super::samples::{at, context, model, none_suspected, suspected, topics};
-use super::{Limits, MAX_PAYLOAD, NOTICE};
+use super::{KeyImage, Limits, MAX_PAYLOAD, NOTICE, structured};
 use crate::store::{NextRevision, OutboxMessage, SeriesAssessment, ToldVerdict};
 use crate::triage::{Assessment, Gap, Level, Missing, Verdict};
 
 const STUDY_KEY: &str = "00112233445566778899aabbccddeeff";
 
-const SCHEMAS: [(&str, &str); 5] = [
+const SCHEMAS: [(&str, &str); 6] = [
     ("triage", include_str!("schema/triage.json")),
     ("alert", include_str!("schema/alert.json")),
     ("status", include_str!("schema/status.json")),
     ("health", include_str!("schema/health.json")),
     ("ack", include_str!("schema/ack.json")),
+    ("envelope", include_str!("schema/envelope.json")),
 ];
 
 fn validator(name: &str) -> Validator {
@@ -100,6 +101,24 @@ fn status(state: DeviceState, reasons: Vec<Reason>) -> StatusPayload {
         models: vec![model("fracture-detector-edge")],
         started_at: Some(super::rfc3339(at())),
         not_for_diagnosis: NOTICE.into(),
+    }
+}
+
+#[test]
+fn every_message_holds_against_the_schema_of_its_envelope() {
+    let slice_key = suspected(&[Level::C2]).findings[0].best_slice.slice_key.clone();
+    let picture = KeyImage { slice_key, side: 256, grey: vec![7; 256 * 256] };
+    let context = VerdictContext { key_image: Some(picture), ..context() };
+    let mut all = messages(Some(&none_suspected()), &suspected(&[Level::C2]), &context);
+    assert_eq!(all.len(), 3, "verdict, alert and picture");
+    all.push(events::status(&status(DeviceState::Online, vec![]), "s-1".into(), Some(at()), &topics()));
+    all.push(events::health(&HealthPayload::default(), "h-1".into(), None, &topics()));
+    for message in all {
+        let payload = structured::payload(&message);
+        check("envelope", &payload);
+        let mut envelope: Value = serde_json::from_slice(&payload).unwrap();
+        envelope.as_object_mut().unwrap().retain(|key, _| key != "data" && key != "data_base64");
+        assert!(refuses("envelope", &envelope), "an envelope holds something");
     }
 }
 

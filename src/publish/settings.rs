@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
+use super::client::Protocol;
 use super::tls::{CertificateClock, ClientFiles, ClientKey, Tls, TlsError, TlsFiles, TokenKey};
 use super::topics::{InvalidName, Topics};
-use crate::config::{DeviceSettings, MqttSettings};
+use crate::config::{DeviceSettings, MqttProtocol, MqttSettings};
 
 /// Address of a broker: `mqtt://HOST[:1883]` or `mqtts://HOST[:8883]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +34,10 @@ pub struct Credentials {
 pub struct Connection {
     /// Where.
     pub url: BrokerUrl,
+    /// Where else, tried in turn when a connection cannot be made or is lost.
+    pub fallback: Vec<BrokerUrl>,
+    /// The version of MQTT; `None` finds out.
+    pub protocol: Option<Protocol>,
     /// MQTT client id: unique at the broker, and always the same.
     pub client_id: String,
     /// Given exactly when the URL says `mqtts`.
@@ -62,6 +67,12 @@ pub enum SettingsError {
     /// The URL has another form.
     #[error("mqtt.url: `{0}` is not of the form mqtt://HOST[:PORT] or mqtts://HOST[:PORT]")]
     Url(String),
+    /// Another form, in the list.
+    #[error("mqtt.fallback_urls: `{0}` is not of the form mqtt://HOST[:PORT] or mqtts://HOST[:PORT]")]
+    Fallback(String),
+    /// One with TLS, one without.
+    #[error("mqtt.fallback_urls: `{0}` and mqtt.url must both be mqtts://, or both mqtt://")]
+    MixedTls(String),
     /// User and password do not belong into a URL.
     #[error("mqtt.url: user and password go into mqtt.username and mqtt.password_file")]
     CredentialsInUrl,
@@ -143,6 +154,8 @@ impl Connection {
     pub fn plain(url: BrokerUrl, client_id: &str) -> Self {
         Self {
             url,
+            fallback: Vec::new(),
+            protocol: None,
             client_id: client_id.to_owned(),
             tls: None,
             credentials: None,
@@ -158,6 +171,8 @@ impl Connection {
     pub fn from_config(mqtt: &MqttSettings, client_id: &str) -> Result<Self, SettingsError> {
         let url: BrokerUrl = mqtt.url.parse()?;
         Ok(Self {
+            fallback: fallback(mqtt, &url)?,
+            protocol: protocol(mqtt.protocol),
             tls: tls(mqtt, url.tls)?,
             credentials: credentials(mqtt)?,
             keep_alive: Duration::from_secs(mqtt.keep_alive_secs.max(1).into()),
@@ -199,6 +214,23 @@ fn tls_keys(mqtt: &MqttSettings) -> [(&'static str, bool); 8] {
         ("pkcs11_key", mqtt.pkcs11_key.is_some()),
         ("pkcs11_pin_file", mqtt.pkcs11_pin_file.is_some()),
     ]
+}
+
+fn protocol(setting: MqttProtocol) -> Option<Protocol> {
+    match setting {
+        MqttProtocol::Auto => None,
+        MqttProtocol::V5 => Some(Protocol::V5),
+        MqttProtocol::V311 => Some(Protocol::V311),
+    }
+}
+
+/// All brokers are reached in the same way, so that a broker that falls out does not take the encryption with it.
+fn fallback(mqtt: &MqttSettings, url: &BrokerUrl) -> Result<Vec<BrokerUrl>, SettingsError> {
+    let parsed = |text: &String| {
+        let other: BrokerUrl = text.parse().map_err(|_| SettingsError::Fallback(text.clone()))?;
+        if other.tls == url.tls { Ok(other) } else { Err(SettingsError::MixedTls(text.clone())) }
+    };
+    mqtt.fallback_urls.iter().map(parsed).collect()
 }
 
 fn tls(mqtt: &MqttSettings, wanted: bool) -> Result<Option<Tls>, SettingsError> {
@@ -324,6 +356,21 @@ mod tests {
         assert!(
             words(|m| m.password_file = Some("/does/not/exist".into())).starts_with("mqtt.password_file: cannot read")
         );
+    }
+
+    #[test]
+    fn the_other_brokers_are_reached_as_the_first_one() {
+        let with = |url: &str| settings(|m| m.fallback_urls = vec!["mqtt://b:1".into(), url.into()]);
+        let fallback = with("mqtt://c").unwrap().connection.fallback;
+        assert_eq!(fallback.iter().map(ToString::to_string).collect::<Vec<_>>(), ["mqtt://b:1", "mqtt://c:1883"]);
+        let words = |url| with(url).err().unwrap().to_string();
+        assert_eq!(
+            words("mqtts://c"),
+            "mqtt.fallback_urls: `mqtts://c` and mqtt.url must both be mqtts://, or both mqtt://"
+        );
+        for bad in ["c", "", "mqtt://u:p@c"] {
+            assert!(words(bad).starts_with(&format!("mqtt.fallback_urls: `{bad}` is not of the form")));
+        }
     }
 
     #[test]

@@ -11,10 +11,11 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::backoff::Backoff;
-use super::client::{Link, LinkEvent, Message};
+use super::client::{Dialer, Link, LinkEvent, Message};
 use super::cloud_event::{CloudEvent, NotAnEvent};
 use super::payload::{AckPayload, TriagePayload};
 use super::settings::Connection;
+use super::structured;
 use crate::store::{MessagePriority, MessageProperties, OutboxMessage};
 
 /// Event ids that are remembered.
@@ -80,6 +81,7 @@ pub struct Inbox {
 impl Inbox {
     /// Reads a message.
     pub fn take(&mut self, message: Message, arrived: Instant) -> Arrival {
+        let message = structured::opened(message);
         let properties = message.properties;
         let content_type = Some(properties.content_type.as_str()).filter(|text| !text.is_empty());
         let event = match CloudEvent::parse(&properties.user, content_type) {
@@ -123,10 +125,17 @@ impl Subscriber {
     /// # Errors
     /// The words of the link when the first connection fails.
     pub async fn connect(connection: Connection, filter: String) -> Result<Self, String> {
-        let (link, early) = subscribed(&connection, &filter).await?;
+        let mut dialer = Dialer::new(connection);
+        let mut connected = subscribed(&mut dialer, &filter).await;
+        for _ in 1..dialer.round() {
+            if connected.is_err() {
+                connected = subscribed(&mut dialer, &filter).await;
+            }
+        }
+        let (link, early) = connected?;
         let (sender, arrivals) = mpsc::channel(CAPACITY);
         let (outgoing, commands) = mpsc::channel(16);
-        let task = tokio::spawn(run(connection, filter, link, early, sender, commands));
+        let task = tokio::spawn(run(dialer, filter, link, early, sender, commands));
         Ok(Self { arrivals, outgoing, task })
     }
 
@@ -147,7 +156,7 @@ impl Subscriber {
     /// Acknowledges an alert as a clinic does: to its response topic, with its correlation data.
     pub async fn acknowledge(&self, alert: &Received, by: &str) {
         let Some(topic) = alert.response_topic.clone() else { return };
-        let payload = AckPayload { acknowledged_by: by.to_owned(), event_id: None };
+        let payload = AckPayload { acknowledged_by: by.to_owned(), event_id: Some(alert.event.id.clone()) };
         let message = OutboxMessage {
             event_id: format!("ack-{}", alert.event.id),
             topic,
@@ -172,8 +181,8 @@ impl Drop for Subscriber {
 }
 
 /// A link whose subscription the broker has taken up, and the messages that came before that word.
-async fn subscribed(connection: &Connection, filter: &str) -> Result<(Link, Vec<Message>), String> {
-    let mut link = Link::open(connection, None);
+async fn subscribed(dialer: &mut Dialer, filter: &str) -> Result<(Link, Vec<Message>), String> {
+    let mut link = dialer.open(None);
     let mut early = Vec::new();
     loop {
         match link.next().await {
@@ -187,7 +196,7 @@ async fn subscribed(connection: &Connection, filter: &str) -> Result<(Link, Vec<
 }
 
 async fn run(
-    connection: Connection,
+    mut dialer: Dialer,
     filter: String,
     mut link: Link,
     mut early: Vec<Message>,
@@ -213,7 +222,7 @@ async fn run(
             LinkEvent::Message(message) => early.push(message),
             LinkEvent::Lost(_) => loop {
                 tokio::time::sleep(backoff.next(1.0)).await;
-                if let Ok((next_link, messages)) = subscribed(&connection, &filter).await {
+                if let Ok((next_link, messages)) = subscribed(&mut dialer, &filter).await {
                     (link, early) = (next_link, messages);
                     backoff.reset();
                     break;

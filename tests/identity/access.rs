@@ -140,6 +140,6 @@ async fn a_revoked_device_is_locked_out_when_the_broker_reads_its_list_again() {
     ours.revoke(&[stolen], (-1, 30));
     broker.kill();
     broker.start_again();
-    assert_eq!(crate::attempt(&tls, "localhost", port).await.0, "tls_client_certificate_revoked");
+    assert_eq!(crate::attempt(&tls, "localhost", port).await.0, "tls_certificate_revoked");
     assert_eq!(crate::attempt(&ours.tls(Some("ct-2")), "localhost", port).await.0, "connected");
 }

@@ -54,7 +54,7 @@ async fn attempt(tls: &Tls, host: &str, port: u16) -> (String, String) {
     match error {
         None => ("connected".into(), String::new()),
         Some(ConnectionError::ConnectionRefused(code)) => (format!("{code:?}"), "refused by MQTT".into()),
-        Some(error) => match tls.reason(&error) {
+        Some(error) => match tls.trouble(&error) {
             Some(reason) => (reason.cause.code().into(), reason.to_string()),
             None => ("not TLS".into(), format!("{error:?}")),
         },

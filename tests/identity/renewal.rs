@@ -100,7 +100,7 @@ async fn another_authority_is_trusted_once_its_file_has_changed() {
     let device = Device::new(front.url(), old.tls(Some("device")).looking_every(LOOK), "north", "ct-2");
     let (publisher, _acks) = device.start();
     let tls = device.settings.connection.tls.clone().unwrap();
-    assert_eq!(crate::attempt(&tls, "127.0.0.1", front.port).await.0, "tls_unknown_issuer");
+    assert_eq!(crate::attempt(&tls, "127.0.0.1", front.port).await.0, "tls_unknown_authority");
     replace(folder.path(), "new-ca", "old-ca", "pem");
     until("a connection", || publisher.link().borrow().online).await;
     assert!(front.seen().contains(&format!("{serial:x}")));

@@ -1,11 +1,12 @@
 //! A clinic: a subscriber that holds everything that it receives against its schema.
 
-use spinewatch::publish::{BrokerUrl, Connection, EventKind, Received, Subscriber, Topics};
+use spinewatch::publish::{EventKind, Received, Subscriber, Topics};
 
+use crate::device::Reach;
 use crate::patiently;
 
-pub async fn subscriber(url: BrokerUrl, name: &str) -> Subscriber {
-    let connection = Connection::plain(url, name);
+pub async fn subscriber(reach: impl Into<Reach>, name: &str) -> Subscriber {
+    let connection = reach.into().connection(name);
     patiently("the subscription", Subscriber::connect(connection, Topics::everything())).await.unwrap()
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use spinewatch::publish::{
     BrokerUrl, Cause, Connection, DeviceState, HealthPayload, KeyImage, Limits, LinkState, NOTICE, PartPayload,
-    Publisher, Reason, Settings, StatusPayload, Timings, Topics, VerdictContext, tell,
+    Protocol, Publisher, Reason, Settings, StatusPayload, Timings, Topics, VerdictContext, tell,
 };
 use spinewatch::store::{Acknowledgement, Keys, SeriesVerdict, Store};
 use spinewatch::triage::{Assessment, BestSlice, Completeness, Coverage, Finding, FractureBox, Level, Verdict};
@@ -42,6 +42,26 @@ pub fn limits() -> Limits {
     }
 }
 
+/// How a broker is reached.
+#[derive(Clone)]
+pub struct Reach {
+    pub url: BrokerUrl,
+    pub fallback: Vec<BrokerUrl>,
+    pub protocol: Option<Protocol>,
+}
+
+impl From<BrokerUrl> for Reach {
+    fn from(url: BrokerUrl) -> Self {
+        Self { url, fallback: vec![], protocol: None }
+    }
+}
+
+impl Reach {
+    pub fn connection(self, client_id: &str) -> Connection {
+        Connection { fallback: self.fallback, protocol: self.protocol, ..Connection::plain(self.url, client_id) }
+    }
+}
+
 /// A device: a store in a folder, and what it takes to publish from it.
 pub struct Device {
     /// Kept until the end of the test; absent where somebody else owns the folder.
@@ -51,15 +71,15 @@ pub struct Device {
 }
 
 impl Device {
-    pub fn new(url: BrokerUrl) -> Self {
+    pub fn new(reach: impl Into<Reach>) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let device = Self::in_folder(url, folder.path().to_owned());
+        let device = Self::in_folder(reach, folder.path().to_owned());
         Self { folder: Some(folder), ..device }
     }
 
-    pub fn in_folder(url: BrokerUrl, folder: PathBuf) -> Self {
+    pub fn in_folder(reach: impl Into<Reach>, folder: PathBuf) -> Self {
         let store = Store::open(&folder.join("spinewatch.db"), Timestamp::now()).unwrap().0;
-        let connection = Connection::plain(url, "spinewatch-north-ct-2");
+        let connection = reach.into().connection("spinewatch-north-ct-2");
         let settings = Settings { connection, topics: Topics::new("north", "ct-2").unwrap(), limits: limits() };
         Self { folder: None, store, settings }
     }

@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
+use spinewatch::publish::BrokerUrl;
 use spinewatch::publish::embedded_broker::EmbeddedBroker;
 use spinewatch::triage::Level;
 
@@ -18,7 +19,7 @@ fn publishing_process_that_gets_killed() {
     let folder = PathBuf::from(std::env::var_os("SPINEWATCH_TEST_FOLDER").unwrap());
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let _entered = runtime.enter();
-    let device = Device::in_folder(url.parse().unwrap(), folder);
+    let device = Device::in_folder(url.parse::<BrokerUrl>().unwrap(), folder);
     let _publisher = device.start();
     let before = device.store.recent_verdicts(100_000).unwrap().len();
     for n in before.. {

@@ -10,6 +10,8 @@ mod measure;
 mod misbehaving;
 mod mosquitto;
 mod mosquitto_only;
+mod nats;
+mod nats_only;
 mod scripted_broker;
 mod story;
 

@@ -107,7 +107,7 @@ async fn mosquitto_over_tls_wants_the_devices_certificate_and_the_device_wants_t
     let (publisher, _acks) = connect(&device);
     let mut link = publisher.link();
     let link = patiently("a reason", link.wait_for(|link| link.trouble.is_some())).await.unwrap().clone();
-    assert!(!link.online && cause(&link) == Some(Cause::TlsUnknownIssuer), "{link:?}");
+    assert!(!link.online && cause(&link) == Some(Cause::TlsUnknownAuthority), "{link:?}");
 
     device.settings.connection.tls = tls("ca.crt", None);
     let (publisher, _acks) = connect(&device);

@@ -3,18 +3,20 @@
 use std::collections::BTreeMap;
 
 use spinewatch::publish::embedded_broker::EmbeddedBroker;
-use spinewatch::publish::{BrokerUrl, DeviceState, EventKind, KeyImage};
+use spinewatch::publish::{BrokerUrl, DeviceState, EventKind, KeyImage, Protocol};
 use spinewatch::triage::{Level, Revision};
 
 use crate::clinic::{next, subscriber};
-use crate::device::{Device, health, none_suspected, status, study_key, suspected};
+use crate::device::{Device, Reach, health, none_suspected, status, study_key, suspected};
 use crate::mosquitto::Mosquitto;
+use crate::nats::Nats;
 use crate::{patiently, until};
 
 /// Birth, alert, verdict, acknowledgement, degraded, health, farewell, last will: as a clinic sees it.
-async fn tells_the_whole_story(url: BrokerUrl) {
-    let device = Device::new(url.clone());
-    let mut clinic = subscriber(url.clone(), "clinic").await;
+async fn tells_the_whole_story(reach: impl Into<Reach>) {
+    let reach = reach.into();
+    let device = Device::new(reach.clone());
+    let mut clinic = subscriber(reach.clone(), "clinic").await;
     let (publisher, mut acks) = device.start();
     let birth = next(&mut clinic, EventKind::Status).await;
     assert_eq!(birth.json().unwrap()["state"], "online");
@@ -50,7 +52,7 @@ async fn tells_the_whole_story(url: BrokerUrl) {
     assert_eq!(next(&mut clinic, EventKind::Health).await.json().unwrap()["share"]["state"], "available");
 
     until("the acknowledgements by the broker", || device.waiting() == 0).await;
-    late_subscriber_sees_what_is_current(url.clone()).await;
+    late_subscriber_sees_what_is_current(reach.clone()).await;
     publisher.stop().await;
     let farewell = next(&mut clinic, EventKind::Status).await;
     assert_eq!(
@@ -68,8 +70,8 @@ async fn tells_the_whole_story(url: BrokerUrl) {
     );
 }
 
-async fn late_subscriber_sees_what_is_current(url: BrokerUrl) {
-    let mut late = subscriber(url, "late").await;
+async fn late_subscriber_sees_what_is_current(reach: impl Into<Reach>) {
+    let mut late = subscriber(reach, "late").await;
     let mut current = BTreeMap::new();
     for _ in 0..4 {
         let received = patiently("a retained event", late.next_event()).await.unwrap();
@@ -96,10 +98,27 @@ async fn the_whole_story_over_mosquitto() {
     tells_the_whole_story(broker.url()).await;
 }
 
+fn v311(url: BrokerUrl) -> Reach {
+    Reach { protocol: Some(Protocol::V311), ..url.into() }
+}
+
+#[tokio::test]
+async fn the_whole_story_over_mosquitto_in_mqtt_3_1_1() {
+    let Some(broker) = Mosquitto::start("") else { return };
+    tells_the_whole_story(v311(broker.url())).await;
+}
+
+#[tokio::test]
+async fn the_whole_story_over_nats() {
+    let Some(broker) = Nats::start() else { return };
+    tells_the_whole_story(broker.url()).await;
+}
+
 /// The device's session is kept by the broker, and with it what a clinic says meanwhile.
-async fn an_acknowledgement_arrives_although_the_device_was_away(url: BrokerUrl) {
-    let device = Device::new(url.clone());
-    let mut clinic = subscriber(url, "clinic").await;
+async fn an_acknowledgement_arrives_although_the_device_was_away(reach: impl Into<Reach>) {
+    let reach = reach.into();
+    let device = Device::new(reach.clone());
+    let mut clinic = subscriber(reach, "clinic").await;
     let (publisher, _acks) = device.start();
     device.commit("a", suspected(&[Level::C2]));
     let alert = next(&mut clinic, EventKind::Alert).await;
@@ -124,5 +143,17 @@ async fn an_acknowledgement_waits_for_the_device_in_the_embedded_broker() {
 #[tokio::test]
 async fn an_acknowledgement_waits_for_the_device_in_mosquitto() {
     let Some(broker) = Mosquitto::start("") else { return };
+    an_acknowledgement_arrives_although_the_device_was_away(broker.url()).await;
+}
+
+#[tokio::test]
+async fn an_acknowledgement_waits_for_the_device_in_mosquitto_in_mqtt_3_1_1() {
+    let Some(broker) = Mosquitto::start("") else { return };
+    an_acknowledgement_arrives_although_the_device_was_away(v311(broker.url())).await;
+}
+
+#[tokio::test]
+async fn an_acknowledgement_waits_for_the_device_in_nats() {
+    let Some(broker) = Nats::start() else { return };
     an_acknowledgement_arrives_although_the_device_was_away(broker.url()).await;
 }

@@ -42,15 +42,7 @@ pub struct Attempt {
     /// For the TLS library.
     pub config: Arc<ClientConfig>,
     /// SHA-256 of the files that it was made of.
-    digest: [u8; 32],
-}
-
-/// Resolves when other files than those of the attempt are in force: its link is to be built anew. Never without TLS.
-pub async fn renewed(secured: Option<&(Tls, Attempt)>) {
-    match secured {
-        Some((tls, attempt)) => tls.renewed(attempt).await,
-        None => std::future::pending().await,
-    }
+    pub digest: [u8; 32],
 }
 
 /// TLS as the configuration wants it. Clones share their state.
@@ -98,11 +90,12 @@ impl Tls {
         Attempt { config: in_use.config(self.clock.clone()), digest: in_use.digest() }
     }
 
-    async fn renewed(&self, attempt: &Attempt) {
+    /// Resolves when other files than those of the attempt with this digest are in force: its link is to be built anew.
+    pub async fn renewed(&self, attempt: &[u8; 32]) {
         loop {
             tokio::time::sleep(self.look_every).await;
             self.look();
-            if self.state().in_use.digest() != attempt.digest {
+            if self.state().in_use.digest() != *attempt {
                 return;
             }
         }
@@ -124,7 +117,7 @@ impl Tls {
     }
 
     /// Why a connection failed, if TLS is why.
-    pub fn reason(&self, error: &(dyn std::error::Error + 'static)) -> Option<Trouble> {
+    pub fn trouble(&self, error: &(dyn std::error::Error + 'static)) -> Option<Trouble> {
         let presents = self.files.client.is_some();
         reason::rustls_error(error).map(|error| reason::of(error, &self.clock.reading(), presents))
     }

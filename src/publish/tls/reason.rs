@@ -50,15 +50,15 @@ pub(super) fn of(error: &rustls::Error, clock: &Reading, presents: bool) -> Trou
         rustls::Error::PeerIncompatible(
             PeerIncompatible::ServerDoesNotSupportTls12Or13 | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
         ) => Cause::TlsVersion.into(),
-        rustls::Error::InvalidMessage(_) => Trouble::new(Cause::TlsOther, "what answers does not speak TLS"),
-        other => Trouble::new(Cause::TlsOther, other),
+        rustls::Error::InvalidMessage(_) => Trouble::new(Cause::TlsHandshake, "what answers does not speak TLS"),
+        other => Trouble::new(Cause::TlsHandshake, other),
     }
 }
 
 /// What this device finds wrong with the broker's certificate.
 fn certificate(problem: &CertificateError, clock: &Reading) -> Trouble {
     let cause = match problem {
-        CertificateError::UnknownIssuer | CertificateError::BadSignature => Cause::TlsUnknownIssuer,
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => Cause::TlsUnknownAuthority,
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } if !clock.trusted => {
             Cause::ClockUntrusted
         }
@@ -76,7 +76,7 @@ fn certificate(problem: &CertificateError, clock: &Reading) -> Trouble {
         CertificateError::NotValidForName => Cause::TlsWrongHost,
         CertificateError::Revoked => Cause::TlsRevoked,
         CertificateError::UnknownRevocationStatus => Cause::TlsNoRevocationList,
-        other => return Trouble::new(Cause::TlsOther, format!("the broker's certificate: {other}")),
+        other => return Trouble::new(Cause::TlsHandshake, format!("the broker's certificate: {other}")),
     };
     cause.into()
 }
@@ -91,18 +91,18 @@ fn broker_says(alert: AlertDescription, presents: bool) -> Cause {
     use AlertDescription as Alert;
     match alert {
         Alert::ProtocolVersion => Cause::TlsVersion,
-        Alert::CertificateRequired => Cause::TlsClientCertificateRequired,
+        Alert::CertificateRequired => Cause::TlsCertificateRequired,
         // TLS 1.2 has no word of its own for a certificate that is missing (RFC 5246, 7.4.6).
-        Alert::HandshakeFailure | Alert::BadCertificate if !presents => Cause::TlsClientCertificateRequired,
-        Alert::CertificateRevoked => Cause::TlsClientCertificateRevoked,
-        Alert::CertificateExpired => Cause::TlsClientCertificateExpired,
+        Alert::HandshakeFailure | Alert::BadCertificate if !presents => Cause::TlsCertificateRequired,
+        Alert::CertificateRevoked => Cause::TlsCertificateRevoked,
+        Alert::CertificateExpired => Cause::TlsCertificateExpired,
         Alert::UnknownCA
         | Alert::BadCertificate
         | Alert::UnsupportedCertificate
         | Alert::CertificateUnknown
         | Alert::AccessDenied
-        | Alert::DecryptError => Cause::TlsClientCertificateRefused,
-        _ => Cause::TlsOther,
+        | Alert::DecryptError => Cause::TlsCertificateRefused,
+        _ => Cause::TlsHandshake,
     }
 }
 
