@@ -27,6 +27,7 @@ use crate::inference::{
     Accelerated, Analyser, AnalyserError, Choice, Engine, ModelSummary, Pool, Refusal, TrustedKeys,
 };
 use crate::ingest::{self, Event, Folder, PathSecret, Scanner, ShareState, Silence, Structure};
+use crate::publish::tls::CertificateClock;
 use crate::publish::{self, ModelTag, Publisher};
 use crate::store::{Fate, Keys, Store};
 use crate::study::{self, Rules};
@@ -137,7 +138,11 @@ impl Appliance {
         let topics = publish::Topics::new(&settings.device.site, &settings.device.name)?;
         let models = analyser.as_ref().map_or_else(|_| Vec::new(), |analyser| model_tags(analyser));
         logbook::started(&store, &keys, settings, &models, wall)?;
-        let publish_settings = publish::Settings::from_config(&settings.mqtt, &settings.device)?;
+        let sensors = Sensors::new(settings.state.dir.clone());
+        let certificate_clock = certificate_clock(sensors.clone(), &settings.state.dir);
+        let mut publish_settings = publish::Settings::from_config(&settings.mqtt, &settings.device)?;
+        publish_settings.connection = publish_settings.connection.verified_by(certificate_clock.clone());
+        let tls = publish_settings.connection.tls.clone();
         let limits = publish_settings.limits;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
@@ -214,7 +219,9 @@ impl Appliance {
             screen: Arc::clone(screen),
             health,
             store: store.clone(),
-            sensors: Sensors::new(settings.state.dir.clone()),
+            sensors,
+            tls,
+            certificate_clock,
             accelerator: engine.watch(),
             share: (ingest.pulse(), Silence::default()),
             watchdog: heartbeats.watchdog(signals.clock()),
@@ -329,6 +336,15 @@ fn scanner(settings: &Settings, keys: &Keys, store: &Store, events: Sender<Event
     };
     let folder = Folder::new(&share.path, share.require_mount);
     Ok(Scanner::new(folder, scan, move |file| known.contains(&file.to_string()), structure, events))
+}
+
+/// Certificates are verified by the wall clock once it is set from the network.
+fn certificate_clock(sensors: Sensors, state_dir: &Path) -> CertificateClock {
+    let read = move || {
+        let now = Timestamp::now();
+        (now, sensors.clock(now).is_trusted())
+    };
+    CertificateClock::of_device(read, state_dir)
 }
 
 /// What the structure of a DICOM file says of its being finished.

@@ -40,11 +40,15 @@ pub fn faults(report: &HealthReport, now: Duration) -> Vec<Fault> {
         }
         Degraded::RecordsReset => Some(Fault::RecordsReset),
         Degraded::AcceleratorFault { reason } => Some(Fault::AcceleratorFault { reason: Words::new(reason) }),
+        Degraded::CertificateUnusable { reason } => Some(Fault::CertificateUnusable { reason: Words::new(reason) }),
+        Degraded::CertificateExpires { days, what } => Some(Fault::CertificateExpires { days: *days, what }),
         Degraded::ClockUntrusted => Some(Fault::ClockUntrusted),
         // Told on the wire and in the log; a technologist can do nothing about them, and the watchdog does.
         Degraded::StageSilent { .. } | Degraded::Hot { .. } => None,
     };
     let mut faults: Vec<Fault> = report.degraded.iter().filter_map(fault).collect();
+    // of several certificates, the first to end
+    faults.dedup_by_key(|fault| fault.rank());
     if let Some((reason, _)) = report.quarantined.iter().max_by_key(|(_, files)| **files) {
         let files = report.quarantined.values().sum::<u64>();
         let files = u32::try_from(files).unwrap_or(u32::MAX);

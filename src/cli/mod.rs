@@ -11,6 +11,7 @@ use crate::config::ConfigError;
 mod analyze;
 mod audit;
 mod bench;
+mod certificates;
 mod check;
 mod demo;
 mod evaluate;

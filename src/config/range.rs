@@ -98,8 +98,9 @@ impl Found {
                 format!("mqtt.fallback_urls holds {url:?}: allowed are URLs as mqtt.url, all mqtt:// or all mqtts://")
             });
         }
-        self.require(mqtt.certificate_file.is_some() == mqtt.key_file.is_some(), || {
-            "mqtt.certificate_file and mqtt.key_file go together: give both or neither".into()
+        let has_key = mqtt.key_file.is_some() || mqtt.pkcs11_key.is_some();
+        self.require(mqtt.certificate_file.is_some() == has_key, || {
+            "mqtt.certificate_file and mqtt.key_file (or mqtt.pkcs11_key) go together: give both or neither".into()
         });
         self.require(!mqtt.url.starts_with("mqtts://") || mqtt.ca_file.is_some(), || {
             "mqtt.ca_file is needed for mqtts://: the PEM file of the authority that signed the broker's certificate"

@@ -160,6 +160,16 @@ pub struct MqttSettings {
     pub certificate_file: Option<PathBuf>,
     /// Key of the client certificate, PEM.
     pub key_file: Option<PathBuf>,
+    /// Revocation lists for the broker's certificate, PEM or DER.
+    pub crl_file: Option<PathBuf>,
+    /// Library of the PKCS#11 token that holds the key of the client certificate.
+    pub pkcs11_module: Option<PathBuf>,
+    /// Label of the token.
+    pub pkcs11_token: Option<String>,
+    /// Label of the private key in the token.
+    pub pkcs11_key: Option<String>,
+    /// File whose first line is the token's user PIN.
+    pub pkcs11_pin_file: Option<PathBuf>,
     /// MQTT keep alive.
     pub keep_alive_secs: u16,
     /// How long the broker keeps a verdict.
@@ -177,6 +187,11 @@ impl Default for MqttSettings {
             ca_file: None,
             certificate_file: None,
             key_file: None,
+            crl_file: None,
+            pkcs11_module: None,
+            pkcs11_token: None,
+            pkcs11_key: None,
+            pkcs11_pin_file: None,
             keep_alive_secs: 15,
             expiry_hours: 72,
         }

@@ -65,6 +65,18 @@ pub enum Fault {
         /// Why, in one line.
         reason: Words,
     },
+    /// Changed certificate files cannot be used; those before stay in force.
+    CertificateUnusable {
+        /// Why, in one line.
+        reason: Words,
+    },
+    /// A certificate or a revocation list ends soon, or has ended.
+    CertificateExpires {
+        /// Whole days that are left; negative when it has ended.
+        days: i64,
+        /// Which, for the middle of a sentence.
+        what: &'static str,
+    },
     /// The wall clock is not trusted.
     ClockUntrusted,
     /// The site has switched identifiers in clear on.
@@ -84,8 +96,10 @@ impl Fault {
             Self::RecordsReset => 6,
             Self::FilesRefused { .. } => 7,
             Self::AcceleratorFault { .. } => 8,
-            Self::ClockUntrusted => 9,
-            Self::IdentifiersInClear => 10,
+            Self::CertificateUnusable { .. } => 9,
+            Self::CertificateExpires { .. } => 10,
+            Self::ClockUntrusted => 11,
+            Self::IdentifiersInClear => 12,
         }
     }
 
@@ -116,6 +130,9 @@ impl Fault {
             Self::RecordsReset => "RECORDS RESET",
             Self::FilesRefused { .. } => "FILES REFUSED",
             Self::AcceleratorFault { .. } => "NOT ACCELERATED",
+            Self::CertificateUnusable { .. } => "CERT NOT USED",
+            Self::CertificateExpires { days: ..0, .. } => "CERT EXPIRED",
+            Self::CertificateExpires { .. } => "CERT EXPIRES",
             Self::ClockUntrusted => "CLOCK NOT SET",
             Self::IdentifiersInClear => "CLEAR IDS",
         }
@@ -133,6 +150,7 @@ impl Fault {
             Self::RecordsReset => "RECORDS",
             Self::FilesRefused { .. } => "FILES",
             Self::AcceleratorFault { .. } => "ACCEL",
+            Self::CertificateUnusable { .. } | Self::CertificateExpires { .. } => "CERT",
             Self::ClockUntrusted => "CLOCK",
             Self::IdentifiersInClear => "CLEAR IDS",
         }
@@ -171,6 +189,19 @@ impl Fault {
             Self::AcceleratorFault { reason } => {
                 format!("The processor does the accelerator's work: {}.", bare(reason))
             }
+            Self::CertificateUnusable { reason } => {
+                format!("New certificate files are not used: {}.", bare(reason))
+            }
+            Self::CertificateExpires { days: ..0, what } => format!("{} has expired.", sentence(what)),
+            Self::CertificateExpires { days: 0, what } => {
+                format!("{} expires today. No alert is sent after that.", sentence(what))
+            }
+            Self::CertificateExpires { days: 1, what } => {
+                format!("{} expires in 1 day. No alert is sent after that.", sentence(what))
+            }
+            Self::CertificateExpires { days, what } => {
+                format!("{} expires in {days} days. No alert is sent after that.", sentence(what))
+            }
             Self::ClockUntrusted => "The time of day is not known. Messages say so.".to_owned(),
             Self::IdentifiersInClear => "Messages carry study identifiers in clear.".to_owned(),
         }
@@ -188,6 +219,8 @@ impl Fault {
             Self::RecordsReset => "Look up earlier results in the clinic's system.",
             Self::FilesRefused { .. } => "Read that study as usual. Send it again.",
             Self::AcceleratorFault { .. } => "Alerts come as before, later. Call service.",
+            Self::CertificateUnusable { .. } => "Alerts go out as before. Call service.",
+            Self::CertificateExpires { .. } => "Call service to renew it.",
             Self::ClockUntrusted => "Connect the network so that the clock can be set.",
             Self::IdentifiersInClear => "Switch it off in the configuration if it is not wanted.",
         }
@@ -200,6 +233,12 @@ impl Fault {
             _ => None,
         }
     }
+}
+
+/// With a capital at its begin.
+fn sentence(words: &str) -> String {
+    let mut rest = words.chars();
+    rest.next().map_or_else(String::new, |first| first.to_uppercase().chain(rest).collect())
 }
 
 /// A reason without its full stop, for the middle of a sentence.

@@ -58,7 +58,9 @@ impl Icon {
             Fault::BrokerOffline { .. } | Fault::MessagesRefused { .. } | Fault::AcksRefused { .. } => Self::Antenna,
             Fault::FilesRefused { .. } => Self::Sheet,
             Fault::ClockUntrusted => Self::Clock,
-            Fault::IdentifiersInClear => Self::Padlock,
+            Fault::CertificateUnusable { .. } | Fault::CertificateExpires { .. } | Fault::IdentifiersInClear => {
+                Self::Padlock
+            }
         }
     }
 

@@ -104,6 +104,11 @@ fn faults() -> Vec<Sample> {
             "Alerts come later. Call service.",
             Fault::AcceleratorFault { reason: Words::new("given up: no answer within 1000 ms") },
         ),
+        (
+            "certificate-expires",
+            "Works until then. Call service.",
+            Fault::CertificateExpires { days: 12, what: "this device's certificate" },
+        ),
         ("clock-untrusted", "Times are not known.", Fault::ClockUntrusted),
     ];
     let sample = |(name, meaning, fault): (&'static str, &'static str, Fault)| {

@@ -59,6 +59,18 @@ pub enum Degraded {
         /// Why, in one line.
         reason: String,
     },
+    /// Certificate files were changed and cannot be used; those before stay in force.
+    CertificateUnusable {
+        /// Key of the configuration, file and why, in one line.
+        reason: String,
+    },
+    /// A certificate or a revocation list ends soon, or has ended.
+    CertificateExpires {
+        /// Whole days that are left; negative when it has ended.
+        days: i64,
+        /// Which, for the middle of a sentence.
+        what: &'static str,
+    },
     /// A thermal zone is hot; the processor will slow down.
     Hot {
         /// Which zone.
@@ -84,6 +96,9 @@ impl Degraded {
             Self::AcksRefused { .. } => "acks_refused",
             Self::RecordsReset => "records_reset",
             Self::AcceleratorFault { .. } => "accelerator_fault",
+            Self::CertificateUnusable { .. } => "certificate_unusable",
+            Self::CertificateExpires { days: ..0, .. } => "certificate_expired",
+            Self::CertificateExpires { .. } => "certificate_expires",
             Self::Hot { .. } => "hot",
             Self::ClockUntrusted => "clock_untrusted",
         }
@@ -102,6 +117,8 @@ impl Degraded {
             Self::AcksRefused { .. } => "let the device subscribe to its ack topics in the broker's access list",
             Self::RecordsReset => "the damaged file lies beside the new one; call service",
             Self::AcceleratorFault { .. } => "nothing is lost, analysis is slower; spinewatch check says what it finds",
+            Self::CertificateUnusable { .. } => "correct the files; those before stay in force until then",
+            Self::CertificateExpires { .. } => "put a renewed file in its place; it is taken up without a restart",
             Self::Hot { .. } => "give the device air; analysis slows down when it is hot",
             Self::ClockUntrusted => "let the device reach a time server",
         }
@@ -130,6 +147,11 @@ impl fmt::Display for Degraded {
             Self::AcceleratorFault { reason } => {
                 write!(f, "the processor does the accelerator's work: {reason}")
             }
+            Self::CertificateUnusable { reason } => write!(f, "the new certificate files are not used: {reason}"),
+            Self::CertificateExpires { days: ..0, what } => write!(f, "{what} has expired"),
+            Self::CertificateExpires { days: 0, what } => write!(f, "{what} expires today"),
+            Self::CertificateExpires { days: 1, what } => write!(f, "{what} expires in 1 day"),
+            Self::CertificateExpires { days, what } => write!(f, "{what} expires in {days} days"),
             Self::Hot { sensor, celsius } => write!(f, "{sensor} is at {celsius:.0} degrees Celsius"),
             Self::ClockUntrusted => write!(f, "the clock is not set from the network"),
         }

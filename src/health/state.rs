@@ -69,6 +69,7 @@ pub struct Health {
     models: Vec<Model>,
     records_reset: bool,
     accelerator: Option<String>,
+    certificates: Vec<Degraded>,
     silent: Option<(&'static str, Duration)>,
     sensed: Option<Sensed>,
 }
@@ -87,6 +88,7 @@ impl Health {
             models: Vec::new(),
             records_reset: false,
             accelerator: None,
+            certificates: Vec::new(),
             silent: None,
             sensed: None,
         }
@@ -139,6 +141,16 @@ impl Health {
     /// What is wrong with the accelerator, in one line, or nothing.
     pub fn accelerator(&mut self, fault: Option<String>) {
         self.accelerator = fault;
+    }
+
+    /// What ends when, as days that are left and its words, and why changed files are not used; only those that are to
+    /// be told.
+    pub fn certificates(&mut self, expiries: impl IntoIterator<Item = (i64, &'static str)>, unusable: Option<String>) {
+        let unusable = unusable.map(|reason| Degraded::CertificateUnusable { reason });
+        let mut expiries: Vec<_> = expiries.into_iter().collect();
+        expiries.sort_unstable();
+        let expiries = expiries.into_iter().map(|(days, what)| Degraded::CertificateExpires { days, what });
+        self.certificates = unusable.into_iter().chain(expiries).collect();
     }
 
     /// The watchdog's word: which stage does not tick and for how long, or none.
@@ -213,6 +225,7 @@ impl Health {
             degraded.push(Degraded::RecordsReset);
         }
         degraded.extend(self.accelerator.clone().map(|reason| Degraded::AcceleratorFault { reason }));
+        degraded.extend(self.certificates.iter().cloned());
         degraded.extend(self.heat_fault());
         if !self.clock().is_trusted() {
             degraded.push(Degraded::ClockUntrusted);
@@ -333,6 +346,8 @@ mod tests {
         health.broker(offline(), s(3));
         health.records_reset();
         health.accelerator(Some("given up: no answer within 1000 ms".into()));
+        let expiries = [(29, "the broker's authority"), (-3, "this device's certificate")];
+        health.certificates(expiries, Some("mqtt.key_file: not PEM".into()));
         let all = [
             "model_refused",
             "stage_silent",
@@ -341,6 +356,9 @@ mod tests {
             "broker_offline",
             "records_reset",
             "accelerator_fault",
+            "certificate_unusable",
+            "certificate_expired",
+            "certificate_expires",
             "hot",
             "clock_untrusted",
         ];

@@ -6,7 +6,6 @@
 use std::fmt;
 use std::io;
 
-use rustls::{AlertDescription, CertificateError};
 use serde::Serialize;
 
 /// Declares the enum with the code and the words of each cause, so that none can be without.
@@ -94,22 +93,34 @@ causes! {
     Refused = "refused", "the broker refuses without a reason";
     /// Not MQTT, or against its rules.
     ProtocolError = "protocol_error", "what answers does not keep to MQTT";
-    /// The broker's certificate is by another authority.
-    TlsUnknownAuthority = "tls_unknown_authority", "the broker's certificate is of an unknown authority";
-    /// The broker's certificate is out of date.
+    /// The broker's certificate is of another authority.
+    TlsUnknownAuthority = "tls_unknown_authority", "the broker's certificate is not of the authority in mqtt.ca_file";
+    /// The broker's certificate is past its end.
     TlsExpired = "tls_expired", "the broker's certificate has expired";
-    /// The broker's certificate is for later, or the device's clock is early.
-    TlsNotYetValid = "tls_not_yet_valid", "the broker's certificate is not valid yet: is the clock right?";
+    /// The broker's certificate is for later, by a clock that is right.
+    TlsNotYetValid = "tls_not_yet_valid", "the broker's certificate is not yet valid";
     /// The broker's certificate is for another host.
     TlsWrongHost = "tls_wrong_host", "the broker's certificate is for another host";
-    /// The broker's certificate was revoked.
-    TlsRevoked = "tls_revoked", "the broker's certificate was revoked";
-    /// The broker wants a certificate of the device.
-    TlsCertificateRequired = "tls_certificate_required", "the broker wants a certificate of the device";
-    /// The broker does not take the device's certificate.
-    TlsCertificateRefused = "tls_certificate_refused", "the broker refuses the device's certificate";
+    /// The broker's certificate is in mqtt.crl_file.
+    TlsRevoked = "tls_revoked", "the broker's certificate is revoked";
+    /// mqtt.crl_file is of another authority.
+    TlsNoRevocationList = "tls_no_revocation_list", "mqtt.crl_file has no list of the broker's authority";
+    /// The broker wants a certificate, and none is set.
+    TlsCertificateRequired = "tls_certificate_required", "the broker wants a client certificate";
+    /// The broker does not take this client's certificate.
+    TlsCertificateRefused = "tls_certificate_refused", "the broker refuses this device's certificate";
+    /// The broker says that this client's certificate is past its end, or for later.
+    TlsCertificateExpired = "tls_certificate_expired", "the broker finds this device's certificate out of date";
+    /// The broker says that this client's certificate is revoked.
+    TlsCertificateRevoked = "tls_certificate_revoked", "the broker finds this device's certificate revoked";
+    /// Too old on the other side.
+    TlsVersion = "tls_version", "the broker speaks neither TLS 1.2 nor 1.3";
     /// Any other failure of TLS.
     TlsHandshake = "tls_handshake", "no secure connection to the broker";
+    /// A certificate may be valid, but not by the time that this device knows of.
+    ClockUntrusted = "clock_untrusted", "the broker's certificate cannot be checked: the clock is not set";
+    /// Not a fault: the next link uses the new ones.
+    CertificateRenewed = "certificate_renewed", "the certificate files were renewed";
     /// The client library gave up.
     Client = "client", "the device's MQTT client has failed";
 }
@@ -170,11 +181,8 @@ impl Trouble {
         Cause::from_code(code).map_or_else(|| Self::new(Cause::Refused, line), |cause| Self::new(cause, detail))
     }
 
-    /// What the network, the resolver or TLS said.
+    /// What the network or the resolver said; what TLS said, [`Tls::trouble`](super::Tls::trouble) knows.
     pub fn of_io(error: &io::Error) -> Self {
-        if let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-            return Self::of_tls(tls);
-        }
         let words = error.to_string();
         let cause = match error.kind() {
             io::ErrorKind::ConnectionRefused => Cause::ConnectionRefused,
@@ -185,35 +193,6 @@ impl Trouble {
             _ => Cause::ConnectionLost,
         };
         Self::new(cause, words)
-    }
-
-    /// What TLS said: about the broker's certificate, or, as an alert, about ours.
-    pub fn of_tls(error: &rustls::Error) -> Self {
-        let cause = match error {
-            rustls::Error::InvalidCertificate(fault) => match fault {
-                CertificateError::UnknownIssuer | CertificateError::BadSignature => Cause::TlsUnknownAuthority,
-                CertificateError::Expired | CertificateError::ExpiredContext { .. } => Cause::TlsExpired,
-                CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => Cause::TlsNotYetValid,
-                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-                    Cause::TlsWrongHost
-                }
-                CertificateError::Revoked => Cause::TlsRevoked,
-                _ => Cause::TlsHandshake,
-            },
-            rustls::Error::AlertReceived(alert) => match alert {
-                AlertDescription::CertificateRequired => Cause::TlsCertificateRequired,
-                AlertDescription::BadCertificate
-                | AlertDescription::UnsupportedCertificate
-                | AlertDescription::CertificateRevoked
-                | AlertDescription::CertificateExpired
-                | AlertDescription::CertificateUnknown
-                | AlertDescription::UnknownCA
-                | AlertDescription::AccessDenied => Cause::TlsCertificateRefused,
-                _ => Cause::TlsHandshake,
-            },
-            _ => Cause::TlsHandshake,
-        };
-        Self::new(cause, error)
     }
 }
 
@@ -266,13 +245,5 @@ mod tests {
         assert_eq!(of(io::ErrorKind::ConnectionReset), Cause::ConnectionLost);
         let resolver = io::Error::other("failed to lookup address information: Name or service not known");
         assert_eq!(Trouble::of_io(&resolver).cause, Cause::Dns);
-        let tls = |error: rustls::Error| Trouble::of_io(&io::Error::new(io::ErrorKind::InvalidData, error)).cause;
-        assert_eq!(tls(CertificateError::Expired.into()), Cause::TlsExpired);
-        assert_eq!(tls(CertificateError::UnknownIssuer.into()), Cause::TlsUnknownAuthority);
-        assert_eq!(
-            tls(rustls::Error::AlertReceived(AlertDescription::CertificateRequired)),
-            Cause::TlsCertificateRequired
-        );
-        assert_eq!(tls(rustls::Error::AlertReceived(AlertDescription::UnknownCA)), Cause::TlsCertificateRefused);
     }
 }

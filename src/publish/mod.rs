@@ -8,6 +8,8 @@ mod topics;
 
 mod settings;
 
+pub mod tls;
+
 mod payload;
 
 mod cloud_event;
@@ -63,8 +65,9 @@ pub use payload::{
     NOTICE, PHANTOM_NOTICE, PartPayload, Reason, StageTiming, StatusPayload, Timings, TriagePayload, rfc3339,
 };
 pub use publisher::{LinkState, Publisher};
-pub use settings::{BrokerUrl, Connection, Credentials, Settings, SettingsError, Tls};
+pub use settings::{BrokerUrl, Connection, Credentials, Settings, SettingsError};
 pub use study_verdict::over_series;
 pub use subscriber::{Arrival, Inbox, Received, Subscriber};
+pub use tls::Tls;
 pub use topics::{InvalidName, Topics};
 pub use trim::MAX_PAYLOAD;

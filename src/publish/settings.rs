@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::client::Protocol;
+use super::tls::{CertificateClock, ClientFiles, ClientKey, Tls, TlsError, TlsFiles, TokenKey};
 use super::topics::{InvalidName, Topics};
 use crate::config::{DeviceSettings, MqttProtocol, MqttSettings};
 
@@ -17,15 +18,6 @@ pub struct BrokerUrl {
     pub port: u16,
     /// TLS.
     pub tls: bool,
-}
-
-/// PEM texts for TLS.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Tls {
-    /// Certificate authority of the broker.
-    pub ca: Vec<u8>,
-    /// Client certificate and its key.
-    pub client: Option<(Vec<u8>, Vec<u8>)>,
 }
 
 /// User name and password.
@@ -97,6 +89,15 @@ pub enum SettingsError {
         /// What the operating system said.
         source: std::io::Error,
     },
+    /// A file of TLS cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The key of the certificate is to be in a token, which this build cannot open.
+    #[error("mqtt.{0}: this build has no PKCS#11; build it with `--features pkcs11`, or use mqtt.key_file")]
+    NeedsPkcs11(&'static str),
+    /// The key of the certificate cannot be in two places.
+    #[error("mqtt.key_file: the key is in the token of mqtt.pkcs11_key; give one of them")]
+    TwoKeys,
     /// `mqtts` without a certificate authority.
     #[error("mqtt.ca_file: needed for mqtts")]
     NoAuthority,
@@ -178,6 +179,13 @@ impl Connection {
             ..Self::plain(url, client_id)
         })
     }
+
+    /// Certificates are verified by this clock.
+    #[must_use]
+    pub fn verified_by(mut self, clock: CertificateClock) -> Self {
+        self.tls = self.tls.map(|tls| tls.verified_by(clock));
+        self
+    }
 }
 
 impl Settings {
@@ -192,6 +200,20 @@ impl Settings {
         let expiry_secs = mqtt.expiry_hours.saturating_mul(3600);
         Ok(Self { connection, topics, limits: super::Limits { expiry_secs, ..super::Limits::default() } })
     }
+}
+
+/// The keys of the configuration that make sense with `mqtts` only, and whether they are set.
+fn tls_keys(mqtt: &MqttSettings) -> [(&'static str, bool); 8] {
+    [
+        ("ca_file", mqtt.ca_file.is_some()),
+        ("certificate_file", mqtt.certificate_file.is_some()),
+        ("key_file", mqtt.key_file.is_some()),
+        ("crl_file", mqtt.crl_file.is_some()),
+        ("pkcs11_module", mqtt.pkcs11_module.is_some()),
+        ("pkcs11_token", mqtt.pkcs11_token.is_some()),
+        ("pkcs11_key", mqtt.pkcs11_key.is_some()),
+        ("pkcs11_pin_file", mqtt.pkcs11_pin_file.is_some()),
+    ]
 }
 
 fn protocol(setting: MqttProtocol) -> Option<Protocol> {
@@ -212,22 +234,38 @@ fn fallback(mqtt: &MqttSettings, url: &BrokerUrl) -> Result<Vec<BrokerUrl>, Sett
 }
 
 fn tls(mqtt: &MqttSettings, wanted: bool) -> Result<Option<Tls>, SettingsError> {
-    let (authority, certificate, key) = (&mqtt.ca_file, &mqtt.certificate_file, &mqtt.key_file);
     if !wanted {
-        let given = [("ca_file", authority), ("certificate_file", certificate), ("key_file", key)];
-        return given
-            .iter()
-            .find(|(_, file)| file.is_some())
-            .map_or(Ok(None), |(k, _)| Err(SettingsError::NeedsTls(k)));
+        let given = tls_keys(mqtt).into_iter().find(|(_, given)| *given);
+        return given.map_or(Ok(None), |(key, _)| Err(SettingsError::NeedsTls(key)));
     }
-    let authority = authority.as_ref().ok_or(SettingsError::NoAuthority)?;
-    let client = match (certificate, key) {
-        (Some(certificate), Some(key)) => Some((read("certificate_file", certificate)?, read("key_file", key)?)),
+    let ca = mqtt.ca_file.clone().ok_or(SettingsError::NoAuthority)?;
+    let key = client_key(mqtt)?;
+    let client = match (mqtt.certificate_file.clone(), key) {
+        (Some(certificate), Some(key)) => Some(ClientFiles { certificate, key }),
         (None, None) => None,
         (Some(_), None) => return Err(SettingsError::Incomplete("key_file", "certificate_file")),
-        (None, Some(_)) => return Err(SettingsError::Incomplete("certificate_file", "key_file")),
+        (None, Some(ClientKey::File(_))) => return Err(SettingsError::Incomplete("certificate_file", "key_file")),
+        (None, Some(ClientKey::Token(_))) => return Err(SettingsError::Incomplete("certificate_file", "pkcs11_key")),
     };
-    Ok(Some(Tls { ca: read("ca_file", authority)?, client }))
+    Ok(Some(Tls::open(TlsFiles { ca, crl: mqtt.crl_file.clone(), client })?))
+}
+
+fn client_key(mqtt: &MqttSettings) -> Result<Option<ClientKey>, SettingsError> {
+    let of_token = tls_keys(mqtt).into_iter().find(|(key, given)| *given && key.starts_with("pkcs11_"));
+    let Some((named, _)) = of_token else { return Ok(mqtt.key_file.clone().map(ClientKey::File)) };
+    if !cfg!(feature = "pkcs11") {
+        return Err(SettingsError::NeedsPkcs11(named));
+    }
+    if mqtt.key_file.is_some() {
+        return Err(SettingsError::TwoKeys);
+    }
+    let missing = |key| SettingsError::Incomplete(key, named);
+    Ok(Some(ClientKey::Token(TokenKey {
+        module: mqtt.pkcs11_module.clone().ok_or_else(|| missing("pkcs11_module"))?,
+        token: mqtt.pkcs11_token.clone().ok_or_else(|| missing("pkcs11_token"))?,
+        key: mqtt.pkcs11_key.clone().ok_or_else(|| missing("pkcs11_key"))?,
+        pin_file: mqtt.pkcs11_pin_file.clone().ok_or_else(|| missing("pkcs11_pin_file"))?,
+    })))
 }
 
 fn credentials(mqtt: &MqttSettings) -> Result<Option<Credentials>, SettingsError> {

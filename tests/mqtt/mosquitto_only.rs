@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use spinewatch::publish::tls::{ClientFiles, ClientKey, TlsFiles};
 use spinewatch::publish::{Cause, EventKind, Tls};
 use spinewatch::triage::Level;
 
@@ -88,25 +89,27 @@ async fn mosquitto_over_tls_wants_the_devices_certificate_and_the_device_wants_t
     let lines =
         "cafile {dir}/ca.crt\ncertfile {dir}/server.crt\nkeyfile {dir}/server.key\nrequire_certificate true\nuser root";
     let broker = Mosquitto::start_in(&program, folder, lines);
-    let read = |name: &str| std::fs::read(broker.folder().join(name)).unwrap();
+    let file = |name: &str| broker.folder().join(name);
+    let tls =
+        |ca: &str, client: Option<ClientFiles>| Some(Tls::open(TlsFiles { ca: file(ca), crl: None, client }).unwrap());
     let mut device = Device::new(broker.url());
     let connect = |device: &Device| device.start();
 
-    device.settings.connection.tls =
-        Some(Tls { ca: read("ca.crt"), client: Some((read("device.crt"), read("device.key"))) });
+    let client = ClientFiles { certificate: file("device.crt"), key: ClientKey::File(file("device.key")) };
+    device.settings.connection.tls = tls("ca.crt", Some(client));
     let (publisher, _acks) = connect(&device);
     patiently("online", publisher.link().wait_for(|link| link.online)).await.unwrap();
     device.commit("a", suspected(&[Level::C2]));
     until("an empty outbox", || device.waiting() == 0).await;
     publisher.stop().await;
 
-    device.settings.connection.tls = Some(Tls { ca: read("other.crt"), client: None });
+    device.settings.connection.tls = tls("other.crt", None);
     let (publisher, _acks) = connect(&device);
     let mut link = publisher.link();
     let link = patiently("a reason", link.wait_for(|link| link.trouble.is_some())).await.unwrap().clone();
     assert!(!link.online && cause(&link) == Some(Cause::TlsUnknownAuthority), "{link:?}");
 
-    device.settings.connection.tls = Some(Tls { ca: read("ca.crt"), client: None });
+    device.settings.connection.tls = tls("ca.crt", None);
     let (publisher, _acks) = connect(&device);
     let mut link = publisher.link();
     let link = patiently("a reason", link.wait_for(|link| link.trouble.is_some())).await.unwrap().clone();

@@ -39,6 +39,8 @@ fn every_fault(state: &mut DeviceState) {
     state.set_fault(Fault::RecordsReset, NOW);
     state.set_fault(Fault::FilesRefused { files: 99_999, reason: Words::new(LONG) }, NOW);
     state.set_fault(Fault::AcceleratorFault { reason: Words::new(LONG) }, NOW);
+    state.set_fault(Fault::CertificateUnusable { reason: Words::new(LONG) }, NOW);
+    state.set_fault(Fault::CertificateExpires { days: 30, what: "this device's certificate" }, NOW);
     state.set_fault(Fault::ClockUntrusted, NOW);
     state.set_fault(Fault::IdentifiersInClear, NOW);
 }

@@ -54,7 +54,6 @@ pub fn connection_error(error: &ConnectionError) -> Trouble {
         ConnectionError::MqttState(error) => state_error(error),
         ConnectionError::Timeout(_) => Cause::NoAnswer.into(),
         ConnectionError::Tls(TlsError::Io(error)) | ConnectionError::Io(error) => Trouble::of_io(error),
-        ConnectionError::Tls(TlsError::TLS(error)) => Trouble::of_tls(error),
         ConnectionError::Tls(error) => Trouble::new(Cause::TlsHandshake, error),
         ConnectionError::NotConnAck(_) => Trouble::new(Cause::ProtocolError, "the first packet is no CONNACK"),
         other => Trouble::new(Cause::Client, other),
