@@ -104,7 +104,7 @@ pub enum Command {
 enum Link {
     Waiting { until: Duration },
     Connecting { since: Duration },
-    Online { max_packet_bytes: usize, window: usize, proven: bool },
+    Online { since: Duration, max_packet_bytes: usize, window: usize, proven: bool },
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -136,6 +136,8 @@ pub struct Outflow {
     dirty: bool,
     /// Something was given up, and gets another life then.
     revive_at: Option<Duration>,
+    /// The link was lost, and not for a message: what the broker refused before, it may take after the next connect.
+    broker_may_differ: bool,
     /// The store failed: nothing is asked of it before then.
     store_rests_until: Option<Duration>,
     status_count: u64,
@@ -155,6 +157,7 @@ impl Outflow {
             one_by_one: 0,
             dirty: true,
             revive_at: None,
+            broker_may_differ: false,
             store_rests_until: None,
             status_count: 0,
         }
@@ -165,9 +168,11 @@ impl Outflow {
         let mut commands = Vec::new();
         match event {
             Event::Connected { max_packet_bytes, receive_max } => {
-                self.connected(max_packet_bytes, receive_max);
+                self.connected(max_packet_bytes, receive_max, now);
                 commands.push(self.send_status(now));
-                commands.extend(self.revive(now));
+                if std::mem::take(&mut self.broker_may_differ) {
+                    commands.extend(self.revive(now));
+                }
             }
             // Two causes of one loss may both be told.
             Event::Lost(_) if matches!(self.link, Link::Waiting { .. }) => {}
@@ -213,9 +218,10 @@ impl Outflow {
         }
     }
 
-    fn connected(&mut self, max_packet_bytes: Option<usize>, receive_max: Option<u16>) {
+    fn connected(&mut self, max_packet_bytes: Option<usize>, receive_max: Option<u16>, now: Duration) {
         let ours = self.limits.max_packet_bytes;
         self.link = Link::Online {
+            since: now,
             max_packet_bytes: max_packet_bytes.map_or(ours, |theirs| theirs.min(ours)),
             window: receive_max.map_or(self.limits.in_flight, |max| self.limits.in_flight.min(max.into())).max(1),
             proven: false,
@@ -239,6 +245,12 @@ impl Outflow {
             [suspect] if proven => self.rest(suspect.clone(), now),
             _ => {}
         }
+        self.broker_may_differ |= !cause.is_of_a_message();
+        // A link that neither lasts nor brings anything forward is no success: another device may have this name.
+        let longest = self.limits.reconnect.1;
+        if matches!(self.link, Link::Online { since, .. } if now.saturating_sub(since) >= longest) {
+            self.backoff.reset();
+        }
         // Two devices with one name must not throw each other out as fast as they can.
         let unit = self.random.random();
         let wait = if cause == Cause::SessionTakenOver { self.backoff.longest(unit) } else { self.backoff.next(unit) };
@@ -251,6 +263,7 @@ impl Outflow {
         self.resting.remove(id);
         self.prove();
         if is_row(id) {
+            self.backoff.reset();
             self.one_by_one = self.one_by_one.saturating_sub(1);
             self.delivered.push(id.to_owned());
             commands.push(Command::Delete(vec![id.to_owned()]));
@@ -289,11 +302,10 @@ impl Outflow {
         Some(Command::Revive)
     }
 
-    /// The broker answers: the link works, and the next loss starts with the shortest wait.
-    fn prove(&mut self) {
+    /// The broker answers: the link works.
+    const fn prove(&mut self) {
         if let Link::Online { proven, .. } = &mut self.link {
             *proven = true;
-            self.backoff.reset();
         }
     }
 

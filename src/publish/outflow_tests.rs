@@ -240,6 +240,38 @@ fn a_message_that_the_broker_blames_for_hanging_up_is_refused() {
 }
 
 #[test]
+fn a_message_that_is_blamed_for_each_loss_gets_no_new_life_by_them() {
+    let mut outflow = online(secs(0));
+    outflow.on(rows(&["large"]), secs(1));
+    outflow.on(Event::Lost(Cause::PacketTooLarge), secs(1));
+    outflow.on(Event::GivenUp("large".into()), secs(1));
+    let due = outflow.deadline().unwrap();
+    outflow.on(Event::Tick, due);
+    assert!(!outflow.on(CONNECTED, due).contains(&Command::Revive));
+    outflow.on(LOST, due);
+    let due = outflow.deadline().unwrap();
+    outflow.on(Event::Tick, due);
+    assert!(outflow.on(CONNECTED, due).contains(&Command::Revive), "this loss was not its fault");
+}
+
+#[test]
+fn a_link_that_does_not_last_and_brings_nothing_forward_is_tried_less_and_less_often() {
+    let mut outflow = online(secs(0));
+    let (mut now, mut waits) = (secs(0), Vec::new());
+    for n in 2..10 {
+        outflow.on(LOST, now);
+        let lost = now;
+        now = reconnect(&mut outflow);
+        waits.push(now - lost);
+        outflow.on(acknowledged(&format!("status-{n}")), now);
+    }
+    let longest = Limits::default().reconnect.1;
+    assert!(waits[0] < secs(1) && waits[7] >= longest / 2, "{waits:?}");
+    outflow.on(LOST, now + longest);
+    assert!(reconnect(&mut outflow) - now - longest < secs(1), "it had lasted");
+}
+
+#[test]
 fn two_devices_with_one_name_do_not_throw_each_other_out_as_fast_as_they_can() {
     let mut outflow = online(secs(0));
     outflow.on(Event::Lost(Cause::SessionTakenOver), secs(1));

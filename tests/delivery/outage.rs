@@ -29,7 +29,7 @@ fn device_whose_power_is_cut() {
     let folder = std::path::PathBuf::from(std::env::var_os("SPINEWATCH_TEST_FOLDER").unwrap());
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let _entered = runtime.enter();
-    let device = Device::in_folder(url.parse().unwrap(), folder);
+    let device = Device::in_folder(url.parse::<BrokerUrl>().unwrap(), folder);
     let _publisher = device.start();
     let before = device.store.recent_verdicts(100_000).unwrap().len();
     for study in before..STUDIES {

@@ -71,7 +71,7 @@ async fn an_alert_over_mosquittos_message_size_limit_is_kept_and_said_until_the_
 }
 
 #[tokio::test]
-async fn two_devices_with_one_name_are_told_so_and_both_deliver() {
+async fn two_devices_with_one_name_both_deliver_and_throw_each_other_out_less_and_less_often() {
     let Some(broker) = Mosquitto::start("") else { return };
     let clinic = Clinic::listen(broker.url()).await;
     let (mut one, mut two) = (Device::new(broker.url()), Device::new(broker.url()));
@@ -84,17 +84,16 @@ async fn two_devices_with_one_name_are_told_so_and_both_deliver() {
     studies[20..].iter().for_each(|study| two.commit(study, suspected(&[Level::C2])));
     let (publisher_one, _acks) = one.start();
     let (publisher_two, _acks_two) = two.start();
-    let taken_over = |publisher: &spinewatch::publish::Publisher| {
-        publisher.link().borrow().trouble.as_ref().is_some_and(|trouble| trouble.cause == Cause::SessionTakenOver)
-    };
-    until("the word", || {
-        eprintln!("DBG {:?} {:?}", *publisher_one.link().borrow(), *publisher_two.link().borrow());
-        taken_over(&publisher_one) || taken_over(&publisher_two)
-    })
-    .await;
     until("empty outboxes", || one.waiting() == 0 && two.waiting() == 0).await;
     all_is_well(&clinic, &one, &studies[..20]).await;
     all_is_well(&clinic, &two, &studies[20..]).await;
+
+    // mosquitto 2.0 says nothing when it closes the old connection; others say `session_taken_over`.
+    let losses = || publisher_one.link().borrow().losses + publisher_two.link().borrow().losses;
+    let before = losses();
+    assert!(before > 0, "they did throw each other out");
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert!(losses() - before < 30, "and do so less and less often: {before}, then {}", losses());
 }
 
 impl Mosquitto {

@@ -88,7 +88,7 @@ impl Ours {
         let mut commits = Commits::new();
         at_pace(count / 2, 2 * pace, |_| self.commit(&mut commits))?;
         let arrived = self.collect(commits.len())?;
-        self.runtime.block_on(publisher.stop());
+        self.stop(publisher)?;
         let way = |(id, at): (String, Instant)| {
             let (begun, committed) = commits.get(&id).with_context(|| format!("{id} was not committed"))?;
             Ok(Way {
@@ -110,14 +110,7 @@ impl Ours {
         let waiting = self.store.queue_depth()?.waiting as usize;
         let publisher = self.publish()?;
         let arrived = self.collect(waiting)?;
-        let started = Instant::now();
-        while self.store.queue_depth()?.waiting > 0 {
-            if started.elapsed() > PATIENCE {
-                bail!("the broker does not acknowledge what has arrived");
-            }
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        self.runtime.block_on(publisher.stop());
+        self.stop(publisher)?;
         let span = arrived.last().zip(arrived.first()).map(|(last, first)| last.1 - first.1);
         Ok(span.map_or(0.0, |span| (arrived.len() - 1) as f64 / span.as_secs_f64()))
     }
@@ -168,6 +161,19 @@ impl Ours {
         let online = async { tokio::time::timeout(PATIENCE, link.wait_for(|link| link.online)).await.map(drop) };
         self.runtime.block_on(online).context("the broker does not accept the device")?;
         Ok(publisher)
+    }
+
+    /// Once the last acknowledgement is there: what is sent again would be a duplicate to the subscriber.
+    fn stop(&self, publisher: Publisher) -> anyhow::Result<()> {
+        let started = Instant::now();
+        while self.store.queue_depth()?.waiting > 0 {
+            if started.elapsed() > PATIENCE {
+                bail!("the broker does not acknowledge what has arrived");
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        self.runtime.block_on(publisher.stop());
+        Ok(())
     }
 
     fn collect(&self, count: usize) -> anyhow::Result<Vec<(String, Instant)>> {
