@@ -50,7 +50,8 @@ async fn a_mosquitto_that_is_frozen_and_thawed_gets_everything_once_and_in_order
 async fn an_alert_over_mosquittos_message_size_limit_is_kept_and_said_until_the_limit_is_raised() {
     let Some(mut broker) = Mosquitto::start("message_size_limit 900") else { return };
     let clinic = Clinic::listen(broker.url()).await;
-    let device = Device::new(broker.url());
+    let mut device = Device::new(broker.url());
+    device.settings.limits.revive = Duration::from_millis(500);
     device.commit("large", suspected(&Level::ALL));
     device.commit("small", none_suspected());
     let (publisher, _acks) = device.start();
