@@ -60,7 +60,7 @@ pub use payload::{
     NOTICE, PHANTOM_NOTICE, PartPayload, Reason, StageTiming, StatusPayload, Timings, TriagePayload, rfc3339,
 };
 pub use publisher::{LinkState, Publisher};
-pub use settings::{BrokerUrl, Connection, Credentials, Settings, SettingsError, Tls};
+pub use settings::{BrokerUrl, Connection, Credentials, Settings, SettingsError, Tls, protocol};
 pub use study_verdict::over_series;
 pub use subscriber::{Arrival, Inbox, Received, Subscriber};
 pub use topics::{InvalidName, Topics};
