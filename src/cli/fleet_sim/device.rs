@@ -13,7 +13,7 @@ use crate::publish::{
     Connection, DeviceState, Limits, NOTICE, Publisher, Settings, StatusPayload, Timings, Topics, VerdictContext,
     rfc3339, tell,
 };
-use crate::store::{Acknowledgement, SeriesVerdict, Store};
+use crate::store::{Acknowledgement, Keys, SeriesVerdict, Store};
 use crate::triage::{Assessment, BestSlice, Completeness, Coverage, Finding, FractureBox, Level, Verdict};
 
 const SITE: &str = "fleet";
@@ -30,13 +30,14 @@ pub struct Device {
     topics: Topics,
     limits: Limits,
     publisher: Publisher,
+    keys: Keys,
     /// Kept, or the publisher has nobody to give them to.
     _acks: mpsc::Receiver<Acknowledgement>,
 }
 
 impl Device {
-    /// Opens the store in `folder` and starts the publisher.
-    pub async fn start(folder: PathBuf, name: String, connection: Connection) -> anyhow::Result<Self> {
+    /// Opens the store in `folder` and starts the publisher. `keys` make the studies of this run its own.
+    pub async fn start(folder: PathBuf, name: String, connection: Connection, keys: Keys) -> anyhow::Result<Self> {
         let open = move || {
             std::fs::create_dir(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
             anyhow::Ok(Store::open(&folder.join("spinewatch.db"), Timestamp::now())?.0)
@@ -46,7 +47,7 @@ impl Device {
         let limits = Limits::default();
         let settings = Settings { connection, topics: topics.clone(), limits };
         let (publisher, acks) = Publisher::start(settings, store.clone(), birth(&name))?;
-        Ok(Self { store, topics, limits, publisher, _acks: acks })
+        Ok(Self { store, topics, limits, publisher, keys, _acks: acks })
     }
 
     /// Waits until the broker has accepted it.
@@ -60,14 +61,14 @@ impl Device {
 
     /// Commits alert `number`, as the analysis does; gives its event id.
     pub fn committing(&self, number: u32) -> impl Future<Output = anyhow::Result<String>> + Send + use<> {
-        let (store, topics, limits) = (self.store.clone(), self.topics.clone(), self.limits);
+        let (store, topics, limits, keys) = (self.store.clone(), self.topics.clone(), self.limits, self.keys.clone());
         let work = move || {
             let study = number / ALERTS_OF_A_STUDY;
             let levels = &[Level::C2, Level::C5][..=(number % ALERTS_OF_A_STUDY) as usize];
             let at = Timestamp::now();
             let verdict = SeriesVerdict {
                 series_key: format!("series-{study}"),
-                study_key: format!("{}x{study:08x}", topics.device()),
+                study_key: keys.path(&format!("{}/{study}", topics.device())),
                 assessment: suspected(levels),
                 at,
             };

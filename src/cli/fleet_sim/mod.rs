@@ -22,6 +22,7 @@ use self::tally::{Report, Tally};
 use crate::config::MqttProtocol;
 use crate::publish::embedded_broker::EmbeddedBroker;
 use crate::publish::{Arrival, BrokerUrl, Connection, EventKind, Subscriber, protocol};
+use crate::store::Keys;
 
 mod cluster;
 mod device;
@@ -129,12 +130,13 @@ async fn simulate(args: &FleetSimArgs) -> anyhow::Result<Report> {
     };
     let clinic = clinic(reach(0, &format!("fleet-sim-clinic-{}", std::process::id()))).await?;
     let folder = tempfile::tempdir().context("cannot make a folder for the devices")?;
+    let keys = Keys::open(folder.path()).context("cannot make a key")?;
     let (tally, counting) = Tally::start(clinic);
     let began = Instant::now();
     let connect = |n: u32| {
         let name = format!("ct-{n}");
         let connection = reach(n as usize, &format!("fleet-sim-{}-{name}", std::process::id()));
-        (folder.path().join(&name), name, connection)
+        (folder.path().join(&name), name, connection, keys.clone())
     };
     let devices = start((0..args.devices).map(connect)).await?;
     tracing::info!(devices = devices.len(), after = ?began.elapsed(), "connected");
@@ -173,14 +175,14 @@ async fn clinic(connection: Connection) -> anyhow::Result<Subscriber> {
 }
 
 /// Starts the devices, some at a time, and waits until every one is connected.
-async fn start(devices: impl Iterator<Item = (PathBuf, String, Connection)>) -> anyhow::Result<Vec<Device>> {
+async fn start(devices: impl Iterator<Item = (PathBuf, String, Connection, Keys)>) -> anyhow::Result<Vec<Device>> {
     let turns = std::sync::Arc::new(Semaphore::new(STARTING));
     let mut starting = JoinSet::new();
-    for (folder, name, connection) in devices {
+    for (folder, name, connection, keys) in devices {
         let turns = std::sync::Arc::clone(&turns);
         starting.spawn(async move {
             let _turn = turns.acquire().await;
-            let device = Device::start(folder, name, connection).await?;
+            let device = Device::start(folder, name, connection, keys).await?;
             device.connected(START_PATIENCE).await?;
             anyhow::Ok(device)
         });
