@@ -102,7 +102,7 @@ pub fn allow_open_files(devices: u32) -> anyhow::Result<()> {
         return Ok(());
     }
     limit.current = limit.maximum.map(|maximum| maximum.min(needed));
-    let raised = setrlimit(Resource::Nofile, limit.clone()).is_ok();
+    let raised = setrlimit(Resource::Nofile, limit).is_ok();
     let current = limit.current.unwrap_or(needed);
     ensure!(
         raised && current >= needed,

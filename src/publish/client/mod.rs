@@ -212,8 +212,3 @@ impl Outlet {
         let _ = self.events.send(LinkEvent::Lost(ending.reason)).await;
     }
 }
-
-const fn seconds(duration: Duration) -> u16 {
-    let seconds = duration.as_secs();
-    if seconds > u16::MAX as u64 { u16::MAX } else { seconds as u16 }
-}

@@ -3,6 +3,7 @@
 //! CloudEvents in structured mode: a message goes in an envelope of JSON. What this version has no words for is lost:
 //! expiry, the delay of the last will, the reason of a refusal, the broker's limits.
 
+use rumqttc_v4::mqttbytes::Error;
 use rumqttc_v4::mqttbytes::v4::{ConnAck, ConnectReturnCode, LastWill, Packet, Publish};
 use rumqttc_v4::{
     AsyncClient, Broker, ClientError, ConnectionError, Event, EventLoop, Incoming, MqttOptions, NetworkOptions,
@@ -12,7 +13,7 @@ use rumqttc_v4::{
 use tokio::sync::mpsc;
 
 use super::route::Outcome;
-use super::{Ending, LinkEvent, MAX_INCOMING_BYTES, Message, Outlet, REQUEST_CAPACITY, seconds};
+use super::{Ending, LinkEvent, MAX_INCOMING_BYTES, Message, Outlet, REQUEST_CAPACITY};
 use crate::publish::settings::{BrokerUrl, Connection};
 use crate::publish::structured;
 use crate::store::{MessageProperties, OutboxMessage};
@@ -132,7 +133,7 @@ fn options(connection: &Connection, url: &BrokerUrl, will: Option<&OutboxMessage
     let mut options = MqttOptions::new(connection.client_id.clone(), Broker::tcp(url.host.clone(), url.port));
     let most = MAX_INCOMING_BYTES as usize;
     options
-        .set_keep_alive(seconds(connection.keep_alive).max(1))
+        .set_keep_alive(u16::try_from(connection.keep_alive.as_secs()).unwrap_or(u16::MAX).max(1))
         .set_clean_session(false)
         .set_session_store(OutboxOwnsDelivery)
         .set_inflight(IN_FLIGHT)
@@ -159,9 +160,13 @@ fn outcome(error: &ConnectionError) -> Outcome {
     match error {
         ConnectionError::ConnectionRefused(ConnectReturnCode::RefusedProtocolVersion) => Outcome::NotSpoken,
         ConnectionError::ConnectionRefused(_) => Outcome::Refused,
-        ConnectionError::MqttState(StateError::ConnectionAborted | StateError::Io(_)) => Outcome::Mute,
+        ConnectionError::MqttState(error) if is_hang_up(error) => Outcome::Mute,
         _ => Outcome::Gone,
     }
+}
+
+const fn is_hang_up(error: &StateError) -> bool {
+    matches!(error, StateError::ConnectionAborted | StateError::Io(_) | StateError::Deserialization(Error::Io(_)))
 }
 
 /// One line that a technician can act on. NATS hangs up on a topic with a `.`, and cannot say so.
@@ -173,10 +178,14 @@ fn reason(error: &ConnectionError, dots: bool) -> String {
             ConnectReturnCode::RefusedProtocolVersion => "the broker does not speak MQTT 3.1.1".to_owned(),
             other => format!("the broker refuses: {other:?}"),
         },
-        ConnectionError::Io(error) => error.to_string(),
+        ConnectionError::Io(error)
+        | ConnectionError::MqttState(StateError::Io(error) | StateError::Deserialization(Error::Io(error))) => {
+            error.to_string()
+        }
+        ConnectionError::MqttState(StateError::ConnectionAborted) => "the broker has closed the connection".to_owned(),
         other => other.to_string(),
     };
-    let hung_up = matches!(error, ConnectionError::MqttState(StateError::ConnectionAborted | StateError::Io(_)));
+    let hung_up = matches!(error, ConnectionError::MqttState(error) if is_hang_up(error));
     if hung_up && dots {
         format!("{words}; NATS takes no `.` in a topic: is there one in device.site or device.name?")
     } else {

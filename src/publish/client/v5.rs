@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use rumqttc::mqttbytes::Error;
 use rumqttc::mqttbytes::v5::{
     ConnAck, ConnectReturnCode, LastWill, LastWillProperties, Packet, PubAckReason, Publish, PublishProperties,
 };
@@ -216,9 +217,13 @@ fn outcome(error: &ConnectionError) -> Outcome {
     match error {
         ConnectionError::ConnectionRefused(ConnectReturnCode::UnsupportedProtocolVersion) => Outcome::NotSpoken,
         ConnectionError::ConnectionRefused(_) => Outcome::Refused,
-        ConnectionError::MqttState(StateError::ConnectionAborted | StateError::Io(_)) => Outcome::Mute,
+        ConnectionError::MqttState(error) if is_hang_up(error) => Outcome::Mute,
         _ => Outcome::Gone,
     }
+}
+
+const fn is_hang_up(error: &StateError) -> bool {
+    matches!(error, StateError::ConnectionAborted | StateError::Io(_) | StateError::Deserialization(Error::Io(_)))
 }
 
 /// One line that a technician can act on.
@@ -230,7 +235,11 @@ fn reason(error: &ConnectionError) -> String {
             ConnectReturnCode::UnsupportedProtocolVersion => "the broker does not speak MQTT 5".to_owned(),
             other => format!("the broker refuses: {other:?}"),
         },
-        ConnectionError::Io(error) => error.to_string(),
+        ConnectionError::Io(error)
+        | ConnectionError::MqttState(StateError::Io(error) | StateError::Deserialization(Error::Io(error))) => {
+            error.to_string()
+        }
+        ConnectionError::MqttState(StateError::ConnectionAborted) => "the broker has closed the connection".to_owned(),
         other => other.to_string(),
     }
 }
