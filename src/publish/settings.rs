@@ -202,20 +202,6 @@ impl Settings {
     }
 }
 
-/// The keys of the configuration that make sense with `mqtts` only, and whether they are set.
-fn tls_keys(mqtt: &MqttSettings) -> [(&'static str, bool); 8] {
-    [
-        ("ca_file", mqtt.ca_file.is_some()),
-        ("certificate_file", mqtt.certificate_file.is_some()),
-        ("key_file", mqtt.key_file.is_some()),
-        ("crl_file", mqtt.crl_file.is_some()),
-        ("pkcs11_module", mqtt.pkcs11_module.is_some()),
-        ("pkcs11_token", mqtt.pkcs11_token.is_some()),
-        ("pkcs11_key", mqtt.pkcs11_key.is_some()),
-        ("pkcs11_pin_file", mqtt.pkcs11_pin_file.is_some()),
-    ]
-}
-
 fn protocol(setting: MqttProtocol) -> Option<Protocol> {
     match setting {
         MqttProtocol::Auto => None,
@@ -231,6 +217,20 @@ fn fallback(mqtt: &MqttSettings, url: &BrokerUrl) -> Result<Vec<BrokerUrl>, Sett
         if other.tls == url.tls { Ok(other) } else { Err(SettingsError::MixedTls(text.clone())) }
     };
     mqtt.fallback_urls.iter().map(parsed).collect()
+}
+
+/// The keys of the configuration that make sense with `mqtts` only, and whether they are set.
+fn tls_keys(mqtt: &MqttSettings) -> [(&'static str, bool); 8] {
+    [
+        ("ca_file", mqtt.ca_file.is_some()),
+        ("certificate_file", mqtt.certificate_file.is_some()),
+        ("key_file", mqtt.key_file.is_some()),
+        ("crl_file", mqtt.crl_file.is_some()),
+        ("pkcs11_module", mqtt.pkcs11_module.is_some()),
+        ("pkcs11_token", mqtt.pkcs11_token.is_some()),
+        ("pkcs11_key", mqtt.pkcs11_key.is_some()),
+        ("pkcs11_pin_file", mqtt.pkcs11_pin_file.is_some()),
+    ]
 }
 
 fn tls(mqtt: &MqttSettings, wanted: bool) -> Result<Option<Tls>, SettingsError> {

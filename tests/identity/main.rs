@@ -55,7 +55,7 @@ async fn attempt(tls: &Tls, host: &str, port: u16) -> (String, String) {
         None => ("connected".into(), String::new()),
         Some(ConnectionError::ConnectionRefused(code)) => (format!("{code:?}"), "refused by MQTT".into()),
         Some(error) => match tls.trouble(&error) {
-            Some(reason) => (reason.cause.code().into(), reason.to_string()),
+            Some(trouble) => (trouble.cause.code().into(), trouble.to_string()),
             None => ("not TLS".into(), format!("{error:?}")),
         },
     }

@@ -1,6 +1,6 @@
 //! What only MQTT 3.1.1 and NATS have: the version that is found out, envelopes, topics without a dot.
 
-use spinewatch::publish::{EventKind, Protocol, Topics};
+use spinewatch::publish::{EventKind, LinkState, Protocol, Topics};
 use spinewatch::triage::Level;
 
 use crate::clinic::{next, subscriber};
@@ -35,8 +35,7 @@ async fn a_dot_in_a_name_is_what_nats_does_not_take_and_the_device_says_so() {
     device.settings.topics = Topics::new("north.wing", "ct-2").unwrap();
     let (publisher, _acks) = device.start();
     let mut link = publisher.link();
-    let says = |reason: &Option<String>| reason.as_ref().is_some_and(|words| words.contains("device.site"));
-    patiently("the word", link.wait_for(|link| says(&link.reason))).await.unwrap();
+    patiently("the word", link.wait_for(|link| says(link, "device.site"))).await.unwrap();
 }
 
 #[tokio::test]
@@ -45,8 +44,7 @@ async fn a_fixed_version_that_the_broker_does_not_speak_is_named() {
     let device = Device::new(Reach { protocol: Some(Protocol::V5), ..broker.url().into() });
     let (publisher, _acks) = device.start();
     let mut link = publisher.link();
-    let says = |reason: &Option<String>| reason.as_ref().is_some_and(|words| words.contains("mqtt.protocol"));
-    patiently("the word", link.wait_for(|link| says(&link.reason))).await.unwrap();
+    patiently("the word", link.wait_for(|link| says(link, "mqtt.protocol"))).await.unwrap();
 }
 
 /// The other way round it cannot be: a broker drops the attributes on the way from MQTT 5 to MQTT 3.1.1.
@@ -81,4 +79,8 @@ async fn a_broker_that_falls_out_is_replaced_by_the_next_one_for_device_and_clin
     let verdict = next(&mut clinic, EventKind::Triage).await.triage().unwrap();
     assert_eq!(verdict.verdict, "suspected");
     until("an empty outbox", || device.waiting() == 0).await;
+}
+
+fn says(link: &LinkState, word: &str) -> bool {
+    link.trouble.as_ref().is_some_and(|trouble| trouble.to_string().contains(word))
 }

@@ -27,6 +27,7 @@ use jiff::Timestamp;
 use rustls::ClientConfig;
 
 use super::cause::Trouble;
+
 pub use clock::{CertificateClock, Reading, build_time};
 pub use files::{ClientFiles, ClientKey, TlsError, TlsFiles, TokenKey};
 use material::Material;
@@ -90,7 +91,7 @@ impl Tls {
         Attempt { config: in_use.config(self.clock.clone()), digest: in_use.digest() }
     }
 
-    /// Resolves when other files than those of the attempt with this digest are in force: its link is to be built anew.
+    /// Resolves when other files than those of `attempt` are in force; the link is to be built anew then.
     pub async fn renewed(&self, attempt: &[u8; 32]) {
         loop {
             tokio::time::sleep(self.look_every).await;
@@ -119,7 +120,7 @@ impl Tls {
     /// Why a connection failed, if TLS is why.
     pub fn trouble(&self, error: &(dyn std::error::Error + 'static)) -> Option<Trouble> {
         let presents = self.files.client.is_some();
-        reason::rustls_error(error).map(|error| reason::of(error, &self.clock.reading(), presents))
+        Some(reason::of(reason::rustls_error(error)?, &self.clock.reading(), presents))
     }
 
     fn look(&self) {
