@@ -53,7 +53,7 @@ async fn subscriber(url: BrokerUrl, tls: Tls, id: &str) -> Subscriber {
     patiently("a subscription", Subscriber::connect(connection, Topics::everything())).await.unwrap()
 }
 
-async fn next_alert(subscriber: &mut Subscriber) -> Received {
+pub async fn next_alert(subscriber: &mut Subscriber) -> Received {
     patiently("an alert", async {
         loop {
             let received = subscriber.next_event().await.unwrap();
@@ -65,7 +65,7 @@ async fn next_alert(subscriber: &mut Subscriber) -> Received {
     .await
 }
 
-fn people(folder: &Path) -> Authority {
+pub fn people(folder: &Path) -> Authority {
     let ours = Authority::new(folder, "devices-ca");
     ours.broker("broker", "localhost", VALID);
     ours.client("ct-2", "north/ct-2", VALID);
