@@ -146,10 +146,7 @@ fn serve(settings: &TokenKey, algorithm: SignatureAlgorithm, first: Opened, queu
     let mut opened = Some(first);
     for request in queue {
         let signature = match opened.take().map_or_else(|| Opened::open(settings, algorithm), Ok) {
-            Ok(token) => token.sign(request.scheme, &request.message).map(|signature| {
-                opened = Some(token);
-                signature
-            }),
+            Ok(token) => token.sign(request.scheme, &request.message).inspect(|_| opened = Some(token)),
             Err(why) => Err(why),
         };
         let _ = request.answer.send(signature);
