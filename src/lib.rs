@@ -23,11 +23,15 @@ pub mod publish;
 
 pub mod display;
 
+pub mod results;
+
 pub mod health;
 
 pub mod phantom;
 
 pub mod appliance;
+
+pub mod clinic;
 
 pub mod evaluation;
 

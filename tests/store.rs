@@ -11,10 +11,12 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 use spinewatch::dicom::{SliceHeader, Uid};
 use spinewatch::store::{
-    ClearIdentifiers, Fate, FileRecord, Keys, MessagePriority, MessageProperties, NextRevision, OutboxMessage,
-    Retention, SeriesVerdict, SliceRecord, Store, StoreError, Told,
+    ClearIdentifiers, Fate, FileRecord, GivenAcknowledgement, Keys, MessagePriority, MessageProperties, NextRevision,
+    OutboxMessage, Retention, SeriesVerdict, SliceRecord, Store, StoreError, Told,
 };
-use spinewatch::triage::{Assessment, Completeness, Coverage, Evidence, Gap, Level, Missing, Verdict};
+use spinewatch::triage::{
+    Assessment, BestSlice, Completeness, Coverage, Evidence, Finding, FractureBox, Gap, Level, Missing, Verdict,
+};
 
 const STUDY_UID: &str = "1.2.840.113619.2.55.3.604688119";
 const SERIES_UID: &str = "1.2.840.113619.2.55.3.604688120";
@@ -130,7 +132,7 @@ fn tell(next: &NextRevision) -> Option<Told> {
         message(&next.event_id, &format!("triage/{}", next.study_key), MessagePriority::Verdict),
         message(&format!("{}-alert", next.event_id), &format!("alert/{}", next.study_key), MessagePriority::Alert),
     ];
-    Some(Told { assessment: next.series[0].assessment.clone(), messages })
+    Some(Told { assessment: next.series[0].assessment.clone(), messages, result: None })
 }
 
 fn commit(store: &Store, study: &str, second: i64) -> String {
@@ -193,7 +195,11 @@ fn a_verdict_and_its_messages_are_one_transaction() {
     let told = verdict("study", "series", assessment(Verdict::Suspected, false), 0);
     let twice = |next: &NextRevision| {
         let message = message(&next.event_id, "triage/study", MessagePriority::Verdict);
-        Some(Told { assessment: next.series[0].assessment.clone(), messages: vec![message.clone(), message] })
+        Some(Told {
+            assessment: next.series[0].assessment.clone(),
+            messages: vec![message.clone(), message],
+            result: None,
+        })
     };
     assert!(store.commit_verdict(&told, twice).is_err(), "the second message has the id of the first");
     assert_eq!(store.latest_verdict("study").unwrap(), None);
@@ -449,7 +455,7 @@ fn revisions_count_up_and_see_what_was_told_before_and_in_other_series() {
 }
 
 #[test]
-fn the_first_acknowledgement_of_a_revision_stands_and_a_new_revision_wants_its_own() {
+fn the_first_acknowledgement_of_a_revision_stands() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path());
     commit(&store, "study", 1);
@@ -459,12 +465,116 @@ fn the_first_acknowledgement_of_a_revision_stands_and_a_new_revision_wants_its_o
     assert_eq!(ack(None, "desk", 2).unwrap().by, "desk");
     assert_eq!(ack(Some(1), "ward", 3).unwrap().by, "desk");
     assert_eq!(store.latest_verdict("study").unwrap().unwrap().acknowledged, Some(("desk".into(), at(2))));
-    commit(&store, "study", 4);
-    assert_eq!(store.latest_verdict("study").unwrap().unwrap().acknowledged, None);
     let trail = store.audit_trail(10).unwrap();
     assert_eq!(trail.len(), 1, "only what took effect");
     let entry = (trail[0].actor.as_str(), trail[0].action.as_str(), trail[0].subject.as_deref());
     assert_eq!(entry, ("desk", "acknowledge", Some("study-1")));
+}
+
+/// A study in which these levels are suspected.
+fn commit_levels(store: &Store, levels: &[Level], second: i64) {
+    let fracture_box = FractureBox { x: 1.0, y: 2.0, width: 3.0, height: 4.0, score: 0.9 };
+    let finding = |level: &Level| Finding {
+        level: *level,
+        score: 0.9,
+        best_slice: BestSlice {
+            slice_key: "k".into(),
+            instance_number: None,
+            z_mm: 0.0,
+            fracture_box,
+            matrix: [512, 512],
+        },
+        z_range_mm: [0.0, 1.0],
+        slices: 3,
+    };
+    let findings = levels.iter().map(finding).collect();
+    let kind = if levels.is_empty() { Verdict::NoneSuspected } else { Verdict::Suspected };
+    let assessment = Assessment { findings, ..assessment(kind, false) };
+    store.commit_verdict(&verdict("study", "series", assessment, second), tell).unwrap();
+}
+
+#[test]
+fn an_acknowledgement_holds_until_another_level_is_suspected() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let seen = || store.latest_verdict("study").unwrap().unwrap().acknowledged.map(|(by, _)| by);
+    let open = || store.open_alerts().unwrap().into_iter().map(|alert| alert.event_id).collect::<Vec<_>>();
+    commit_levels(&store, &[Level::C2], 1);
+    assert_eq!(open(), ["study-1-alert"]);
+    store.acknowledge("study", None, "desk", at(2)).unwrap();
+    assert!(open().is_empty());
+    commit_levels(&store, &[Level::C2], 3);
+    assert_eq!((seen().as_deref(), open().len()), (Some("desk"), 0), "the same levels: still acknowledged");
+    commit_levels(&store, &[Level::C2, Level::C5], 4);
+    assert_eq!((seen(), open()), (None, vec!["study-3-alert".to_owned()]), "C5 wants its own");
+    commit_levels(&store, &[], 5);
+    assert!(open().is_empty(), "retracted");
+}
+
+#[test]
+fn the_message_that_tells_an_acknowledgement_is_recorded_with_it_and_only_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    commit_levels(&store, &[Level::C2], 1);
+    let give = |by| {
+        let given =
+            GivenAcknowledgement { study_key: "study", revision: None, by, note: Some("on our way"), at: at(2) };
+        store.acknowledge_with(&given, |told, _| {
+            Some(message(&format!("{}-acknowledged", told.event_id), "acknowledged/study", MessagePriority::Other))
+        })
+    };
+    assert_eq!(give("desk").unwrap().unwrap().by, "desk");
+    assert_eq!(give("ward").unwrap().unwrap().by, "desk");
+    assert_eq!(waiting(&store).iter().filter(|id| *id == "study-1-acknowledged").count(), 1);
+    assert_eq!(store.audit_trail(1).unwrap()[0].detail.as_deref(), Some("on our way"));
+}
+
+#[test]
+fn an_alert_is_sent_again_once_with_its_mark_and_its_entry_and_a_restart_knows() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    commit_levels(&store, &[Level::C2], 1);
+    let first = store.open_alerts().unwrap().remove(0);
+    assert!(!first.delivered, "it is still in the outbox");
+    store.outbox_sent(&["study-1-alert"], at(0)).unwrap();
+    store.note_waited("study-1-alert", Duration::from_secs(42)).unwrap();
+    drop(store);
+    let store = open(folder.path());
+    let standing = store.open_alerts().unwrap().remove(0);
+    assert_eq!((standing.delivered, standing.waited, standing.sent_again), (true, Duration::from_secs(42), 0));
+
+    let again = message("study-1-alert-2", "alert/study", MessagePriority::Alert);
+    assert!(store.send_again(&standing, &again, at(9)).unwrap());
+    assert!(!store.send_again(&standing, &again, at(9)).unwrap(), "that one is superseded");
+    let marked = store.open_alerts().unwrap().remove(0);
+    assert_eq!((marked.event_id.as_str(), marked.sent_again, marked.delivered), ("study-1-alert-2", 1, false));
+    assert_eq!(marked.waited, Duration::ZERO);
+    assert!(waiting(&store).contains(&"study-1-alert-2".to_owned()));
+    let entry = store.audit_trail(1).unwrap().remove(0);
+    assert_eq!((entry.actor.as_str(), entry.action.as_str()), ("device", "alert_sent_again"));
+
+    store.acknowledge("study", Some(1), "desk", at(10)).unwrap();
+    assert!(!store.send_again(&marked, &again, at(11)).unwrap(), "acknowledged meanwhile");
+}
+
+#[test]
+fn the_urgency_of_an_alert_outlives_its_revision_but_not_its_study() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    commit_levels(&store, &[Level::C2], 1);
+    let first = store.open_alerts().unwrap().remove(0);
+    store.send_again(&first, &message("study-1-alert-2", "alert/study", MessagePriority::Alert), at(2)).unwrap();
+    commit_levels(&store, &[Level::C2, Level::C5], 3);
+    assert_eq!(store.open_alerts().unwrap()[0].sent_again, 1);
+    for id in waiting(&store) {
+        store.outbox_sent(&[&id], at(0)).unwrap();
+    }
+    while let Some(id) = waiting(&store).first() {
+        store.outbox_sent(&[id], at(0)).unwrap();
+    }
+    let forget = Retention { records: Duration::ZERO, ..Retention::default() };
+    store.purge(&forget, at(4000), &|_| false).unwrap();
+    assert!(store.latest_verdict("study").unwrap().is_none() && store.open_alerts().unwrap().is_empty());
 }
 
 // ---- outbox --------------------------------------------------------------------------------------------------------

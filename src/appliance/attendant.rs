@@ -20,7 +20,7 @@ use crate::health::{self, Decision, Health, HealthReport, Notifier, Queues, Sens
 use crate::inference;
 use crate::ingest::{Pulse, Silence};
 use crate::publish::tls::CertificateClock;
-use crate::publish::{LinkState, ModelTag, Publisher, Tls, Topics};
+use crate::publish::{self, Escalation, LinkState, ModelTag, Publisher, Step, Tls, Topics};
 use crate::store::{Acknowledgement, Retention, Store, StoreError};
 
 /// Time between two looks.
@@ -56,8 +56,12 @@ pub struct Attendant {
     pub certificate_clock: CertificateClock,
     /// Over all stages.
     pub watchdog: Watchdog,
+    /// Alerts that nobody acknowledges.
+    pub escalation: Escalation,
     /// Topics of the device.
     pub topics: Topics,
+    /// Limits of what is sent.
+    pub limits: publish::Limits,
     /// Models in use.
     pub models: Vec<ModelTag>,
     /// When the process started.
@@ -91,6 +95,7 @@ impl Attendant {
                 _ = looks.tick() => {
                     let now = self.signals.clock();
                     let report = self.look(&publisher.link().borrow(), now)?;
+                    self.escalate(now)?;
                     self.tell(&publisher, &report, &mut told, now)?;
                     if report.clock_trusted && time_kept.is_none_or(|at| now.saturating_sub(at) >= KEEP_TIME) {
                         time_kept = Some(now);
@@ -152,6 +157,32 @@ impl Attendant {
             screen.alerts().iter().chain(screen.recent()).map(|report| report.study.key.to_string()).collect();
         for key in keys {
             screen.deliver(&key, delivery(&undelivered, &key));
+        }
+        Ok(())
+    }
+
+    /// Sends again what nobody has acknowledged in time, and shows how often that was done.
+    fn escalate(&mut self, now: Duration) -> Result<(), StoreError> {
+        let open = self.store.open_alerts()?;
+        for alert in &open {
+            lock(&self.screen).sent_again(&alert.study_key, alert.sent_again);
+        }
+        for step in self.escalation.look(&open, now) {
+            match step {
+                Step::Note { event_id, waited } => self.store.note_waited(&event_id, waited)?,
+                Step::SendAgain(alert) => {
+                    let (wall, trusted) = (Timestamp::now(), self.signals.clock_trusted.load(Ordering::Relaxed));
+                    match publish::again(&alert, &self.topics, &self.limits, trusted.then_some(wall)) {
+                        Ok(message) if self.store.send_again(&alert, &message, wall)? => {
+                            tracing::warn!(event_id = message.event_id, "not acknowledged in time, sent again");
+                        }
+                        Ok(_) => {}
+                        Err(error) => {
+                            tracing::error!(event_id = alert.event_id, %error, "an alert cannot be sent again")
+                        }
+                    }
+                }
+            }
         }
         Ok(())
     }

@@ -33,6 +33,7 @@ pub fn report(
         since: Since::new(now.monotonic),
         acknowledged: None,
         delivery: Delivery::Queued,
+        sent_again: 0,
     }
 }
 
@@ -50,6 +51,7 @@ pub fn recalled(told: &ToldVerdict, waiting: bool, now: Now, clock_trusted: bool
         since: since(told.committed_at),
         acknowledged,
         delivery: if waiting { Delivery::Queued } else { Delivery::Sent },
+        sent_again: 0,
     }
 }
 

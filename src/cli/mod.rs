@@ -11,9 +11,12 @@ use crate::config::ConfigError;
 mod analyze;
 mod audit;
 mod bench;
+mod broker_args;
 mod certificates;
 mod check;
+mod clinic;
 mod demo;
+mod documents;
 mod evaluate;
 mod model_folders;
 mod models;
@@ -49,6 +52,8 @@ enum Verb {
     Run(run::RunArgs),
     /// Show the whole path on this machine: phantom console, daemon, broker, subscriber. Needs nothing installed.
     Demo(demo::DemoArgs),
+    /// Show the alerts of all devices in a browser, with sound, and acknowledge them.
+    Clinic(clinic::ClinicArgs),
     /// Check a configuration, and whether this device can work with it.
     Check(check::CheckArgs),
     /// Analyse DICOM files or folders on this machine and print a verdict per series.
@@ -94,6 +99,7 @@ impl Cli {
         match self.verb {
             Verb::Run(args) => run::run(&args),
             Verb::Demo(args) => demo::run(&args),
+            Verb::Clinic(args) => clinic::run(&args),
             Verb::Check(args) => check::run(&args),
             Verb::Analyze(args) => analyze::run(&args),
             Verb::Evaluate(args) => evaluate::run(&args),

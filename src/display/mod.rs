@@ -8,6 +8,7 @@
 
 mod alarm;
 mod area;
+mod capture;
 mod chart;
 mod chrome;
 mod decide;
@@ -30,12 +31,13 @@ mod words;
 
 pub use alarm::{Alarm, Pair};
 pub use area::Area;
+pub use capture::{Capture, SIDE as CAPTURE_SIDE, capture};
 pub use chart::{Chart, ChartLine, draw_charts};
 pub use decide::{ATTENTION, HELD, NONE_SUSPECTED_HELD, STALE_AFTER, Screen, TURN, Turn, decide};
 pub use fault::Fault;
 pub use frame::Frame;
 pub use panel::Panel;
-pub use report::{Acknowledged, Delivery, Picture, Since, StudyName, StudyReport};
+pub use report::{Acknowledged, Delivery, Picture, Since, StudyName, StudyReport, span};
 pub use scene::{Element, Scene, Text};
 pub use screens::{compose, missing_words};
 pub use shape::{Form, Shape};

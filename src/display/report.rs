@@ -39,6 +39,11 @@ impl Since {
         now.saturating_sub(self.at) + self.before
     }
 
+    /// Only a lower bound of the age is known.
+    pub const fn is_lower_bound(&self) -> bool {
+        self.at_least
+    }
+
     /// When it entered this process.
     pub const fn at(&self) -> Duration {
         self.at
@@ -180,6 +185,8 @@ pub struct StudyReport {
     pub acknowledged: Option<Acknowledged>,
     /// Where the message is.
     pub delivery: Delivery,
+    /// How often the alert was sent again because nobody has acknowledged it.
+    pub sent_again: u32,
 }
 
 impl StudyReport {

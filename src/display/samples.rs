@@ -43,6 +43,10 @@ pub fn all() -> Vec<Sample> {
         running("Look at these levels now.", "suspected", &|s| {
             s.report(suspected("7f3a", &[Level::C2, Level::C5], true, 47), NOW);
         }),
+        running("No clinic answers. Look at these levels and telephone.", "suspected-sent-again", &|s| {
+            let report = StudyReport { delivery: Delivery::Sent, ..suspected("7f3a", &[Level::C5], false, 745) };
+            s.report(StudyReport { sent_again: 2, ..report }, NOW);
+        }),
         running("A clinic has taken note. Look at these levels.", "suspected-acknowledged", &|s| {
             let report = StudyReport { delivery: Delivery::Sent, ..suspected("7f3a", &[Level::C5], false, 192) };
             s.report(report, NOW);
@@ -108,6 +112,11 @@ fn faults() -> Vec<Sample> {
             "certificate-expires",
             "Works until then. Call service.",
             Fault::CertificateExpires { days: 12, what: "this device's certificate" },
+        ),
+        (
+            "results-not-written",
+            "The archive gets nothing. Call service.",
+            Fault::ResultsNotWritten { reason: Words::new("no space left on device") },
         ),
         ("clock-untrusted", "Times are not known.", Fault::ClockUntrusted),
     ];
@@ -246,5 +255,6 @@ fn report(key: &str, (hour, minute): (i8, i8), assessment: Assessment, seconds: 
         since: Since::aged(NOW, Duration::from_secs(seconds)),
         acknowledged: None,
         delivery: Delivery::Queued,
+        sent_again: 0,
     }
 }

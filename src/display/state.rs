@@ -198,6 +198,13 @@ impl DeviceState {
         }
     }
 
+    /// The alert of a study was sent again, because nobody has acknowledged it.
+    pub fn sent_again(&mut self, study_key: &str, times: u32) {
+        for report in self.of_study(study_key) {
+            report.sent_again = times;
+        }
+    }
+
     /// The series that are arriving now, in the order in which they began.
     pub fn set_arriving(&mut self, series: impl IntoIterator<Item = Progress>) {
         self.arriving.clear();
@@ -302,6 +309,9 @@ fn keep_acknowledgement(before: &StudyReport, after: &mut StudyReport) {
     let known = before.suspected_levels();
     if after.acknowledged.is_none() && after.suspected_levels().iter().all(|level| known.contains(level)) {
         after.acknowledged.clone_from(&before.acknowledged);
+    }
+    if before.acknowledged.is_none() {
+        after.sent_again = before.sent_again;
     }
 }
 

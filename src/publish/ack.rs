@@ -4,12 +4,15 @@
 //! by noise.
 
 use super::client::Message;
-use super::events::revision_of;
+use super::event_id;
 use super::payload::AckPayload;
 use super::topics::Topics;
 
 /// Longest name that is shown.
-const MAX_NAME: usize = 64;
+pub const MAX_NAME: usize = 64;
+
+/// Longest note.
+pub const MAX_NOTE: usize = 200;
 
 /// What a clinic acknowledges.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +23,8 @@ pub struct Ack {
     pub revision: Option<u32>,
     /// Who, as it is shown.
     pub by: String,
+    /// What they wrote, for the audit trail; never shown.
+    pub note: Option<String>,
 }
 
 /// Why a message acknowledges nothing.
@@ -34,6 +39,9 @@ pub enum NotAnAck {
     /// The name is empty, too long, or holds control characters.
     #[error("`acknowledged_by` must be 1 to 64 printable characters")]
     Name,
+    /// The note is too long, or holds control characters.
+    #[error("`note` must be at most 200 printable characters")]
+    Note,
     /// The event belongs to another study, or is none of ours.
     #[error("the event is not one of this study")]
     Event,
@@ -47,17 +55,35 @@ pub fn parse(message: &Message, topics: &Topics) -> Result<Ack, NotAnAck> {
     let study_key = topics.study_of_ack(&message.topic).ok_or(NotAnAck::Topic)?;
     let payload: AckPayload =
         serde_json::from_slice(&message.payload).map_err(|error| NotAnAck::Payload(error.to_string()))?;
-    let by = payload.acknowledged_by.trim();
-    if by.is_empty() || by.chars().count() > MAX_NAME || by.chars().any(char::is_control) {
-        return Err(NotAnAck::Name);
-    }
+    let by = name(&payload.acknowledged_by)?;
+    let note = payload.note.as_deref().map(note).transpose()?.flatten();
     let event_id = payload.event_id.as_ref().or(message.properties.correlation_data.as_ref());
-    let revision = match event_id {
-        Some(id) if id.starts_with(&format!("{study_key}-")) => Some(revision_of(id).ok_or(NotAnAck::Event)?),
-        Some(_) => return Err(NotAnAck::Event),
-        None => None,
-    };
-    Ok(Ack { study_key: study_key.to_owned(), revision, by: by.to_owned() })
+    let revision = event_id
+        .map(|id| event_id::order(id, study_key).map(|order| order.revision).ok_or(NotAnAck::Event))
+        .transpose()?;
+    Ok(Ack { study_key: study_key.to_owned(), revision, by, note })
+}
+
+/// A name as it is shown.
+///
+/// # Errors
+/// [`NotAnAck::Name`].
+pub fn name(text: &str) -> Result<String, NotAnAck> {
+    let name = text.trim();
+    let fits = (1..=MAX_NAME).contains(&name.chars().count()) && !name.chars().any(char::is_control);
+    if fits { Ok(name.to_owned()) } else { Err(NotAnAck::Name) }
+}
+
+/// A note as it is recorded; none where it is blank.
+///
+/// # Errors
+/// [`NotAnAck::Note`].
+pub fn note(text: &str) -> Result<Option<String>, NotAnAck> {
+    let note = text.trim();
+    if note.chars().count() > MAX_NOTE || note.chars().any(char::is_control) {
+        return Err(NotAnAck::Note);
+    }
+    Ok((!note.is_empty()).then(|| note.to_owned()))
 }
 
 #[cfg(test)]
@@ -90,9 +116,23 @@ mod tests {
         assert_eq!(revision(plain, None), Ok(None));
         assert_eq!(revision(plain, Some("ab12-3-alert")), Ok(Some(3)));
         assert_eq!(revision(plain, Some("ab12-67f0.12-alert")), Ok(Some(12)));
+        assert_eq!(revision(plain, Some("ab12-3-alert-2")), Ok(Some(3)), "sent again");
         let named = r#"{"acknowledged_by":"ER desk 2","event_id":"ab12-4"}"#;
         assert_eq!(revision(named, Some("ab12-3-alert")), Ok(Some(4)));
         assert_eq!(parse(&message(plain, None), &topics()).unwrap().by, "ER desk 2");
+    }
+
+    #[test]
+    fn a_note_is_kept_apart_from_the_name() {
+        let ack = |note: &str| {
+            let payload = format!(r#"{{"acknowledged_by":"ER desk 2","note":"{note}"}}"#);
+            parse(&message(&payload, None), &topics()).map(|ack| (ack.by, ack.note))
+        };
+        assert_eq!(ack(" on our way "), Ok(("ER desk 2".into(), Some("on our way".into()))));
+        assert_eq!(ack("  "), Ok(("ER desk 2".into(), None)));
+        for bad in ["x".repeat(MAX_NOTE + 1), "a\\u0007b".into()] {
+            assert_eq!(ack(&bad), Err(NotAnAck::Note));
+        }
     }
 
     #[test]

@@ -25,11 +25,14 @@ pub enum EventKind {
     Health,
     /// A clinic acknowledges.
     Ack,
+    /// The device has recorded it.
+    Acknowledged,
 }
 
 impl EventKind {
     /// All of them.
-    pub const ALL: [Self; 6] = [Self::Triage, Self::Alert, Self::Image, Self::Status, Self::Health, Self::Ack];
+    pub const ALL: [Self; 7] =
+        [Self::Triage, Self::Alert, Self::Image, Self::Status, Self::Health, Self::Ack, Self::Acknowledged];
 
     /// The word in topic and type.
     pub const fn word(self) -> &'static str {
@@ -40,6 +43,7 @@ impl EventKind {
             Self::Status => "status",
             Self::Health => "health",
             Self::Ack => "ack",
+            Self::Acknowledged => "acknowledged",
         }
     }
 
@@ -47,7 +51,7 @@ impl EventKind {
     pub const fn content_type(self) -> &'static str {
         match self {
             Self::Image => PNG,
-            Self::Triage | Self::Alert | Self::Status | Self::Health | Self::Ack => JSON,
+            _ => JSON,
         }
     }
 

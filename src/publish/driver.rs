@@ -16,7 +16,7 @@ use super::outflow::{Command, Event, Outflow, STATUS_PREFIX, too_large};
 use super::payload::{DeviceState, HealthPayload, Reason, StatusPayload};
 use super::publisher::LinkState;
 use super::{Settings, ack, events};
-use crate::store::{Acknowledgement, OutboxMessage, Store, StoreError};
+use crate::store::{Acknowledgement, GivenAcknowledgement, OutboxMessage, Store, StoreError};
 
 /// How long each half of a farewell may take: the last status, and the good-bye.
 pub const FAREWELL: Duration = Duration::from_secs(2);
@@ -303,8 +303,17 @@ impl Driver {
         };
         let store = self.store.clone();
         let at = Timestamp::now();
-        let recorded =
-            tokio::task::spawn_blocking(move || store.acknowledge(&ack.study_key, ack.revision, &ack.by, at)).await;
+        let (topics, limits) = (self.settings.topics.clone(), self.settings.limits);
+        // The status has a start where the clock is trusted.
+        let clock_trusted = self.inputs.status.borrow().started_at.is_some();
+        let recorded = tokio::task::spawn_blocking(move || {
+            let (revision, note) = (ack.revision, ack.note.as_deref());
+            let given = GivenAcknowledgement { study_key: &ack.study_key, revision, by: &ack.by, note, at };
+            store.acknowledge_with(&given, |told, ack| {
+                Some(events::acknowledged(told, ack, &topics, &limits, clock_trusted))
+            })
+        })
+        .await;
         match recorded {
             Ok(Ok(Some(acknowledgement))) => {
                 if self.acks.try_send(acknowledgement).is_err() {

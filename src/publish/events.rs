@@ -11,11 +11,11 @@ use jiff::Timestamp;
 use super::cloud_event::{CloudEvent, EventKind};
 use super::key_image::{self, KeyImage};
 use super::payload::{
-    CoveragePayload, FindingPayload, GapPayload, HealthPayload, ModelTag, NOTICE, PHANTOM_NOTICE, StatusPayload,
-    Timings, TriagePayload, rfc3339, round, tenth_mm,
+    AcknowledgedPayload, CoveragePayload, FindingPayload, GapPayload, HealthPayload, ModelTag, NOTICE, PHANTOM_NOTICE,
+    StatusPayload, Timings, TriagePayload, rfc3339, round, tenth_mm,
 };
-use super::{Limits, Topics, study_verdict, trim};
-use crate::store::{MessagePriority, NextRevision, OutboxMessage, Told};
+use super::{Limits, Topics, escalation, event_id, study_verdict, trim};
+use crate::store::{Acknowledgement, MessagePriority, NextRevision, OutboxMessage, Told, ToldVerdict};
 use crate::triage::{Assessment, Gap, Level, Missing, Revision, Verdict};
 
 /// What a verdict's messages say besides the assessment.
@@ -50,7 +50,20 @@ pub fn tell(next: &NextRevision, topics: &Topics, limits: &Limits, context: &Ver
         alert(next, &assessment, change, payload).map(|payload| alert_message(payload, topics, limits, context)),
     );
     messages.extend(key_image::message(next, &assessment, topics, limits, context));
-    Some(Told { assessment, messages })
+    Some(Told { assessment, messages, result: None })
+}
+
+/// The payload of a revision in full, for documents beside the messages: never cut to the size of a message.
+pub fn told_in_full(
+    next: &NextRevision,
+    assessment: &Assessment,
+    topics: &Topics,
+    context: &VerdictContext,
+) -> Option<TriagePayload> {
+    let previous = next.previous.as_ref();
+    let change = Revision::between(previous.map(|told| &told.assessment), assessment)?;
+    let supersedes = previous.map(|told| told.event_id.clone());
+    Some(TriagePayload { change, supersedes, ..payload(next, assessment, topics, context) })
 }
 
 /// A status message: birth, change, or (as the last will) the end.
@@ -65,15 +78,37 @@ pub fn health(payload: &HealthPayload, id: String, at: Option<Timestamp>, topics
     device_message(&event, topics.health(), json(payload))
 }
 
-/// Event id of the alert that belongs to a verdict.
-fn alert_id(event_id: &str) -> String {
-    format!("{event_id}-alert")
-}
-
-/// The revision that an event id (of a verdict or of its alert) speaks of.
-pub(super) fn revision_of(event_id: &str) -> Option<u32> {
-    let id = event_id.strip_suffix("-alert").unwrap_or(event_id);
-    id.rsplit(['-', '.']).next()?.parse().ok()
+/// That an acknowledgement was recorded; retained, so that a clinic that connects later sees it.
+pub fn acknowledged(
+    told: &ToldVerdict,
+    acknowledgement: &Acknowledgement,
+    topics: &Topics,
+    limits: &Limits,
+    clock_trusted: bool,
+) -> OutboxMessage {
+    let (study_key, at) = (told.study_key.clone(), rfc3339(acknowledgement.at));
+    let payload = AcknowledgedPayload {
+        event_id: format!("{}-acknowledged", told.event_id),
+        study_key: study_key.clone(),
+        site: topics.site().to_owned(),
+        device: topics.device().to_owned(),
+        verdict_event_id: told.event_id.clone(),
+        revision: told.revision,
+        verdict: told.assessment.verdict.name().to_owned(),
+        levels: told.assessment.levels().collect(),
+        acknowledged_by: acknowledgement.by.clone(),
+        acknowledged_at: at.clone(),
+        clock_trusted,
+    };
+    let event = CloudEvent {
+        id: payload.event_id.clone(),
+        source: topics.source(),
+        kind: EventKind::Acknowledged,
+        time: clock_trusted.then_some(at),
+        subject: Some(study_key.clone()),
+    };
+    let topic = topics.acknowledged(&study_key);
+    OutboxMessage { expiry_secs: Some(limits.expiry_secs), ..device_message(&event, topic, json(&payload)) }
 }
 
 /// The payload of the alert, if this revision is one.
@@ -82,10 +117,15 @@ fn alert(next: &NextRevision, now: &Assessment, change: Revision, payload: Triag
     if now.verdict != Verdict::Suspected && alerted.is_none() {
         return None;
     }
+    // What nobody has acknowledged stays as urgent as it was.
+    let sent_again = next.alert.as_ref().filter(|standing| standing.open).map_or(0, |standing| standing.sent_again);
+    let standing = next.alert.as_ref().map(|standing| standing.event_id.clone());
     Some(TriagePayload {
-        event_id: alert_id(&next.event_id),
-        supersedes: alerted.map(|told| alert_id(&told.event_id)),
+        event_id: event_id::alert(&next.event_id),
+        supersedes: alerted.map(|told| standing.unwrap_or_else(|| event_id::alert(&told.event_id))),
         change: if alerted.is_some() { change } else { Revision::First },
+        urgency: Some(escalation::urgency(sent_again)),
+        sent_again: Some(sent_again),
         ..payload
     })
 }
@@ -116,6 +156,8 @@ fn payload(next: &NextRevision, assessment: &Assessment, topics: &Topics, contex
         missing: assessment.missing.iter().map(rounded).collect(),
         timings: context.timings.clone(),
         models: context.models.clone(),
+        urgency: None,
+        sent_again: None,
         clock_trusted: context.clock_trusted,
         truncated: false,
         not_for_diagnosis: NOTICE.to_owned(),
@@ -149,33 +191,45 @@ fn rounded(missing: &Missing) -> Missing {
 fn triage_message(payload: TriagePayload, topics: &Topics, limits: &Limits, context: &VerdictContext) -> OutboxMessage {
     let topic = topics.triage(&payload.study_key);
     let retain = true;
-    study_message(EventKind::Triage, payload, topics, context, (topic, retain, limits.expiry_secs))
+    study_message(EventKind::Triage, payload, topics, time_of(context), (topic, retain, limits.expiry_secs))
 }
 
 /// Says where an acknowledgement goes, and what it shall carry.
 fn alert_message(payload: TriagePayload, topics: &Topics, limits: &Limits, context: &VerdictContext) -> OutboxMessage {
+    alert_at(payload, topics, limits, time_of(context))
+}
+
+pub(super) fn alert_at(
+    payload: TriagePayload,
+    topics: &Topics,
+    limits: &Limits,
+    time: Option<String>,
+) -> OutboxMessage {
     let topic = topics.alert(&payload.study_key);
     let response_topic = topics.ack(&payload.study_key);
     let retain = false;
-    let mut message =
-        study_message(EventKind::Alert, payload, topics, context, (topic, retain, limits.alert_expiry_secs));
+    let mut message = study_message(EventKind::Alert, payload, topics, time, (topic, retain, limits.alert_expiry_secs));
     message.properties.response_topic = Some(response_topic);
     message.properties.correlation_data = Some(message.event_id.clone());
     message
+}
+
+fn time_of(context: &VerdictContext) -> Option<String> {
+    context.clock_trusted.then(|| rfc3339(context.at))
 }
 
 fn study_message(
     kind: EventKind,
     payload: TriagePayload,
     topics: &Topics,
-    context: &VerdictContext,
+    time: Option<String>,
     (topic, retain, expiry_secs): (String, bool, u32),
 ) -> OutboxMessage {
     let event = CloudEvent {
         id: payload.event_id.clone(),
         source: topics.source(),
         kind,
-        time: context.clock_trusted.then(|| rfc3339(context.at)),
+        time,
         subject: Some(payload.study_key.clone()),
     };
     let priority = if kind == EventKind::Alert { MessagePriority::Alert } else { MessagePriority::Verdict };
@@ -218,7 +272,7 @@ mod tests {
     use super::super::payload::DeviceState;
     use super::super::samples::{at, context, none_suspected, suspected, topics};
     use super::*;
-    use crate::store::{SeriesAssessment, ToldVerdict};
+    use crate::store::{SeriesAssessment, StandingAlert};
 
     /// What a run of assessments of one series tells: change, event id and supersedes of each triage and alert event.
     fn story(assessments: &[Assessment]) -> Vec<Vec<(String, Revision, Option<String>)>> {
@@ -232,6 +286,7 @@ mod tests {
                 event_id: format!("k-{revision}"),
                 previous: previous.clone(),
                 series: vec![SeriesAssessment { series_key: "s".into(), assessment: assessment.clone() }],
+                alert: None,
             };
             let told = tell(&next, &topics(), &Limits::default(), &context());
             events.push(told.iter().flat_map(|told| &told.messages).map(shown).collect());
@@ -298,6 +353,65 @@ mod tests {
         assert_eq!(told[2], [event("k-3", Revises, Some("k-2")), event("k-3-alert", First, None)]);
     }
 
+    /// The alert of a second revision, where the first was sent again twice.
+    fn after_an_escalation(open: bool) -> TriagePayload {
+        let previous = ToldVerdict {
+            study_key: "k".into(),
+            revision: 1,
+            event_id: "k-1".into(),
+            supersedes: None,
+            assessment: suspected(&[Level::C2]),
+            committed_at: at(),
+            acknowledged: None,
+        };
+        let alert = StandingAlert {
+            study_key: "k".into(),
+            event_id: "k-1-alert-3".into(),
+            payload: vec![],
+            sent_again: 2,
+            waited: std::time::Duration::ZERO,
+            open,
+            delivered: true,
+        };
+        let next = NextRevision {
+            study_key: "k".into(),
+            revision: 2,
+            event_id: "k-2".into(),
+            previous: Some(previous),
+            series: vec![SeriesAssessment { series_key: "s".into(), assessment: suspected(&[Level::C2, Level::C5]) }],
+            alert: Some(alert),
+        };
+        let told = tell(&next, &topics(), &Limits::default(), &context()).unwrap();
+        serde_json::from_slice(&told.messages[1].payload).unwrap()
+    }
+
+    #[test]
+    fn a_revision_supersedes_the_last_sending_and_is_no_less_urgent() {
+        let alert = after_an_escalation(true);
+        assert_eq!(alert.supersedes.as_deref(), Some("k-1-alert-3"));
+        assert_eq!((alert.urgency, alert.sent_again), (Some(3), Some(2)));
+        assert_eq!(after_an_escalation(false).urgency, Some(1), "the former was acknowledged; this level is new");
+    }
+
+    #[test]
+    fn a_recorded_acknowledgement_is_told_with_the_levels_that_it_covers() {
+        let told = ToldVerdict {
+            study_key: "k".into(),
+            revision: 2,
+            event_id: "k-2".into(),
+            supersedes: None,
+            assessment: suspected(&[Level::C2, Level::C5]),
+            committed_at: at(),
+            acknowledged: None,
+        };
+        let recorded = Acknowledgement { study_key: "k".into(), revision: 2, by: "ER desk 2".into(), at: at() };
+        let message = acknowledged(&told, &recorded, &topics(), &Limits::default(), true);
+        assert_eq!(message.topic, "spinewatch/v1/north/ct-2/acknowledged/k");
+        assert!(message.retain && message.event_id == "k-2-acknowledged");
+        let payload: AcknowledgedPayload = serde_json::from_slice(&message.payload).unwrap();
+        assert_eq!((payload.levels, payload.acknowledged_by), (vec![Level::C2, Level::C5], "ER desk 2".to_owned()));
+    }
+
     #[test]
     fn an_alert_says_where_the_answer_goes_and_leaves_before_the_verdict() {
         let next = NextRevision {
@@ -306,6 +420,7 @@ mod tests {
             event_id: "k-1".into(),
             previous: None,
             series: vec![SeriesAssessment { series_key: "s".into(), assessment: suspected(&[Level::C2]) }],
+            alert: None,
         };
         let told = tell(&next, &topics(), &Limits::default(), &context()).unwrap();
         let [triage, alert] = &told.messages[..] else { panic!("two messages") };
@@ -315,7 +430,6 @@ mod tests {
         assert_eq!(alert.properties.response_topic.as_deref(), Some("spinewatch/v1/north/ct-2/ack/k"));
         assert_eq!(alert.properties.correlation_data.as_deref(), Some("k-1-alert"));
         assert_eq!((triage.expiry_secs, alert.expiry_secs), (Some(72 * 3600), Some(24 * 3600)));
-        assert_eq!(revision_of(&alert.event_id), Some(1));
     }
 
     #[test]

@@ -103,6 +103,7 @@ mod tests {
             event_id: "k-2".into(),
             previous: told,
             series: vec![SeriesAssessment { series_key: "s".into(), assessment: now.clone() }],
+            alert: None,
         };
         // as noisy as a picture can be
         let grey = (0..SIDE * SIDE).map(|i| u8::try_from(i.wrapping_mul(2_654_435_761) >> 24).unwrap()).collect();

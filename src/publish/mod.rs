@@ -20,7 +20,11 @@ mod study_verdict;
 
 mod trim;
 
+mod event_id;
+
 mod events;
+
+mod escalation;
 
 mod key_image;
 
@@ -53,16 +57,19 @@ mod schema_tests;
 #[cfg(test)]
 mod outflow_tests;
 
-pub use ack::{Ack, NotAnAck};
+pub use ack::{Ack, MAX_NAME, MAX_NOTE, NotAnAck, name as ack_name, note as ack_note};
 pub use cause::{Cause, Trouble};
 pub use client::Protocol;
 pub use cloud_event::{CloudEvent, EventKind, NotAnEvent};
-pub use events::{VerdictContext, tell};
+pub use escalation::{Escalation, Step, again};
+pub use event_id::{EventOrder, order as event_order};
+pub use events::{VerdictContext, acknowledged, tell, told_in_full};
 pub use key_image::KeyImage;
 pub use limits::Limits;
 pub use payload::{
-    AckPayload, BestSlicePayload, CoveragePayload, DeviceState, FindingPayload, GapPayload, HealthPayload, ModelTag,
-    NOTICE, PHANTOM_NOTICE, PartPayload, Reason, StageTiming, StatusPayload, Timings, TriagePayload, rfc3339,
+    AckPayload, AcknowledgedPayload, BestSlicePayload, CoveragePayload, DeviceState, FindingPayload, GapPayload,
+    HealthPayload, ModelTag, NOTICE, PHANTOM_NOTICE, PartPayload, Reason, StageTiming, StatusPayload, Timings,
+    TriagePayload, rfc3339,
 };
 pub use publisher::{LinkState, Publisher};
 pub use settings::{BrokerUrl, Connection, Credentials, Settings, SettingsError};

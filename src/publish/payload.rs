@@ -59,6 +59,12 @@ pub struct TriagePayload {
     pub timings: Timings,
     /// What analysed it.
     pub models: Vec<ModelTag>,
+    /// Of an alert: 1, and one more each time that it is sent again without an acknowledgement, up to 3.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub urgency: Option<u8>,
+    /// Of an alert: how often it was sent again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent_again: Option<u32>,
     /// Times are to be trusted.
     pub clock_trusted: bool,
     /// Lists or texts were cut so that the payload stays within its limit.
@@ -293,6 +299,36 @@ pub struct AckPayload {
     /// The event that is acknowledged; may also stand in the correlation data. The latest one when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event_id: Option<String>,
+    /// A word to those who audit, at most 200 characters; never shown on the device. Nothing that identifies a patient.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// Payload of `acknowledged/<study-key>`: the device has recorded an acknowledgement.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AcknowledgedPayload {
+    /// Id of this event.
+    pub event_id: String,
+    /// Keyed hash of StudyInstanceUID.
+    pub study_key: String,
+    /// Site.
+    pub site: String,
+    /// Device.
+    pub device: String,
+    /// Id of the verdict that was acknowledged.
+    pub verdict_event_id: String,
+    /// Its revision.
+    pub revision: u32,
+    /// What it was: `suspected`, `none_suspected`, `partly_analysed` or `not_analysed`.
+    pub verdict: String,
+    /// Levels that were suspected; the acknowledgement holds until another one is.
+    pub levels: Vec<Level>,
+    /// Who, as it is shown on the screen.
+    pub acknowledged_by: String,
+    /// When the device recorded it, RFC 3339.
+    pub acknowledged_at: String,
+    /// That time is to be trusted.
+    pub clock_trusted: bool,
 }
 
 impl FindingPayload {

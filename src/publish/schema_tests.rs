@@ -14,18 +14,19 @@ use super::payload::{
 };
 use super::samples::{at, context, model, none_suspected, suspected, topics};
 use super::{KeyImage, Limits, MAX_PAYLOAD, NOTICE, structured};
-use crate::store::{NextRevision, OutboxMessage, SeriesAssessment, ToldVerdict};
+use crate::store::{Acknowledgement, NextRevision, OutboxMessage, SeriesAssessment, StandingAlert, ToldVerdict};
 use crate::triage::{Assessment, Gap, Level, Missing, Verdict};
 
 const STUDY_KEY: &str = "00112233445566778899aabbccddeeff";
 
-const SCHEMAS: [(&str, &str); 6] = [
+const SCHEMAS: [(&str, &str); 7] = [
     ("triage", include_str!("schema/triage.json")),
     ("alert", include_str!("schema/alert.json")),
     ("status", include_str!("schema/status.json")),
     ("health", include_str!("schema/health.json")),
     ("ack", include_str!("schema/ack.json")),
     ("envelope", include_str!("schema/envelope.json")),
+    ("acknowledged", include_str!("schema/acknowledged.json")),
 ];
 
 fn validator(name: &str) -> Validator {
@@ -61,6 +62,7 @@ fn next(revision: u32, previous: Option<&Assessment>, now: &Assessment) -> NextR
         event_id: format!("{STUDY_KEY}-{revision}"),
         previous: previous.map(told),
         series: vec![SeriesAssessment { series_key: "s".into(), assessment: now.clone() }],
+        alert: None,
     }
 }
 
@@ -180,6 +182,26 @@ fn device_messages_hold_against_their_schema() {
     check("health", &events::health(&health, "x-2".into(), None, &topics()).payload);
     check("ack", br#"{"acknowledged_by":"ER desk 2","event_id":"ab-1-alert"}"#);
     check("ack", br#"{"acknowledged_by":"ER desk 2"}"#);
+    check("ack", br#"{"acknowledged_by":"ER desk 2","note":"on our way"}"#);
+    assert!(refuses("ack", &json!({"acknowledged_by": "ER desk 2", "note": "x".repeat(201)})));
+}
+
+#[test]
+fn an_alert_that_is_sent_again_and_its_acknowledgement_hold_against_their_schema() {
+    let first = messages(None, &suspected(&[Level::C2]), &context()).remove(1);
+    let standing = StandingAlert {
+        study_key: STUDY_KEY.into(),
+        event_id: first.event_id,
+        payload: first.payload,
+        sent_again: 1,
+        waited: std::time::Duration::ZERO,
+        open: true,
+        delivered: true,
+    };
+    check("alert", &super::again(&standing, &topics(), &Limits::default(), None).unwrap().payload);
+    let told = next(2, Some(&suspected(&[Level::C2])), &none_suspected()).previous.unwrap();
+    let recorded = Acknowledgement { study_key: STUDY_KEY.into(), revision: 1, by: "desk".into(), at: at() };
+    check("acknowledged", &events::acknowledged(&told, &recorded, &topics(), &Limits::default(), false).payload);
 }
 
 #[test]

@@ -7,12 +7,13 @@ use std::collections::{HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::backoff::Backoff;
 use super::client::{Dialer, Link, LinkEvent, Message};
 use super::cloud_event::{CloudEvent, NotAnEvent};
+use super::key_image::SLICE_KEY;
 use super::payload::{AckPayload, TriagePayload};
 use super::settings::Connection;
 use super::structured;
@@ -40,6 +41,8 @@ pub struct Received {
     pub response_topic: Option<String>,
     /// What an answer carries back.
     pub correlation_data: Option<String>,
+    /// Of a key image: the slice that it shows.
+    pub slice_key: Option<String>,
 }
 
 impl Received {
@@ -106,6 +109,7 @@ impl Inbox {
             retained: message.retained,
             response_topic: properties.response_topic,
             correlation_data: properties.correlation_data,
+            slice_key: properties.user.into_iter().find(|(name, _)| name == SLICE_KEY).map(|(_, value)| value),
         })
     }
 }
@@ -115,6 +119,7 @@ impl Inbox {
 pub struct Subscriber {
     arrivals: mpsc::Receiver<Arrival>,
     outgoing: mpsc::Sender<OutboxMessage>,
+    link: watch::Receiver<Result<(), String>>,
     task: JoinHandle<()>,
 }
 
@@ -135,8 +140,9 @@ impl Subscriber {
         let (link, early) = connected?;
         let (sender, arrivals) = mpsc::channel(CAPACITY);
         let (outgoing, commands) = mpsc::channel(16);
-        let task = tokio::spawn(run(dialer, filter, link, early, sender, commands));
-        Ok(Self { arrivals, outgoing, task })
+        let (link_state, link_seen) = watch::channel(Ok(()));
+        let task = tokio::spawn(run(dialer, filter, link, early, sender, commands, link_state));
+        Ok(Self { arrivals, outgoing, link: link_seen, task })
     }
 
     /// The next message of any kind.
@@ -153,10 +159,20 @@ impl Subscriber {
         }
     }
 
+    /// Whether the link stands, or why not; now and on every change.
+    pub fn link(&self) -> watch::Receiver<Result<(), String>> {
+        self.link.clone()
+    }
+
+    /// Hands a message to the link; it is lost when the link is down.
+    pub async fn publish(&self, message: OutboxMessage) {
+        let _ = self.outgoing.send(message).await;
+    }
+
     /// Acknowledges an alert as a clinic does: to its response topic, with its correlation data.
     pub async fn acknowledge(&self, alert: &Received, by: &str) {
         let Some(topic) = alert.response_topic.clone() else { return };
-        let payload = AckPayload { acknowledged_by: by.to_owned(), event_id: Some(alert.event.id.clone()) };
+        let payload = AckPayload { acknowledged_by: by.to_owned(), event_id: Some(alert.event.id.clone()), note: None };
         let message = OutboxMessage {
             event_id: format!("ack-{}", alert.event.id),
             topic,
@@ -170,7 +186,7 @@ impl Subscriber {
             expiry_secs: None,
             priority: MessagePriority::Other,
         };
-        let _ = self.outgoing.send(message).await;
+        self.publish(message).await;
     }
 }
 
@@ -202,6 +218,7 @@ async fn run(
     mut early: Vec<Message>,
     sender: mpsc::Sender<Arrival>,
     mut commands: mpsc::Receiver<OutboxMessage>,
+    link_state: watch::Sender<Result<(), String>>,
 ) {
     let mut inbox = Inbox::default();
     let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
@@ -220,11 +237,13 @@ async fn run(
         };
         match event {
             LinkEvent::Message(message) => early.push(message),
-            LinkEvent::Lost(_) => loop {
+            LinkEvent::Lost(reason) => loop {
+                let _ = link_state.send_replace(Err(reason.to_string()));
                 tokio::time::sleep(backoff.next(1.0)).await;
                 if let Ok((next_link, messages)) = subscribed(&mut dialer, &filter).await {
                     (link, early) = (next_link, messages);
                     backoff.reset();
+                    let _ = link_state.send_replace(Ok(()));
                     break;
                 }
             },

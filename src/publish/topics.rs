@@ -79,6 +79,11 @@ impl Topics {
         self.under(&format!("ack/{study_key}"))
     }
 
+    /// That an acknowledgement was recorded; retained.
+    pub fn acknowledged(&self, study_key: &str) -> String {
+        self.under(&format!("acknowledged/{study_key}"))
+    }
+
     /// Filter for the acknowledgements of all studies of this device.
     pub fn all_acks(&self) -> String {
         self.under("ack/+")
@@ -93,6 +98,18 @@ impl Topics {
     /// Filter for everything of every device.
     pub fn everything() -> String {
         format!("{ROOT}/#")
+    }
+
+    /// Filter for everything of the devices of one site, of one device, or of all.
+    ///
+    /// # Errors
+    /// [`InvalidName`] with the name that does not fit.
+    pub fn everything_of(site: Option<&str>, device: Option<&str>) -> Result<String, InvalidName> {
+        Self::new(site.unwrap_or("any"), device.unwrap_or("any"))?;
+        Ok(match (site, device) {
+            (None, None) => Self::everything(),
+            (site, device) => format!("{ROOT}/{}/{}/#", site.unwrap_or("+"), device.unwrap_or("+")),
+        })
     }
 
     fn base(&self) -> String {
@@ -121,6 +138,15 @@ mod tests {
         {
             assert_eq!(topics.study_of_ack(other), None, "{other}");
         }
+    }
+
+    #[test]
+    fn a_clinic_may_listen_to_one_site_or_one_device() {
+        let filter = |site, device| Topics::everything_of(site, device).unwrap();
+        assert_eq!(filter(None, None), "spinewatch/v1/#");
+        assert_eq!(filter(Some("north"), None), "spinewatch/v1/north/+/#");
+        assert_eq!(filter(None, Some("ct-2")), "spinewatch/v1/+/ct-2/#");
+        assert_eq!(Topics::everything_of(Some("#"), None), Err(InvalidName("#".into())));
     }
 
     #[test]

@@ -19,7 +19,11 @@ mod series;
 
 mod verdicts;
 
+mod alerts;
+
 mod outbox;
+
+mod results;
 
 mod audit;
 
@@ -31,6 +35,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::Notify;
 
+pub use alerts::StandingAlert;
 pub use audit::chain::{Broken, GENESIS, Head, Link, Verified, Walk};
 pub use audit::{AuditEntry, AuditFile, AuditFileError, DEVICE};
 pub use error::StoreError;
@@ -39,9 +44,12 @@ pub use keys::{KeyedHeader, Keys, SecretOrigin};
 pub use ledger::{ClearIdentifiers, Fate, FileRecord, LedgerEntry, SliceRecord};
 pub use opening::{OpenReport, SetAside};
 pub use outbox::{DeadLetter, MessagePriority, MessageProperties, OutboxDepth, OutboxMessage, OutboxRow};
+pub use results::{PendingResult, ResultToWrite, SourceSlice};
 pub use retention::{Purged, Retention};
 pub use series::{OpenSeries, StoredSlice};
-pub use verdicts::{Acknowledgement, Committed, NextRevision, SeriesAssessment, SeriesVerdict, Told, ToldVerdict};
+pub use verdicts::{
+    Acknowledgement, Committed, GivenAcknowledgement, NextRevision, SeriesAssessment, SeriesVerdict, Told, ToldVerdict,
+};
 
 /// Handle to the one database of the device; clones share the connection.
 #[derive(Clone, Debug)]

@@ -5,8 +5,8 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use super::ledger::timestamp;
 use super::series::{from_json, json};
-use super::{OutboxMessage, Store, StoreError, audit, outbox};
-use crate::triage::Assessment;
+use super::{OutboxMessage, ResultToWrite, StandingAlert, Store, StoreError, alerts, audit, outbox, results};
+use crate::triage::{Assessment, Verdict};
 
 /// An assessment of one series, to be committed.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,6 +62,8 @@ pub struct NextRevision {
     pub previous: Option<ToldVerdict>,
     /// The latest assessment of every series of the study; the one just given comes first.
     pub series: Vec<SeriesAssessment>,
+    /// The alert that stands for the study.
+    pub alert: Option<StandingAlert>,
 }
 
 /// What to tell: the study's assessment and the messages that carry it.
@@ -71,6 +73,8 @@ pub struct Told {
     pub assessment: Assessment,
     /// Messages for the outbox.
     pub messages: Vec<OutboxMessage>,
+    /// For the writer of results, where documents are wanted.
+    pub result: Option<ResultToWrite>,
 }
 
 /// A revision that was made.
@@ -97,6 +101,21 @@ pub struct Acknowledgement {
     pub at: Timestamp,
 }
 
+/// An acknowledgement as a clinic gives it.
+#[derive(Clone, Copy, Debug)]
+pub struct GivenAcknowledgement<'a> {
+    /// Key of the study.
+    pub study_key: &'a str,
+    /// Revision that it is for; the latest where it does not say.
+    pub revision: Option<u32>,
+    /// Who.
+    pub by: &'a str,
+    /// What they wrote; for the audit trail only.
+    pub note: Option<&'a str>,
+    /// When.
+    pub at: Timestamp,
+}
+
 impl Store {
     /// Commits an assessment of a series, and, where `tell` says so, a new revision of the study's verdict with its
     /// messages: one transaction. `tell` is called once, under the lock; `None` means that nothing new is to be told
@@ -113,8 +132,11 @@ impl Store {
             update_series(tx, verdict)?;
             let next = next_revision(tx, verdict)?;
             let Some(told) = tell(&next) else { return Ok(None) };
-            insert_revision(tx, &next, &told, verdict.at)?;
+            let seen = still_acknowledged(&next, &told.assessment);
+            insert_revision(tx, &next, &told, seen, verdict.at)?;
             told.messages.iter().try_for_each(|message| outbox::insert(tx, message, verdict.at))?;
+            alerts::follow(tx, &next, &told, seen.is_some())?;
+            told.result.iter().try_for_each(|result| results::insert(tx, &next, result, verdict.at))?;
             Ok(Some(Committed { revision: next.revision, event_id: next.event_id, assessment: told.assessment }))
         })?;
         if committed.is_some() {
@@ -135,18 +157,43 @@ impl Store {
         by: &str,
         at: Timestamp,
     ) -> Result<Option<Acknowledgement>, StoreError> {
-        self.write(|tx| {
-            let Some(told) = told(tx, study_key, revision)? else { return Ok(None) };
-            if let Some((by, at)) = told.acknowledged {
-                return Ok(Some(Acknowledgement { study_key: told.study_key, revision: told.revision, by, at }));
+        self.acknowledge_with(&GivenAcknowledgement { study_key, revision, by, note: None, at }, |_, _| None)
+    }
+
+    /// As [`Store::acknowledge`], and the message with which `confirm` tells it, in the same transaction. `confirm` is
+    /// called once, under the lock, and only for the acknowledgement that stands.
+    ///
+    /// # Errors
+    /// Nothing is recorded then, and nothing will be sent.
+    pub fn acknowledge_with(
+        &self,
+        given: &GivenAcknowledgement<'_>,
+        confirm: impl FnOnce(&ToldVerdict, &Acknowledgement) -> Option<OutboxMessage>,
+    ) -> Result<Option<Acknowledgement>, StoreError> {
+        let recorded = self.write(|tx| {
+            let Some(told) = told(tx, given.study_key, given.revision)? else { return Ok(None) };
+            let stands = |by: &str, at| {
+                let study_key = told.study_key.clone();
+                Acknowledgement { study_key, revision: told.revision, by: by.to_owned(), at }
+            };
+            if let Some((by, at)) = &told.acknowledged {
+                return Ok(Some((stands(by, *at), false)));
             }
             tx.execute(
                 "UPDATE verdicts SET acknowledged_by = ?, acknowledged_at = ? WHERE study_key = ? AND revision = ?",
-                params![by, at.as_millisecond(), study_key, told.revision],
+                params![given.by, given.at.as_millisecond(), given.study_key, told.revision],
             )?;
-            audit::append(tx, at, by, "acknowledge", Some(&told.event_id), None)?;
-            Ok(Some(Acknowledgement { study_key: told.study_key, revision: told.revision, by: by.to_owned(), at }))
-        })
+            alerts::close(tx, given.study_key, told.revision)?;
+            audit::append(tx, given.at, given.by, "acknowledge", Some(&told.event_id), given.note)?;
+            let acknowledgement = stands(given.by, given.at);
+            let message = confirm(&told, &acknowledgement);
+            message.iter().try_for_each(|message| outbox::insert(tx, message, given.at))?;
+            Ok(Some((acknowledgement, message.is_some())))
+        })?;
+        if recorded.as_ref().is_some_and(|(_, tells)| *tells) {
+            self.committed.notify_one();
+        }
+        Ok(recorded.map(|(acknowledgement, _)| acknowledgement))
     }
 
     /// What was told last of a study.
@@ -204,7 +251,8 @@ fn next_revision(tx: &Transaction<'_>, verdict: &SeriesVerdict) -> Result<NextRe
     let given = SeriesAssessment { series_key: verdict.series_key.clone(), assessment: verdict.assessment.clone() };
     let mut series = vec![given];
     series.extend(other_series(tx, verdict)?);
-    Ok(NextRevision { study_key, revision, event_id, previous, series })
+    let alert = alerts::of_study(tx, &study_key)?;
+    Ok(NextRevision { study_key, revision, event_id, previous, series, alert })
 }
 
 fn other_series(tx: &Transaction<'_>, verdict: &SeriesVerdict) -> Result<Vec<SeriesAssessment>, StoreError> {
@@ -220,10 +268,24 @@ fn other_series(tx: &Transaction<'_>, verdict: &SeriesVerdict) -> Result<Vec<Ser
     .collect()
 }
 
-fn insert_revision(tx: &Transaction<'_>, next: &NextRevision, told: &Told, at: Timestamp) -> Result<(), StoreError> {
+/// An acknowledgement is kept as long as no new level is suspected, as on the screen.
+fn still_acknowledged<'a>(next: &'a NextRevision, now: &Assessment) -> Option<&'a (String, Timestamp)> {
+    let previous = next.previous.as_ref().filter(|told| told.assessment.verdict == Verdict::Suspected)?;
+    let known = |level| previous.assessment.levels().any(|before| before == level);
+    previous.acknowledged.as_ref().filter(|_| now.levels().all(known))
+}
+
+fn insert_revision(
+    tx: &Transaction<'_>,
+    next: &NextRevision,
+    told: &Told,
+    seen: Option<&(String, Timestamp)>,
+    at: Timestamp,
+) -> Result<(), StoreError> {
     tx.prepare_cached(
-        "INSERT INTO verdicts (study_key, revision, event_id, supersedes, assessment, committed_at)
-         VALUES (?,?,?,?,?,?)",
+        "INSERT INTO verdicts (study_key, revision, event_id, supersedes, assessment, committed_at, acknowledged_by,
+             acknowledged_at)
+         VALUES (?,?,?,?,?,?,?,?)",
     )?
     .execute(params![
         next.study_key,
@@ -231,7 +293,9 @@ fn insert_revision(tx: &Transaction<'_>, next: &NextRevision, told: &Told, at: T
         next.event_id,
         next.previous.as_ref().map(|told| &told.event_id),
         json("verdicts", &told.assessment)?,
-        at.as_millisecond()
+        at.as_millisecond(),
+        seen.map(|(by, _)| by),
+        seen.map(|(_, at)| at.as_millisecond())
     ])?;
     let words = summary(&told.assessment);
     audit::append(tx, at, audit::DEVICE, "verdict", Some(&next.event_id), Some(&words))

@@ -32,6 +32,7 @@ pub fn hold_against_schema(received: &Received) {
         EventKind::Status => include_str!("../../src/publish/schema/status.json"),
         EventKind::Health => include_str!("../../src/publish/schema/health.json"),
         EventKind::Ack => include_str!("../../src/publish/schema/ack.json"),
+        EventKind::Acknowledged => include_str!("../../src/publish/schema/acknowledged.json"),
     };
     let parsed = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
     let triage = parsed(include_str!("../../src/publish/schema/triage.json"));

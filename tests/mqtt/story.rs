@@ -41,6 +41,9 @@ async fn tells_the_whole_story(reach: impl Into<Reach>) {
     assert_eq!((ack.study_key, ack.revision, ack.by), (study_key("a"), 1, "ER desk 2".to_owned()));
     let recorded = device.store.latest_verdict(&study_key("a")).unwrap().unwrap().acknowledged;
     assert_eq!(recorded.unwrap().0, "ER desk 2");
+    let told = next(&mut clinic, EventKind::Acknowledged).await.json().unwrap();
+    assert_eq!((told["acknowledged_by"].as_str(), told["levels"][0].as_str()), (Some("ER desk 2"), Some("C2")));
+    until("the acknowledgements by the broker", || device.waiting() == 0).await;
 
     device.commit("a", none_suspected());
     let retraction = next(&mut clinic, EventKind::Alert).await.triage().unwrap();
@@ -73,7 +76,7 @@ async fn tells_the_whole_story(reach: impl Into<Reach>) {
 async fn late_subscriber_sees_what_is_current(reach: impl Into<Reach>) {
     let mut late = subscriber(reach, "late").await;
     let mut current = BTreeMap::new();
-    for _ in 0..4 {
+    for _ in 0..5 {
         let received = patiently("a retained event", late.next_event()).await.unwrap();
         assert!(received.retained, "{received:?}");
         if received.event.kind == EventKind::Image {

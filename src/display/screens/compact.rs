@@ -203,6 +203,9 @@ fn lines(screen: &Screen<'_>, now: Duration) -> Vec<String> {
 fn alert_lines(report: &StudyReport, turn: Turn, now: Duration) -> Vec<String> {
     let seen = match &report.acknowledged {
         Some(seen) => format!("seen by {}", seen.by.as_str()),
+        None if report.sent_again > 0 => {
+            format!("NOT SEEN {}, SENT AGAIN {}x: TELEPHONE", report.since.words(now), report.sent_again)
+        }
         None => format!("NOT SEEN {}", report.since.words(now)),
     };
     let certainty = if report.assessment.provisional { "provisional" } else { "confirmed" };

@@ -76,6 +76,11 @@ fn acknowledgement(sheet: &mut Sheet<'_>, report: &StudyReport) {
             let setting = Setting { lines: 2, ..Setting::line(Face::Medium, 18.0 * sheet.unit) };
             (format!("Seen by {}", seen.by.as_str()), ON_PANEL, setting)
         }
+        None if report.sent_again > 0 => {
+            let words = format!("NOT ACKNOWLEDGED, SENT AGAIN {}x: TELEPHONE", report.sent_again);
+            let setting = Setting { lines: 2, ..Setting::line(Face::Bold, px) };
+            (words, Pair { ink: BLACK, paper: WHITE }, setting)
+        }
         None => ("NOT ACKNOWLEDGED".to_owned(), Pair { ink: BLACK, paper: WHITE }, Setting::line(Face::Bold, px)),
     };
     sheet.card(card, pair.paper, 4.0);
