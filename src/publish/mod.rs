@@ -43,7 +43,7 @@ mod subscriber;
 pub mod embedded_broker;
 
 #[cfg(test)]
-mod samples;
+pub(crate) mod samples;
 
 #[cfg(test)]
 mod schema_tests;
@@ -55,7 +55,7 @@ pub use ack::{Ack, MAX_NAME, MAX_NOTE, NotAnAck, name as ack_name, note as ack_n
 pub use cloud_event::{CloudEvent, EventKind, NotAnEvent};
 pub use escalation::{Escalation, Step, again};
 pub use event_id::{EventOrder, order as event_order};
-pub use events::{VerdictContext, acknowledged, tell};
+pub use events::{VerdictContext, acknowledged, health, status, tell};
 pub use key_image::KeyImage;
 pub use limits::Limits;
 pub use payload::{
