@@ -396,8 +396,10 @@ const wantsSound = () => localStorage.getItem("sound") !== "off";
 const isBlocked = () => wantsSound() && (!audio || audio.state !== "running");
 
 function renderSound() {
-  const words = !wantsSound() ? "Sound off" : isBlocked() ? "Sound blocked: click" : "Sound on";
-  by("sound").textContent = words;
+  const words = !wantsSound() ? "Sound off" : isBlocked() ? "Sound blocked" : "Sound on";
+  if (!by("sound").textContent.startsWith(words)) {
+    by("sound").replaceChildren(words, isBlocked() ? element("span", { class: "wide" }, ": click") : "");
+  }
   by("sound").dataset.state = !wantsSound() ? "off" : isBlocked() ? "blocked" : "on";
   by("sound").setAttribute("aria-pressed", String(wantsSound() && !isBlocked()));
 }
