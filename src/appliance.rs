@@ -18,12 +18,16 @@ mod case;
 
 mod coordinator;
 
+mod crash;
+
 pub mod desk;
 
 #[cfg(test)]
 mod desk_tests;
 
 mod launch;
+
+mod logbook;
 
 mod offline;
 
@@ -42,6 +46,7 @@ mod threads;
 mod vitals;
 
 pub use case::{Case, FileOfSlices, ReadSlice};
+pub use crash::seal;
 pub use launch::{Appliance, Launch, desk_rules, model_tags, surface};
 pub use offline::{Offline, Outcome, Rejected};
 pub use reader::Reader;

@@ -532,7 +532,7 @@ fn an_alert_is_sent_again_once_with_its_mark_and_its_entry_and_a_restart_knows()
     commit_levels(&store, &[Level::C2], 1);
     let first = store.open_alerts().unwrap().remove(0);
     assert!(!first.delivered, "it is still in the outbox");
-    store.outbox_sent("study-1-alert").unwrap();
+    store.outbox_sent(&["study-1-alert"], at(0)).unwrap();
     store.note_waited("study-1-alert", Duration::from_secs(42)).unwrap();
     drop(store);
     let store = open(folder.path());
@@ -563,10 +563,10 @@ fn the_urgency_of_an_alert_outlives_its_revision_but_not_its_study() {
     commit_levels(&store, &[Level::C2, Level::C5], 3);
     assert_eq!(store.open_alerts().unwrap()[0].sent_again, 1);
     for id in waiting(&store) {
-        store.outbox_sent(&id).unwrap();
+        store.outbox_sent(&[&id], at(0)).unwrap();
     }
     while let Some(id) = waiting(&store).first() {
-        store.outbox_sent(id).unwrap();
+        store.outbox_sent(&[id], at(0)).unwrap();
     }
     let forget = Retention { records: Duration::ZERO, ..Retention::default() };
     store.purge(&forget, at(4000), &|_| false).unwrap();
@@ -585,8 +585,8 @@ fn alerts_leave_first_and_the_revisions_of_a_topic_in_order() {
     assert_eq!(waiting(&store), ["a-1-alert", "b-1-alert", "a-1", "b-1"], "a-2 waits for a-1 in both of its topics");
     let held: Vec<_> = store.outbox_next(2, &["a-1-alert"]).unwrap().into_iter().map(|r| r.message.event_id).collect();
     assert_eq!(held, ["b-1-alert", "a-1"], "what is held holds up its topic only");
-    store.outbox_sent("a-1-alert").unwrap();
-    store.outbox_sent("a-1-alert").unwrap();
+    store.outbox_sent(&["a-1-alert"], at(0)).unwrap();
+    store.outbox_sent(&["a-1-alert"], at(0)).unwrap();
     assert_eq!(waiting(&store)[..2], ["b-1-alert", "a-2-alert"]);
     let row = store.outbox_next(1, &[]).unwrap().remove(0);
     assert_eq!(row.message, message("b-1-alert", "alert/b", MessagePriority::Alert), "as it was committed");
@@ -599,17 +599,38 @@ fn a_refused_message_is_given_up_kept_shown_and_tried_again_after_a_start() {
     let store = open(folder.path());
     commit(&store, "a", 0);
     commit(&store, "a", 0);
-    assert!(!store.outbox_refused("a-1-alert", "not authorized", 2).unwrap());
+    assert!(!store.outbox_refused("a-1-alert", "not authorized", 2, at(0)).unwrap());
     assert_eq!(store.outbox_next(1, &[]).unwrap()[0].attempts, 1);
-    assert!(store.outbox_refused("a-1-alert", "not authorized", 2).unwrap());
+    assert!(store.outbox_refused("a-1-alert", "not authorized", 2, at(0)).unwrap());
     assert_eq!(waiting(&store)[0], "a-2-alert", "what waited behind it goes");
     let depth = store.queue_depth().unwrap();
-    assert_eq!((depth.waiting, depth.dead), (3, 1));
+    assert_eq!((depth.waiting, depth.dead, depth.refused), (3, 1, 1));
     assert_eq!(store.dead_letters(9).unwrap()[0].reason, "not authorized");
-    assert!(!store.outbox_refused("unknown", "x", 1).unwrap());
-    assert_eq!(store.outbox_revive().unwrap(), 1);
+    assert!(!store.outbox_refused("unknown", "x", 1, at(0)).unwrap());
+    assert_eq!(store.outbox_revive().unwrap(), 0, "a-2-alert waits: it supersedes the first");
+    assert!(store.outbox_refused("a-2-alert", "not authorized", 1, at(0)).unwrap());
+    assert_eq!(store.outbox_revive().unwrap(), 1, "the newest of its topic");
     let first = store.outbox_next(1, &[]).unwrap().remove(0);
-    assert_eq!((first.message.event_id.as_str(), first.attempts), ("a-1-alert", 0));
+    assert_eq!((first.message.event_id.as_str(), first.attempts), ("a-2-alert", 1));
+    assert_eq!(store.queue_depth().unwrap().refused, 2, "that it was refused is still known");
+}
+
+#[test]
+fn what_was_given_up_is_never_sent_after_a_newer_message_of_its_topic() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    for study in ["a", "a", "b"] {
+        commit(&store, study, 0);
+    }
+    for id in ["a-1-alert", "b-1-alert", "a-1"] {
+        assert!(store.outbox_refused(id, "quota_exceeded", 1, at(0)).unwrap());
+    }
+    assert_eq!(store.outbox_sent(&["a-2-alert"], at(0)).unwrap(), 1, "a-1-alert is superseded, b's alert is not");
+    assert_eq!(store.outbox_revive().unwrap(), 1, "a-1 waits behind a-2, which is newer");
+    assert_eq!(waiting(&store), ["b-1-alert", "b-1", "a-2"][..].iter().map(ToString::to_string).collect::<Vec<_>>());
+    assert_eq!(store.outbox_sent(&["a-2"], at(0)).unwrap(), 1);
+    let dead: Vec<_> = store.dead_letters(9).unwrap().into_iter().map(|letter| letter.event_id).collect();
+    assert_eq!(dead, [""; 0], "nothing of a is left");
 }
 
 #[tokio::test]
@@ -644,7 +665,7 @@ fn retention_never_takes_unsent_messages_open_series_or_files_that_are_still_the
     assert!(!store.file_known("fingerprint-2").unwrap());
 
     for id in waiting(&store) {
-        store.outbox_sent(&id).unwrap();
+        store.outbox_sent(&[&id], at(0)).unwrap();
     }
     let last = verdict(&study, &keys().series(&Uid::new(SERIES_UID)), assessment(Verdict::NoneSuspected, false), 0);
     store.commit_verdict(&last, |_| None).unwrap();

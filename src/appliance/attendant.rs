@@ -11,15 +11,16 @@ use jiff::Timestamp;
 use tokio::sync::mpsc::Receiver;
 
 use super::launch::lock;
-use super::screen;
 use super::signals::Signals;
 use super::vitals::{self, Counts};
+use super::{logbook, screen};
 use crate::config::Settings;
 use crate::display::{Delivery, DeviceState, Fault};
 use crate::health::{self, Decision, Health, HealthReport, Notifier, Queues, Sensors, ShareHealth, Watchdog};
 use crate::inference;
 use crate::ingest::{Pulse, Silence};
-use crate::publish::{self, Escalation, ModelTag, Publisher, Step, Topics};
+use crate::publish::tls::CertificateClock;
+use crate::publish::{self, Escalation, LinkState, ModelTag, Publisher, Step, Tls, Topics};
 use crate::store::{Acknowledgement, Retention, Store, StoreError};
 
 /// Time between two looks.
@@ -28,6 +29,8 @@ const LOOK: Duration = Duration::from_secs(1);
 const SHARE_SILENT: Duration = Duration::from_secs(8);
 /// Old records are removed this often.
 const PURGE: Duration = Duration::from_secs(3600);
+/// The trusted time is kept this often, for a start without a clock.
+const KEEP_TIME: Duration = Duration::from_secs(3600);
 
 /// See the module.
 pub struct Attendant {
@@ -47,6 +50,10 @@ pub struct Attendant {
     pub share: (Arc<Pulse>, Silence),
     /// The accelerator's standing.
     pub accelerator: Arc<inference::Watch>,
+    /// TLS to the broker, if there is any.
+    pub tls: Option<Tls>,
+    /// Keeps the trusted time for the next start.
+    pub certificate_clock: CertificateClock,
     /// Over all stages.
     pub watchdog: Watchdog,
     /// Alerts that nobody acknowledges.
@@ -77,7 +84,7 @@ impl Attendant {
             tokio::spawn(health::metrics::serve(listener, page));
         }
         let mut looks = tokio::time::interval(LOOK);
-        let (mut told, mut purged) = (None, Duration::ZERO);
+        let (mut told, mut purged, mut time_kept) = (None, Duration::ZERO, None);
         self.notifier.ready("starting");
         while !self.signals.is_stopping() {
             tokio::select! {
@@ -87,9 +94,13 @@ impl Attendant {
                 }
                 _ = looks.tick() => {
                     let now = self.signals.clock();
-                    let report = self.look(publisher.link().borrow().online, now)?;
+                    let report = self.look(&publisher.link().borrow(), now)?;
                     self.escalate(now)?;
                     self.tell(&publisher, &report, &mut told, now)?;
+                    if report.clock_trusted && time_kept.is_none_or(|at| now.saturating_sub(at) >= KEEP_TIME) {
+                        time_kept = Some(now);
+                        self.keep_time();
+                    }
                     if now.saturating_sub(purged) >= PURGE {
                         purged = now;
                         self.purge()?;
@@ -102,9 +113,12 @@ impl Attendant {
         Ok(())
     }
 
-    fn look(&mut self, online: bool, now: Duration) -> Result<HealthReport, StoreError> {
+    fn look(&mut self, link: &LinkState, now: Duration) -> Result<HealthReport, StoreError> {
         let sensed = self.sensors.read(Timestamp::now());
-        self.signals.clock_trusted.store(sensed.clock.is_trusted(), Ordering::Relaxed);
+        let trusted = sensed.clock.is_trusted();
+        if self.signals.clock_trusted.swap(trusted, Ordering::Relaxed) != trusted {
+            logbook::clock(&self.store, trusted, Timestamp::now())?;
+        }
         let decision = self.watchdog.decide(now);
         let depth = self.store.queue_depth()?;
         let silent_share = self.share.1.observe(&self.share.0, now);
@@ -114,9 +128,10 @@ impl Attendant {
                 let reason = format!("it has not answered for {} s", silent_share.as_secs());
                 health.share(ShareHealth::Lost { reason }, now.saturating_sub(silent_share));
             }
-            health.broker(online, now);
+            health.broker(vitals::broker_health(link, depth), now);
             health.queues(Queues { outbox: depth.waiting, analysis: 0 });
             health.sensed(sensed);
+            health.certificates(self.expiries(trusted), self.tls.as_ref().and_then(Tls::problem));
             health.accelerator(self.accelerator.fault());
             health.silent_stage(match decision {
                 Decision::Feed => None,
@@ -186,14 +201,27 @@ impl Attendant {
             *told = Some(now);
             let depth = self.store.queue_depth()?;
             let counts = Counts {
-                queue: (depth.waiting, depth.dead),
+                queue: depth,
                 open_series: self.signals.open_series.load(Ordering::Relaxed),
                 quarantined: self.store.quarantined_counts()?,
                 excluded: self.store.excluded_counts()?,
+                audit_head: self.store.audit_head()?,
             };
             publisher.set_health(vitals::health(report, counts, Timestamp::now()));
         }
         Ok(())
+    }
+
+    /// Nothing can be said of them without a clock.
+    fn expiries(&self, trusted: bool) -> Vec<(i64, &'static str)> {
+        let Some(tls) = self.tls.as_ref().filter(|_| trusted) else { return Vec::new() };
+        tls.expiries(Timestamp::now()).iter().map(|expiry| (expiry.days, expiry.role.words())).collect()
+    }
+
+    fn keep_time(&self) {
+        if let Err(error) = self.certificate_clock.keep() {
+            tracing::warn!(%error, "the time is not kept for the next start");
+        }
     }
 
     fn purge(&self) -> Result<(), StoreError> {

@@ -18,7 +18,7 @@ use super::reader::Reader;
 use super::signals::Signals;
 use super::telling::Teller;
 use super::threads::Threads;
-use super::{screen, vitals};
+use super::{logbook, screen, vitals};
 use crate::config::{DisplaySettings, Identifiers, Settings, StudySettings, SurfaceKind};
 use crate::dicom;
 use crate::display::{DeviceState, Display, Fault, FrameBuffer, Panel, Phase, PngFiles, Surface, Terminal, Words};
@@ -27,6 +27,7 @@ use crate::inference::{
     Accelerated, Analyser, AnalyserError, Choice, Engine, ModelSummary, Pool, Refusal, TrustedKeys,
 };
 use crate::ingest::{self, Event, Folder, PathSecret, Scanner, ShareState, Silence, Structure};
+use crate::publish::tls::CertificateClock;
 use crate::publish::{self, ModelTag, Publisher};
 use crate::store::{Fate, Keys, Store};
 use crate::study::{self, Rules};
@@ -53,6 +54,7 @@ pub struct Appliance {
     screen: Arc<Mutex<DeviceState>>,
     threads: Threads,
     ingest: ingest::Running,
+    store: Store,
 }
 
 /// The surface that the settings name.
@@ -135,7 +137,12 @@ impl Appliance {
 
         let topics = publish::Topics::new(&settings.device.site, &settings.device.name)?;
         let models = analyser.as_ref().map_or_else(|_| Vec::new(), |analyser| model_tags(analyser));
-        let publish_settings = publish::Settings::from_config(&settings.mqtt, &settings.device)?;
+        logbook::started(&store, &keys, settings, &models, wall)?;
+        let sensors = Sensors::new(settings.state.dir.clone());
+        let certificate_clock = certificate_clock(sensors.clone(), &settings.state.dir);
+        let mut publish_settings = publish::Settings::from_config(&settings.mqtt, &settings.device)?;
+        publish_settings.connection = publish_settings.connection.verified_by(certificate_clock.clone());
+        let tls = publish_settings.connection.tls.clone();
         let limits = publish_settings.limits;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
@@ -211,8 +218,10 @@ impl Appliance {
             signals: Arc::clone(signals),
             screen: Arc::clone(screen),
             health,
-            store,
-            sensors: Sensors::new(settings.state.dir.clone()),
+            store: store.clone(),
+            sensors,
+            tls,
+            certificate_clock,
             accelerator: engine.watch(),
             share: (ingest.pulse(), Silence::default()),
             watchdog: heartbeats.watchdog(signals.clock()),
@@ -224,7 +233,7 @@ impl Appliance {
             notifier: Notifier::from_environment(),
         };
         threads.start("vitals", move || runtime.block_on(attendant.attend(publisher, acks)))?;
-        Ok(Self { signals: Arc::clone(signals), screen: Arc::clone(screen), threads, ingest })
+        Ok(Self { signals: Arc::clone(signals), screen: Arc::clone(screen), threads, ingest, store })
     }
 
     /// What the screen shows; for verbs that look over the appliance's shoulder.
@@ -255,6 +264,7 @@ impl Appliance {
         // not joined: the thread may hang in a dead mount
         drop(self.ingest);
         self.threads.join();
+        logbook::stopped(&self.store, &outcome, Timestamp::now())?;
         outcome
     }
 }
@@ -328,6 +338,15 @@ fn scanner(settings: &Settings, keys: &Keys, store: &Store, events: Sender<Event
     };
     let folder = Folder::new(&share.path, share.require_mount);
     Ok(Scanner::new(folder, scan, move |file| known.contains(&file.to_string()), structure, events))
+}
+
+/// Certificates are verified by the wall clock once it is set from the network.
+fn certificate_clock(sensors: Sensors, state_dir: &Path) -> CertificateClock {
+    let read = move || {
+        let now = Timestamp::now();
+        (now, sensors.clock(now).is_trusted())
+    };
+    CertificateClock::of_device(read, state_dir)
 }
 
 /// What the structure of a DICOM file says of its being finished.

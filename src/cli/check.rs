@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::Args;
 use jiff::Timestamp;
 
+use super::certificates;
 use super::model_folders::ModelFolders;
 use crate::config::{DEFAULT_PATH, Settings, SurfaceKind};
 use crate::display::FrameBuffer;
@@ -41,15 +42,22 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let engine = Accelerated::of_device(&settings);
-    let parts = [
+    let publishing =
+        publish::Settings::from_config(&settings.mqtt, &settings.device).map_err(|error| error.to_string());
+    let mut parts = vec![
         ("state", state(&settings)),
         ("share", share(&settings)),
         ("models", models(&settings, &engine)),
         ("accelerator", accelerator(&settings, &engine)),
-        ("broker", broker(&settings)),
+        ("broker", publishing.clone().and_then(|publishing| broker(&publishing))),
         ("screen", screen(&settings)),
         ("clock", clock(&settings)),
     ];
+    if let Some(tls) = publishing.ok().and_then(|publishing| publishing.connection.tls) {
+        let now = Timestamp::now();
+        let now = Sensors::new(settings.state.dir.clone()).clock(now).is_trusted().then_some(now);
+        parts.extend(certificates::validities(&tls, now).into_iter().map(|outcome| ("certificate", outcome)));
+    }
     for (part, outcome) in &parts {
         match outcome {
             Ok(words) => println!("  good  {part:<11} {words}"),
@@ -110,17 +118,19 @@ fn accelerator(settings: &Settings, engine: &Accelerated) -> Outcome {
     }
 }
 
-fn broker(settings: &Settings) -> Outcome {
-    let publishing =
-        publish::Settings::from_config(&settings.mqtt, &settings.device).map_err(|error| error.to_string())?;
+fn broker(publishing: &publish::Settings) -> Outcome {
     let url = &publishing.connection.url;
     let words = |error: std::io::Error| {
         format!("{}:{} does not answer: {error}; messages wait on this device until it does", url.host, url.port)
     };
     let mut addresses = (url.host.as_str(), url.port).to_socket_addrs().map_err(words)?;
     let address = addresses.next().ok_or_else(|| format!("{} has no address", url.host))?;
-    TcpStream::connect_timeout(&address, BROKER_PATIENCE).map_err(words)?;
-    Ok(format!("{}:{} answers", url.host, url.port))
+    let stream = TcpStream::connect_timeout(&address, BROKER_PATIENCE).map_err(words)?;
+    let answers = format!("{}:{} answers", url.host, url.port);
+    match &publishing.connection.tls {
+        Some(tls) => certificates::handshake(tls, url, stream).map(|secured| format!("{answers}: {secured}")),
+        None => Ok(answers),
+    }
 }
 
 fn screen(settings: &Settings) -> Outcome {

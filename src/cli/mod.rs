@@ -9,8 +9,10 @@ use clap::{CommandFactory, Parser, Subcommand};
 use crate::config::ConfigError;
 
 mod analyze;
+mod audit;
 mod bench;
 mod broker_args;
+mod certificates;
 mod check;
 mod clinic;
 mod demo;
@@ -66,6 +68,8 @@ enum Verb {
     Selftest(selftest::SelftestArgs),
     /// Sign, verify and list model packages.
     Models(models::ModelsArgs),
+    /// Verify or show the audit trail: who did what, when.
+    Audit(audit::AuditArgs),
     /// Make synthetic cervical CT with ground truth.
     Phantom(phantom::PhantomArgs),
     /// Draw every screen in every size as PNG.
@@ -105,6 +109,7 @@ impl Cli {
             Verb::Bench(args) => bench::run(&args),
             Verb::Selftest(args) => selftest::run(&args),
             Verb::Models(args) => models::run(args).map(|()| ExitCode::SUCCESS),
+            Verb::Audit(args) => audit::run(args),
             Verb::Phantom(args) => phantom::run(args).map(|()| ExitCode::SUCCESS),
             Verb::Screens(args) => screens::run(&args).map(|()| ExitCode::SUCCESS),
             Verb::Completions { shell } => {

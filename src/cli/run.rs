@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Args;
 
-use crate::appliance::{Appliance, Launch, surface};
+use crate::appliance::{Appliance, Launch, seal, surface};
 use crate::config::{DEFAULT_PATH, Settings};
 
 /// Watch the share, analyse, alert, publish, until SIGTERM or Ctrl-C.
@@ -22,9 +22,8 @@ pub struct RunArgs {
 /// # Errors
 /// When the configuration is refused, or a stage ends by itself.
 pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
+    seal();
     let settings = Settings::read(&args.config)?;
-    // A core dump would hold slices and identifiers.
-    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
     let surface = surface(&settings.display)?;
     let appliance = Appliance::start(Launch { settings, surface })?;
     let stop = appliance.stopper();

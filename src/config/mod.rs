@@ -11,8 +11,8 @@ mod settings;
 
 pub use accelerator::{AcceleratorSettings, Provider};
 pub use settings::{
-    DeviceSettings, DisplaySettings, HealthSettings, Identifiers, ModelSettings, MqttSettings, PrivacySettings,
-    Settings, ShareSettings, StateSettings, StudySettings, SurfaceKind,
+    DeviceSettings, DisplaySettings, HealthSettings, Identifiers, ModelSettings, MqttProtocol, MqttSettings,
+    PrivacySettings, Settings, ShareSettings, StateSettings, StudySettings, SurfaceKind,
 };
 
 /// Where the daemon looks when `--config` is not given.

@@ -96,8 +96,15 @@ impl Found {
         self.require(host.is_some_and(|host| !host.is_empty()), || {
             format!("mqtt.url is {:?}: allowed are mqtt://HOST:PORT and mqtts://HOST:PORT", mqtt.url)
         });
-        self.require(mqtt.certificate_file.is_some() == mqtt.key_file.is_some(), || {
-            "mqtt.certificate_file and mqtt.key_file go together: give both or neither".into()
+        for url in &mqtt.fallback_urls {
+            let same = url.starts_with("mqtts://") == mqtt.url.starts_with("mqtts://");
+            self.require(same && (url.starts_with("mqtt://") || url.starts_with("mqtts://")), || {
+                format!("mqtt.fallback_urls holds {url:?}: allowed are URLs as mqtt.url, all mqtt:// or all mqtts://")
+            });
+        }
+        let has_key = mqtt.key_file.is_some() || mqtt.pkcs11_key.is_some();
+        self.require(mqtt.certificate_file.is_some() == has_key, || {
+            "mqtt.certificate_file and mqtt.key_file (or mqtt.pkcs11_key) go together: give both or neither".into()
         });
         self.require(!mqtt.url.starts_with("mqtts://") || mqtt.ca_file.is_some(), || {
             "mqtt.ca_file is needed for mqtts://: the PEM file of the authority that signed the broker's certificate"

@@ -125,12 +125,31 @@ impl Default for ModelSettings {
     }
 }
 
+/// The version of MQTT that is spoken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MqttProtocol {
+    /// MQTT 5; MQTT 3.1.1 with a broker that does not speak it.
+    #[default]
+    #[serde(rename = "auto")]
+    Auto,
+    /// MQTT 5 only.
+    #[serde(rename = "5")]
+    V5,
+    /// MQTT 3.1.1 only.
+    #[serde(rename = "3.1.1")]
+    V311,
+}
+
 /// `[mqtt]`
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MqttSettings {
     /// `mqtt://HOST[:1883]` or `mqtts://HOST[:8883]`.
     pub url: String,
+    /// Other brokers, tried in turn when a connection cannot be made or is lost.
+    pub fallback_urls: Vec<String>,
+    /// The version of MQTT.
+    pub protocol: MqttProtocol,
     /// MQTT user name.
     pub username: Option<String>,
     /// File whose first line is the password.
@@ -141,6 +160,16 @@ pub struct MqttSettings {
     pub certificate_file: Option<PathBuf>,
     /// Key of the client certificate, PEM.
     pub key_file: Option<PathBuf>,
+    /// Revocation lists for the broker's certificate, PEM or DER.
+    pub crl_file: Option<PathBuf>,
+    /// Library of the PKCS#11 token that holds the key of the client certificate.
+    pub pkcs11_module: Option<PathBuf>,
+    /// Label of the token.
+    pub pkcs11_token: Option<String>,
+    /// Label of the private key in the token.
+    pub pkcs11_key: Option<String>,
+    /// File whose first line is the token's user PIN.
+    pub pkcs11_pin_file: Option<PathBuf>,
     /// MQTT keep alive.
     pub keep_alive_secs: u16,
     /// How long the broker keeps a verdict.
@@ -153,11 +182,18 @@ impl Default for MqttSettings {
     fn default() -> Self {
         Self {
             url: "mqtt://127.0.0.1:1883".into(),
+            fallback_urls: Vec::new(),
+            protocol: MqttProtocol::default(),
             username: None,
             password_file: None,
             ca_file: None,
             certificate_file: None,
             key_file: None,
+            crl_file: None,
+            pkcs11_module: None,
+            pkcs11_token: None,
+            pkcs11_key: None,
+            pkcs11_pin_file: None,
             keep_alive_secs: 15,
             expiry_hours: 72,
             acknowledge_within_secs: 300,

@@ -8,6 +8,7 @@ use super::header::{Attributes, Header};
 use super::image::{Image, foreign, monochrome};
 use super::rejection::{Rejection, RejectionKind};
 use super::slice::{SliceHeader, Uid};
+use super::term;
 
 /// CT, Enhanced CT and Legacy Converted Enhanced CT Image Storage.
 const CT_CLASSES: [&str; 3] =
@@ -19,7 +20,7 @@ const STORAGE_CLASSES: &str = "1.2.840.10008.5.1.4.1.1.";
 const SECONDARY_CAPTURE: &str = "1.2.840.10008.5.1.4.1.1.7";
 
 /// ImageType values of what scanners put beside the slices.
-const NOT_SLICES: [&str; 6] = ["LOCALIZER", "SCOUT", "TOPOGRAM", "SCREEN SAVE", "DOSE_INFO", "DOSE INFO"];
+pub const NOT_SLICES: [&str; 6] = ["LOCALIZER", "SCOUT", "TOPOGRAM", "SCREEN SAVE", "DOSE_INFO", "DOSE INFO"];
 
 /// A series of fewer slices than this is no neck, so that a smaller ImagesInAcquisition counts something else.
 const FEWEST_EXPECTED: u32 = 10;
@@ -194,5 +195,6 @@ fn expected_slices(top: &Attributes, image: &Image) -> Option<u32> {
 /// FrameType of an enhanced instance, ImageType otherwise.
 fn image_type(here: &Attributes) -> Vec<String> {
     let frame_type = here.words(Attribute::FrameType);
-    if frame_type.is_empty() { here.words(Attribute::ImageType) } else { frame_type }
+    let words = if frame_type.is_empty() { here.words(Attribute::ImageType) } else { frame_type };
+    words.iter().map(|value| term::image_type(value)).collect()
 }

@@ -4,6 +4,7 @@ use super::attribute::Attribute;
 use super::header::Attributes;
 use super::limits::Limits;
 use super::rejection::{Rejection, RejectionKind};
+use super::term;
 
 /// Planes of one sample per pixel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +40,7 @@ impl Image {
         let total = usize::try_from(frames).ok().and_then(|frames| plane.checked_mul(frames));
         let too_many = frames > limits.max_frames || total.is_none_or(|total| total > limits.max_total_pixels);
         if plane > limits.max_plane_pixels || too_many {
+            let frames = frames.min(Rejection::MANY);
             return Err(Rejection::ImageTooLarge { rows: rows.into(), columns: columns.into(), frames });
         }
         let bits_allocated = match required(Attribute::BitsAllocated)? {
@@ -87,8 +89,7 @@ pub fn monochrome(top: &Attributes) -> Result<(), Rejection> {
     }
 }
 
-/// "This is no CT plane", with the value shortened to the length of a UID.
+/// "This is no CT plane", with the value where it is a term of the standard.
 pub fn foreign(attribute: Attribute, value: &str) -> Rejection {
-    let value = value.chars().filter(|c| !c.is_control()).take(64).collect();
-    Rejection::Foreign { attribute, value }
+    Rejection::Foreign { attribute, value: term::told(attribute, value) }
 }

@@ -14,6 +14,7 @@ mod limits;
 mod pixels;
 mod rejection;
 mod slice;
+mod term;
 #[cfg(test)]
 mod test_file;
 #[cfg(test)]

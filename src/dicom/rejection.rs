@@ -1,6 +1,6 @@
 //! Why a file gives no slice: one variant per reason, each naming what it is about by DICOM keyword.
 //!
-//! Never holds a value that could name a patient: only tags, lengths and the values of code strings.
+//! Never holds a value of the file: only tags, lengths, and constants of this program for terms of the standard.
 
 use super::attribute::{Attribute, Keyword};
 
@@ -103,7 +103,7 @@ pub enum Rejection {
         rows: u32,
         /// Columns.
         columns: u32,
-        /// NumberOfFrames.
+        /// NumberOfFrames, [`Self::MANY`] at most: a longer number may be anything.
         frames: u32,
     },
     /// The code stream describes another image than the header.
@@ -121,8 +121,8 @@ pub enum Rejection {
     /// A transfer syntax outside the allow-list.
     #[error("TransferSyntaxUID {uid} is not supported")]
     TransferSyntax {
-        /// The UID, digits and dots only.
-        uid: String,
+        /// The UID, where the standard has it.
+        uid: &'static str,
     },
     /// The structure of the data set breaks down.
     #[error("the data set is malformed at {element}, byte {offset}")]
@@ -187,8 +187,8 @@ pub enum Rejection {
     Foreign {
         /// The attribute.
         attribute: Attribute,
-        /// Its value, shortened.
-        value: String,
+        /// Its value, where it is a term of the standard.
+        value: &'static str,
     },
     /// The plane is not axial: a scout or a reformat.
     #[error("ImageOrientationPatient is {degrees:.0} degrees from axial")]
@@ -202,6 +202,9 @@ pub enum Rejection {
 }
 
 impl Rejection {
+    /// More frames are not told apart.
+    pub const MANY: u32 = 99_999;
+
     /// A stable word for the wire, the ledger and metrics.
     pub const fn code(&self) -> &'static str {
         match self {

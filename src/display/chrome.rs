@@ -184,8 +184,7 @@ impl<'a> Sheet<'a> {
             _ if shown => {}
             count => words.push((format!("{count} UNREAD"), YELLOW)),
         }
-        let colour =
-            |f: &Fault| if f.stops_analysis() || matches!(f, Fault::BrokerOffline { .. }) { YELLOW } else { CYAN };
+        let colour = |f: &Fault| if f.stops_analysis() || f.stops_sending() { YELLOW } else { CYAN };
         words.extend(self.state.faults.iter().map(|f| (f.chip().to_owned(), colour(f))));
         words
     }

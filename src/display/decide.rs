@@ -146,7 +146,7 @@ impl Screen<'_> {
             | Self::PartlyAnalysed { .. } => Alarm::Medium,
             Self::Degraded { faults } => match faults.first() {
                 Some(fault) if fault.stops_analysis() => Alarm::Medium,
-                Some(Fault::BrokerOffline { .. }) => Alarm::MediumSeen,
+                Some(fault) if fault.stops_sending() => Alarm::MediumSeen,
                 _ => Alarm::Low,
             },
             Self::NoneSuspected { .. } => Alarm::Low,

@@ -28,8 +28,28 @@ pub enum Fault {
     BrokerOffline {
         /// How many messages wait.
         queued: u32,
+        /// Why, in one line.
+        reason: Words,
+        /// Why, for service.
+        code: &'static str,
         /// Since when.
         since: Since,
+    },
+    /// The broker is reached and refuses messages; they are kept, and are not sent.
+    MessagesRefused {
+        /// How many.
+        messages: u32,
+        /// Why the last one, in one line.
+        reason: Words,
+        /// Why, for service.
+        code: &'static str,
+    },
+    /// The broker refuses the subscription: what clinics acknowledge is not seen here.
+    AcksRefused {
+        /// Why, in one line.
+        reason: Words,
+        /// Why, for service.
+        code: &'static str,
     },
     /// The database was damaged and set aside: what was known before is not shown.
     RecordsReset,
@@ -45,6 +65,18 @@ pub enum Fault {
         /// Why, in one line.
         reason: Words,
     },
+    /// Changed certificate files cannot be used; those before stay in force.
+    CertificateUnusable {
+        /// Why, in one line.
+        reason: Words,
+    },
+    /// A certificate or a revocation list ends soon, or has ended.
+    CertificateExpires {
+        /// Whole days that are left; negative when it has ended.
+        days: i64,
+        /// Which, for the middle of a sentence.
+        what: &'static str,
+    },
     /// The wall clock is not trusted.
     ClockUntrusted,
     /// The site has switched identifiers in clear on.
@@ -59,17 +91,26 @@ impl Fault {
             Self::DiskFull { .. } => 1,
             Self::ShareLost { .. } => 2,
             Self::BrokerOffline { .. } => 3,
-            Self::RecordsReset => 4,
-            Self::FilesRefused { .. } => 5,
-            Self::AcceleratorFault { .. } => 6,
-            Self::ClockUntrusted => 7,
-            Self::IdentifiersInClear => 8,
+            Self::MessagesRefused { .. } => 4,
+            Self::AcksRefused { .. } => 5,
+            Self::RecordsReset => 6,
+            Self::FilesRefused { .. } => 7,
+            Self::AcceleratorFault { .. } => 8,
+            Self::CertificateUnusable { .. } => 9,
+            Self::CertificateExpires { .. } => 10,
+            Self::ClockUntrusted => 11,
+            Self::IdentifiersInClear => 12,
         }
     }
 
     /// True where new studies are not analysed: such a fault takes the whole screen.
     pub const fn stops_analysis(&self) -> bool {
         matches!(self, Self::ModelRefused { .. } | Self::DiskFull { .. } | Self::ShareLost { .. })
+    }
+
+    /// True where clinics may not see an alert: somebody has to telephone.
+    pub const fn stops_sending(&self) -> bool {
+        matches!(self, Self::BrokerOffline { .. } | Self::MessagesRefused { .. })
     }
 
     /// False for what the site chose itself: a chip says so, the screen stays free.
@@ -84,9 +125,14 @@ impl Fault {
             Self::DiskFull { .. } => "DISK FULL",
             Self::ShareLost { .. } => "SHARE LOST",
             Self::BrokerOffline { .. } => "NOT SENDING",
+            Self::MessagesRefused { .. } => "NOT TAKEN",
+            Self::AcksRefused { .. } => "NO ANSWERS",
             Self::RecordsReset => "RECORDS RESET",
             Self::FilesRefused { .. } => "FILES REFUSED",
             Self::AcceleratorFault { .. } => "NOT ACCELERATED",
+            Self::CertificateUnusable { .. } => "CERTIFICATE UNUSABLE",
+            Self::CertificateExpires { days: ..0, .. } => "CERTIFICATE EXPIRED",
+            Self::CertificateExpires { .. } => "CERTIFICATE EXPIRES",
             Self::ClockUntrusted => "CLOCK NOT SET",
             Self::IdentifiersInClear => "CLEAR IDS",
         }
@@ -99,9 +145,12 @@ impl Fault {
             Self::DiskFull { .. } => "DISK",
             Self::ShareLost { .. } => "SHARE",
             Self::BrokerOffline { .. } => "BROKER",
+            Self::MessagesRefused { .. } => "REFUSED",
+            Self::AcksRefused { .. } => "ACKS",
             Self::RecordsReset => "RECORDS",
             Self::FilesRefused { .. } => "FILES",
             Self::AcceleratorFault { .. } => "ACCEL",
+            Self::CertificateUnusable { .. } | Self::CertificateExpires { .. } => "CERT",
             Self::ClockUntrusted => "CLOCK",
             Self::IdentifiersInClear => "CLEAR IDS",
         }
@@ -115,9 +164,23 @@ impl Fault {
             }
             Self::DiskFull { free_mib } => format!("{free_mib} MiB are left. New slices are not taken."),
             Self::ShareLost { reason, .. } => format!("No slices arrive: {}.", bare(reason)),
-            Self::BrokerOffline { queued: 0, .. } => "The broker is offline. No message waits.".to_owned(),
-            Self::BrokerOffline { queued: 1, .. } => "The broker is offline. 1 message waits.".to_owned(),
-            Self::BrokerOffline { queued, .. } => format!("The broker is offline. {queued} messages wait."),
+            Self::BrokerOffline { queued, reason, code, .. } => {
+                let waiting = match queued {
+                    0 => "No message waits".to_owned(),
+                    1 => "1 message waits".to_owned(),
+                    more => format!("{more} messages wait"),
+                };
+                format!("{waiting}: {} ({code}).", bare(reason))
+            }
+            Self::MessagesRefused { messages: 1, reason, code } => {
+                format!("1 message was not sent: {} ({code}).", bare(reason))
+            }
+            Self::MessagesRefused { messages, reason, code } => {
+                format!("{messages} messages were not sent: {} ({code}).", bare(reason))
+            }
+            Self::AcksRefused { reason, code } => {
+                format!("What clinics acknowledge is not shown: {} ({code}).", bare(reason))
+            }
             Self::RecordsReset => "The database was damaged and set aside. Earlier studies are not listed.".to_owned(),
             Self::FilesRefused { files: 1, reason } => format!("1 file was refused: {}.", bare(reason)),
             Self::FilesRefused { files, reason } => {
@@ -125,6 +188,19 @@ impl Fault {
             }
             Self::AcceleratorFault { reason } => {
                 format!("The processor does the accelerator's work: {}.", bare(reason))
+            }
+            Self::CertificateUnusable { reason } => {
+                format!("New certificate files are not used: {}.", bare(reason))
+            }
+            Self::CertificateExpires { days: ..0, what } => format!("{} has expired.", sentence(what)),
+            Self::CertificateExpires { days: 0, what } => {
+                format!("{} expires today. No alert is sent after that.", sentence(what))
+            }
+            Self::CertificateExpires { days: 1, what } => {
+                format!("{} expires in 1 day. No alert is sent after that.", sentence(what))
+            }
+            Self::CertificateExpires { days, what } => {
+                format!("{} expires in {days} days. No alert is sent after that.", sentence(what))
             }
             Self::ClockUntrusted => "The time of day is not known. Messages say so.".to_owned(),
             Self::IdentifiersInClear => "Messages carry study identifiers in clear.".to_owned(),
@@ -138,9 +214,13 @@ impl Fault {
             Self::DiskFull { .. } => "Read every study as usual. Call service.",
             Self::ShareLost { .. } => "Read every study as usual. Check network and scanner share.",
             Self::BrokerOffline { .. } => "Clinics see no alert. Tell them by telephone.",
+            Self::MessagesRefused { .. } => "Clinics may miss an alert. Tell them by telephone.",
+            Self::AcksRefused { .. } => "Ask by telephone whether alerts were seen. Call service.",
             Self::RecordsReset => "Look up earlier results in the clinic's system.",
             Self::FilesRefused { .. } => "Read that study as usual. Send it again.",
             Self::AcceleratorFault { .. } => "Alerts come as before, later. Call service.",
+            Self::CertificateUnusable { .. } => "Alerts go out as before. Call service.",
+            Self::CertificateExpires { .. } => "Call service to renew it.",
             Self::ClockUntrusted => "Connect the network so that the clock can be set.",
             Self::IdentifiersInClear => "Switch it off in the configuration if it is not wanted.",
         }
@@ -153,6 +233,12 @@ impl Fault {
             _ => None,
         }
     }
+}
+
+/// With a capital at its begin.
+fn sentence(words: &str) -> String {
+    let mut rest = words.chars();
+    rest.next().map_or_else(String::new, |first| first.to_uppercase().chain(rest).collect())
 }
 
 /// A reason without its full stop, for the middle of a sentence.

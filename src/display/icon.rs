@@ -55,10 +55,12 @@ impl Icon {
             Fault::ModelRefused { .. } | Fault::AcceleratorFault { .. } => Self::Chip,
             Fault::DiskFull { .. } | Fault::RecordsReset => Self::Disk,
             Fault::ShareLost { .. } => Self::Folder,
-            Fault::BrokerOffline { .. } => Self::Antenna,
+            Fault::BrokerOffline { .. } | Fault::MessagesRefused { .. } | Fault::AcksRefused { .. } => Self::Antenna,
             Fault::FilesRefused { .. } => Self::Sheet,
             Fault::ClockUntrusted => Self::Clock,
-            Fault::IdentifiersInClear => Self::Padlock,
+            Fault::CertificateUnusable { .. } | Fault::CertificateExpires { .. } | Fault::IdentifiersInClear => {
+                Self::Padlock
+            }
         }
     }
 

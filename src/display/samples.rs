@@ -85,11 +85,33 @@ fn faults() -> Vec<Sample> {
             Fault::ShareLost { reason: Words::new("the server does not answer"), since },
         ),
         ("disk-full", "Nothing new is taken. Call service.", Fault::DiskFull { free_mib: 12 }),
-        ("broker-offline", "Clinics see no alert. Telephone.", Fault::BrokerOffline { queued: 3, since }),
+        ("broker-offline", "Clinics see no alert. Telephone.", broker_offline(since)),
+        (
+            "messages-refused",
+            "An alert was not taken. Telephone.",
+            Fault::MessagesRefused {
+                messages: 2,
+                reason: Words::new("the broker's quota is used up"),
+                code: "quota_exceeded",
+            },
+        ),
+        (
+            "acks-refused",
+            "Answers are not seen. Ask.",
+            Fault::AcksRefused {
+                reason: Words::new("the broker does not authorize this device"),
+                code: "not_authorized",
+            },
+        ),
         (
             "not-accelerated",
             "Alerts come later. Call service.",
             Fault::AcceleratorFault { reason: Words::new("given up: no answer within 1000 ms") },
+        ),
+        (
+            "certificate-expires",
+            "Works until then. Call service.",
+            Fault::CertificateExpires { days: 12, what: "this device's certificate" },
         ),
         ("clock-untrusted", "Times are not known.", Fault::ClockUntrusted),
     ];
@@ -100,7 +122,7 @@ fn faults() -> Vec<Sample> {
             state.set_clock(None, NOW);
         }
         if matches!(fault, Fault::ModelRefused { .. }) {
-            state.set_fault(Fault::BrokerOffline { queued: 3, since }, NOW);
+            state.set_fault(broker_offline(since), NOW);
         }
         state.set_fault(fault, NOW);
         state.beat(NOW);
@@ -109,6 +131,11 @@ fn faults() -> Vec<Sample> {
         Sample { name, meaning, state, now: late }
     };
     cases.into_iter().map(sample).collect()
+}
+
+fn broker_offline(since: Since) -> Fault {
+    let reason = Words::new("nothing listens at the broker's address");
+    Fault::BrokerOffline { queued: 3, reason, code: "connection_refused", since }
 }
 
 fn running() -> DeviceState {

@@ -45,6 +45,7 @@ impl Display {
             None => super::area::Area::of(self.panel.size),
         };
         if !changed.is_empty() {
+            scene.texts().for_each(|text| tracing::trace!(words = text.words(), "drawn"));
             scene.paint(&mut self.frame, changed);
             self.frame.set_meaning(scene.meaning());
             self.shown = Some(scene);

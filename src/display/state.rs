@@ -106,7 +106,7 @@ pub struct DeviceState {
     pub(super) recent: Vec<StudyReport, RECENT>,
     pub(super) arriving: Vec<Progress, ARRIVING>,
     pub(super) arriving_beyond: u32,
-    pub(super) faults: Vec<Fault, 8>,
+    pub(super) faults: Vec<Fault, 16>,
     events: HistoryBuf<Event, EVENTS>,
     events_lost: u32,
     clock: Option<(Time, Duration)>,
@@ -224,7 +224,7 @@ impl DeviceState {
         }
         self.faults.retain(|f| f.rank() != fault.rank());
         let at = self.faults.iter().position(|f| f.rank() > fault.rank()).unwrap_or(self.faults.len());
-        let _ = self.faults.insert(at, fault); // one of each of eight ranks: always room
+        let _ = self.faults.insert(at, fault); // one of each rank: always room
     }
 
     /// What was wrong is right again; `like` says which kind.

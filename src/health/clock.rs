@@ -18,13 +18,13 @@ pub enum ClockTrust {
     BeforeBuild,
 }
 
-/// 2026-01-01T00:00:00Z in seconds: no build of this program is older.
-const FIRST_BUILD: i64 = 1_767_225_600;
-
 impl ClockTrust {
+    /// 2026-01-01T00:00:00Z in seconds: no build of this program is older.
+    pub const FIRST_BUILD: i64 = 1_767_225_600;
+
     /// Judges the clock's reading `now`; `synchronized` is the time daemon's word.
     pub fn judge(now: Timestamp, synchronized: bool) -> Self {
-        match (now.as_second() >= FIRST_BUILD, synchronized) {
+        match (now.as_second() >= Self::FIRST_BUILD, synchronized) {
             (false, _) => Self::BeforeBuild,
             (true, false) => Self::NotSynchronized,
             (true, true) => Self::Synchronized,

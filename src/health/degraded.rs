@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
+use crate::publish::Trouble;
+
 /// One reason why the device is not well. The order is the urgency: the first is what to cure first.
 #[derive(Clone, Debug, PartialEq, PartialOrd)]
 pub enum Degraded {
@@ -35,6 +37,20 @@ pub enum Degraded {
     BrokerOffline {
         /// Messages that wait.
         queued: u32,
+        /// Why.
+        trouble: Trouble,
+    },
+    /// The broker refuses messages: they are kept, and are not sent.
+    MessagesRefused {
+        /// How many.
+        messages: u32,
+        /// Why the last one.
+        trouble: Trouble,
+    },
+    /// The broker refuses the subscription: what clinics acknowledge is not seen here.
+    AcksRefused {
+        /// Why.
+        trouble: Trouble,
     },
     /// The database was corrupt and was set aside: earlier verdicts are not known here.
     RecordsReset,
@@ -42,6 +58,18 @@ pub enum Degraded {
     AcceleratorFault {
         /// Why, in one line.
         reason: String,
+    },
+    /// Certificate files were changed and cannot be used; those before stay in force.
+    CertificateUnusable {
+        /// Key of the configuration, file and why, in one line.
+        reason: String,
+    },
+    /// A certificate or a revocation list ends soon, or has ended.
+    CertificateExpires {
+        /// Whole days that are left; negative when it has ended.
+        days: i64,
+        /// Which, for the middle of a sentence.
+        what: &'static str,
     },
     /// A thermal zone is hot; the processor will slow down.
     Hot {
@@ -64,8 +92,13 @@ impl Degraded {
             Self::ShareLost { .. } => "share_lost",
             Self::ShareNotMounted => "share_not_mounted",
             Self::BrokerOffline { .. } => "broker_offline",
+            Self::MessagesRefused { .. } => "messages_refused",
+            Self::AcksRefused { .. } => "acks_refused",
             Self::RecordsReset => "records_reset",
             Self::AcceleratorFault { .. } => "accelerator_fault",
+            Self::CertificateUnusable { .. } => "certificate_unusable",
+            Self::CertificateExpires { days: ..0, .. } => "certificate_expired",
+            Self::CertificateExpires { .. } => "certificate_expires",
             Self::Hot { .. } => "hot",
             Self::ClockUntrusted => "clock_untrusted",
         }
@@ -80,8 +113,12 @@ impl Degraded {
             Self::ShareLost { .. } => "check the network and the console's share",
             Self::ShareNotMounted => "mount the console's share; spinewatch check says what it finds",
             Self::BrokerOffline { .. } => "check the network and the broker; messages are kept until it is back",
+            Self::MessagesRefused { .. } => "check access list, quota and packet size at the broker; messages are kept",
+            Self::AcksRefused { .. } => "let the device subscribe to its ack topics in the broker's access list",
             Self::RecordsReset => "the damaged file lies beside the new one; call service",
             Self::AcceleratorFault { .. } => "nothing is lost, analysis is slower; spinewatch check says what it finds",
+            Self::CertificateUnusable { .. } => "correct the files; those before stay in force until then",
+            Self::CertificateExpires { .. } => "put a renewed file in its place; it is taken up without a restart",
             Self::Hot { .. } => "give the device air; analysis slows down when it is hot",
             Self::ClockUntrusted => "let the device reach a time server",
         }
@@ -97,24 +134,48 @@ impl fmt::Display for Degraded {
             Self::DiskLow { free_mib } => write!(f, "{free_mib} MiB are left on the state disk"),
             Self::ShareLost { reason } => write!(f, "the share is lost: {reason}"),
             Self::ShareNotMounted => write!(f, "nothing is mounted at the share's folder"),
-            Self::BrokerOffline { queued } => write!(f, "the broker is offline, messages waiting: {queued}"),
+            Self::BrokerOffline { queued, trouble } => {
+                write!(f, "the broker is offline, messages waiting: {queued}: {}", coded(trouble))
+            }
+            Self::MessagesRefused { messages, trouble } => {
+                write!(f, "messages refused by the broker and not sent: {messages}: {}", coded(trouble))
+            }
+            Self::AcksRefused { trouble } => {
+                write!(f, "acknowledgements by clinics cannot arrive: {}", coded(trouble))
+            }
             Self::RecordsReset => write!(f, "the database was damaged and set aside"),
             Self::AcceleratorFault { reason } => {
                 write!(f, "the processor does the accelerator's work: {reason}")
             }
+            Self::CertificateUnusable { reason } => write!(f, "the new certificate files are not used: {reason}"),
+            Self::CertificateExpires { days: ..0, what } => write!(f, "{what} has expired"),
+            Self::CertificateExpires { days: 0, what } => write!(f, "{what} expires today"),
+            Self::CertificateExpires { days: 1, what } => write!(f, "{what} expires in 1 day"),
+            Self::CertificateExpires { days, what } => write!(f, "{what} expires in {days} days"),
             Self::Hot { sensor, celsius } => write!(f, "{sensor} is at {celsius:.0} degrees Celsius"),
             Self::ClockUntrusted => write!(f, "the clock is not set from the network"),
         }
     }
 }
 
-/// As `{ "code", "what", "cure" }`.
+/// The words, then the code of the cause.
+fn coded(trouble: &Trouble) -> String {
+    format!("{trouble} [{}]", trouble.cause.code())
+}
+
+/// As `{ "code", "what", "cure" }`, and the `cause` where a broker is involved.
 impl Serialize for Degraded {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut words = serializer.serialize_struct("Degraded", 3)?;
+        let mut words = serializer.serialize_struct("Degraded", 4)?;
         words.serialize_field("code", self.code())?;
         words.serialize_field("what", &self.to_string())?;
         words.serialize_field("cure", self.cure())?;
+        match self {
+            Self::BrokerOffline { trouble, .. }
+            | Self::MessagesRefused { trouble, .. }
+            | Self::AcksRefused { trouble } => words.serialize_field("cause", &trouble.cause)?,
+            _ => words.skip_field("cause")?,
+        }
         words.end()
     }
 }

@@ -26,5 +26,5 @@ pub use degraded::Degraded;
 pub use heartbeat::{Beat, Decision, Heartbeats, Watchdog};
 pub use report::{Broker, Device, HealthReport, Model, Queues, Share, Status};
 pub use sensors::{Disk, Memory, Sensed, Sensors, Temperature};
-pub use state::{Health, Limits, ShareHealth};
+pub use state::{BrokerHealth, Health, Limits, ShareHealth};
 pub use systemd::Notifier;

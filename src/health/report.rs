@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{ClockTrust, Degraded, Disk, Memory, Temperature};
+use crate::publish::Trouble;
 
 /// The device in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -29,12 +30,19 @@ pub struct Share {
 }
 
 /// The link to the broker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Broker {
     /// True while the session stands.
     pub connected: bool,
     /// How long it has been so, s.
     pub since_secs: u64,
+    /// Why it was last lost, or could not be made, since start.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<Trouble>,
+    /// How often it was lost since start.
+    pub losses: u32,
+    /// Messages that it has refused and that are still here.
+    pub messages_refused: u32,
 }
 
 /// How much work waits.

@@ -106,13 +106,17 @@ impl Sensors {
 
     /// Reads everything; `now` is the wall clock's reading.
     pub fn read(&self, now: Timestamp) -> Sensed {
-        let synchronized = self.clock_markers.iter().any(|marker| marker.exists());
         Sensed {
             disk: Disk::at(&self.state_dir).ok(),
             temperatures: temperatures(&self.thermal_root),
             memory: Memory::of_this_process().ok(),
-            clock: ClockTrust::judge(now, synchronized),
+            clock: self.clock(now),
         }
+    }
+
+    /// Whether the wall clock's reading `now` can be believed.
+    pub fn clock(&self, now: Timestamp) -> ClockTrust {
+        ClockTrust::judge(now, self.clock_markers.iter().any(|marker| marker.exists()))
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::rate::Rate;
 use super::{Broker, ClockTrust, Degraded, Device, HealthReport, Model, Queues, Sensed, Share, Status};
+use crate::publish::{Cause, Trouble};
 use crate::triage::Verdict;
 
 /// From where on the device is not well.
@@ -37,6 +38,21 @@ pub enum ShareHealth {
     NotMounted,
 }
 
+/// How the broker is.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct BrokerHealth {
+    /// The session stands.
+    pub connected: bool,
+    /// Why it was last lost, or could not be made.
+    pub trouble: Option<Trouble>,
+    /// How often it was lost.
+    pub losses: u32,
+    /// Messages that it has refused and that are still here, and why it refused the last.
+    pub refused: (u32, Option<Trouble>),
+    /// Why it refuses the subscription to acknowledgements.
+    pub acks_refused: Option<Trouble>,
+}
+
 /// Most different quarantine reasons that are counted apart; the rest is counted as `other`.
 const MOST_REASONS: usize = 32;
 
@@ -45,7 +61,7 @@ const MOST_REASONS: usize = 32;
 pub struct Health {
     limits: Limits,
     share: (ShareHealth, Duration),
-    broker: (bool, Duration),
+    broker: (BrokerHealth, Duration),
     queues: Queues,
     analysed: Rate,
     verdicts: BTreeMap<&'static str, u64>,
@@ -53,6 +69,7 @@ pub struct Health {
     models: Vec<Model>,
     records_reset: bool,
     accelerator: Option<String>,
+    certificates: Vec<Degraded>,
     silent: Option<(&'static str, Duration)>,
     sensed: Option<Sensed>,
 }
@@ -63,7 +80,7 @@ impl Health {
         Self {
             limits,
             share: (ShareHealth::Lost { reason: "not scanned yet".into() }, Duration::ZERO),
-            broker: (false, Duration::ZERO),
+            broker: (BrokerHealth::default(), Duration::ZERO),
             queues: Queues::default(),
             analysed: Rate::default(),
             verdicts: BTreeMap::new(),
@@ -71,6 +88,7 @@ impl Health {
             models: Vec::new(),
             records_reset: false,
             accelerator: None,
+            certificates: Vec::new(),
             silent: None,
             sensed: None,
         }
@@ -83,11 +101,10 @@ impl Health {
         }
     }
 
-    /// The broker is connected or not; repeating it does not restart its time.
-    pub fn broker(&mut self, connected: bool, now: Duration) {
-        if self.broker.0 != connected {
-            self.broker = (connected, now);
-        }
+    /// The broker is so; its time restarts only when the connection comes or goes.
+    pub fn broker(&mut self, broker: BrokerHealth, now: Duration) {
+        let since = if self.broker.0.connected == broker.connected { self.broker.1 } else { now };
+        self.broker = (broker, since);
     }
 
     /// So much work waits.
@@ -126,6 +143,16 @@ impl Health {
         self.accelerator = fault;
     }
 
+    /// What ends when, as days that are left and its words, and why changed files are not used; only those that are to
+    /// be told.
+    pub fn certificates(&mut self, expiries: impl IntoIterator<Item = (i64, &'static str)>, unusable: Option<String>) {
+        let unusable = unusable.map(|reason| Degraded::CertificateUnusable { reason });
+        let mut expiries: Vec<_> = expiries.into_iter().collect();
+        expiries.sort_unstable();
+        let expiries = expiries.into_iter().map(|(days, what)| Degraded::CertificateExpires { days, what });
+        self.certificates = unusable.into_iter().chain(expiries).collect();
+    }
+
     /// The watchdog's word: which stage does not tick and for how long, or none.
     pub fn silent_stage(&mut self, silent: Option<(&'static str, Duration)>) {
         self.silent = silent;
@@ -151,7 +178,7 @@ impl Health {
             degraded,
             device: Device { version: env!("CARGO_PKG_VERSION"), uptime_secs: now.as_secs() },
             share: Share { state, reason, since_secs: since(self.share.1) },
-            broker: Broker { connected: self.broker.0, since_secs: since(self.broker.1) },
+            broker: self.broker_report(since(self.broker.1)),
             queues: self.queues,
             slices_per_second: self.analysed.per_second(now),
             slices_analysed: self.analysed.total(),
@@ -163,6 +190,17 @@ impl Health {
             memory: self.sensed.as_ref().and_then(|sensed| sensed.memory),
             clock,
             clock_trusted: clock.is_trusted(),
+        }
+    }
+
+    fn broker_report(&self, since_secs: u64) -> Broker {
+        let broker = &self.broker.0;
+        Broker {
+            connected: broker.connected,
+            since_secs,
+            trouble: broker.trouble.clone(),
+            losses: broker.losses,
+            messages_refused: broker.refused.0,
         }
     }
 
@@ -182,13 +220,12 @@ impl Health {
             ShareHealth::Lost { reason } => degraded.push(Degraded::ShareLost { reason: reason.clone() }),
             ShareHealth::NotMounted => degraded.push(Degraded::ShareNotMounted),
         }
-        if !self.broker.0 {
-            degraded.push(Degraded::BrokerOffline { queued: self.queues.outbox });
-        }
+        degraded.extend(self.broker_faults());
         if self.records_reset {
             degraded.push(Degraded::RecordsReset);
         }
         degraded.extend(self.accelerator.clone().map(|reason| Degraded::AcceleratorFault { reason }));
+        degraded.extend(self.certificates.iter().cloned());
         degraded.extend(self.heat_fault());
         if !self.clock().is_trusted() {
             degraded.push(Degraded::ClockUntrusted);
@@ -202,6 +239,19 @@ impl Health {
         }
         let refused = self.models.iter().find_map(|model| Some((&model.name, model.refused.as_ref()?)));
         refused.map(|(name, why)| Degraded::ModelRefused { reason: format!("{name} is refused: {why}") })
+    }
+
+    fn broker_faults(&self) -> impl Iterator<Item = Degraded> {
+        let BrokerHealth { connected, trouble, refused, acks_refused, .. } = self.broker.0.clone();
+        let offline = (!connected).then(|| Degraded::BrokerOffline {
+            queued: self.queues.outbox,
+            trouble: trouble.unwrap_or_else(|| Cause::NotTried.into()),
+        });
+        let (messages, why) = refused;
+        let refused = (messages > 0)
+            .then(|| Degraded::MessagesRefused { messages, trouble: why.unwrap_or_else(|| Cause::Refused.into()) });
+        let acks = acks_refused.filter(|_| connected).map(|trouble| Degraded::AcksRefused { trouble });
+        [offline, refused, acks].into_iter().flatten()
     }
 
     fn disk_fault(&self) -> Option<Degraded> {
@@ -241,10 +291,18 @@ mod tests {
         Model { name: "fracture-detector-edge 0.1.0".into(), digest: None, refused: refused.map(Into::into) }
     }
 
+    fn online() -> BrokerHealth {
+        BrokerHealth { connected: true, ..BrokerHealth::default() }
+    }
+
+    fn offline() -> BrokerHealth {
+        BrokerHealth { trouble: Some(Cause::NoAnswer.into()), ..BrokerHealth::default() }
+    }
+
     fn well() -> Health {
         let mut health = Health::new(Limits::default());
         health.share(ShareHealth::Available, s(1));
-        health.broker(true, s(2));
+        health.broker(online(), s(2));
         health.models(vec![model(None)]);
         health.sensed(sensed());
         health
@@ -285,9 +343,11 @@ mod tests {
             ..sensed()
         });
         health.share(ShareHealth::NotMounted, s(3));
-        health.broker(false, s(3));
+        health.broker(offline(), s(3));
         health.records_reset();
         health.accelerator(Some("given up: no answer within 1000 ms".into()));
+        let expiries = [(29, "the broker's authority"), (-3, "this device's certificate")];
+        health.certificates(expiries, Some("mqtt.key_file: not PEM".into()));
         let all = [
             "model_refused",
             "stage_silent",
@@ -296,6 +356,9 @@ mod tests {
             "broker_offline",
             "records_reset",
             "accelerator_fault",
+            "certificate_unusable",
+            "certificate_expired",
+            "certificate_expires",
             "hot",
             "clock_untrusted",
         ];
@@ -310,20 +373,34 @@ mod tests {
     #[test]
     fn a_cured_fault_goes_away() {
         let mut health = well();
-        health.broker(false, s(10));
+        health.broker(offline(), s(10));
         health.silent_stage(Some(("publish", s(9))));
         assert_eq!(codes(&health), ["stage_silent", "broker_offline"]);
-        health.broker(true, s(20));
+        health.broker(online(), s(20));
         health.silent_stage(None);
         assert_eq!(codes(&health), [""; 0]);
         assert_eq!(health.report(s(60)).broker.since_secs, 40);
     }
 
     #[test]
+    fn a_broker_that_refuses_is_not_well_although_it_is_connected() {
+        let mut health = well();
+        let quota = Trouble::from(Cause::QuotaExceeded);
+        let acks_refused = Some(Trouble::from(Cause::NotAuthorized));
+        health.broker(BrokerHealth { refused: (2, Some(quota)), acks_refused, ..online() }, s(20));
+        assert_eq!(codes(&health), ["messages_refused", "acks_refused"]);
+        let report = health.report(s(60));
+        assert_eq!((report.broker.since_secs, report.broker.messages_refused), (58, 2), "the connection stands");
+        let words: Vec<_> = report.degraded.iter().map(ToString::to_string).collect();
+        assert!(words[0].contains("2") && words[0].ends_with("the broker's quota is used up [quota_exceeded]"));
+        assert!(words[1].ends_with("[not_authorized]"), "{words:?}");
+    }
+
+    #[test]
     fn repeating_a_state_does_not_restart_its_time() {
         let mut health = well();
         health.share(ShareHealth::Available, s(30));
-        health.broker(true, s(30));
+        health.broker(online(), s(30));
         assert_eq!(health.report(s(60)).share.since_secs, 59);
         health.share(ShareHealth::Lost { reason: "stale file handle".into() }, s(40));
         let share = health.report(s(60)).share;
@@ -362,7 +439,7 @@ mod tests {
     #[test]
     fn the_health_message_says_what_the_design_promises_and_stays_small() {
         let mut health = well();
-        health.broker(false, s(10));
+        health.broker(offline(), s(10));
         health.queues(Queues { outbox: 4, analysis: 0 });
         for i in 0..MOST_REASONS {
             health.quarantined(&format!("a_rather_long_reason_for_a_rejection_{i}"));
@@ -370,7 +447,10 @@ mod tests {
         let json = serde_json::to_value(health.report(s(60))).unwrap_or_default();
         assert_eq!(json["status"], "degraded");
         assert_eq!(json["degraded"][0]["code"], "broker_offline");
-        assert_eq!(json["degraded"][0]["what"], "the broker is offline, messages waiting: 4");
+        assert_eq!(
+            json["degraded"][0]["what"],
+            "the broker is offline, messages waiting: 4: the broker does not answer [no_answer]"
+        );
         assert!(json["degraded"][0]["cure"].as_str().is_some_and(|cure| !cure.is_empty()));
         assert_eq!((&json["share"]["state"], &json["queues"]["outbox"]), (&"available".into(), &4.into()));
         assert_eq!((&json["clock"], &json["clock_trusted"]), (&"synchronized".into(), &true.into()));

@@ -22,13 +22,22 @@ impl Backoff {
     pub fn next(&mut self, unit: f64) -> Duration {
         let step = step(self.first, self.longest, self.failures);
         self.failures = self.failures.saturating_add(1);
-        step.mul_f64(0.5 + 0.5 * unit.clamp(0.0, 1.0))
+        jittered(step, unit)
+    }
+
+    /// The longest waiting time, jittered alike.
+    pub fn longest(&self, unit: f64) -> Duration {
+        jittered(self.longest, unit)
     }
 
     /// It worked: the next failure starts anew.
     pub const fn reset(&mut self) {
         self.failures = 0;
     }
+}
+
+fn jittered(step: Duration, unit: f64) -> Duration {
+    step.mul_f64(0.5 + 0.5 * unit.clamp(0.0, 1.0))
 }
 
 /// `first` doubled `times` times, at most `longest`.
@@ -58,5 +67,6 @@ mod tests {
         let mut backoff = Backoff::new(Duration::from_secs(4), Duration::from_secs(4));
         assert_eq!(backoff.next(0.0), Duration::from_secs(2));
         assert_eq!(backoff.next(0.5), Duration::from_secs(3));
+        assert_eq!(Backoff::new(Duration::ZERO, Duration::from_secs(4)).longest(0.0), Duration::from_secs(2));
     }
 }

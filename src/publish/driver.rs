@@ -6,11 +6,13 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt;
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::client::{self, Link, LinkEvent, Message};
-use super::outflow::{Command, Event, Outflow, STATUS_PREFIX};
+use super::cause::Trouble;
+use super::client::{self, Dialer, Link, LinkEvent, Message, Protocol};
+use super::outflow::{Command, Event, Outflow, STATUS_PREFIX, too_large};
 use super::payload::{DeviceState, HealthPayload, Reason, StatusPayload};
 use super::publisher::LinkState;
 use super::{Settings, ack, events};
@@ -18,6 +20,9 @@ use crate::store::{Acknowledgement, GivenAcknowledgement, OutboxMessage, Store, 
 
 /// How long each half of a farewell may take: the last status, and the good-bye.
 pub const FAREWELL: Duration = Duration::from_secs(2);
+
+/// Rows that are deleted in one transaction at most.
+const MOST_AT_ONCE: usize = 64;
 
 /// What the rest of the device tells.
 pub struct Inputs {
@@ -32,11 +37,14 @@ pub struct Driver {
     settings: Settings,
     store: Store,
     outflow: Outflow,
+    dialer: Dialer,
     link: Option<Link>,
     started: Instant,
     /// Makes the ids of status and health messages unique over restarts.
     boot: String,
     messages: u64,
+    /// Event ids of rows that the broker has: deleted together, when nothing more is to be sent at once.
+    delivered: Vec<String>,
     inputs: Inputs,
     link_state: watch::Sender<LinkState>,
     acks: mpsc::Sender<Acknowledgement>,
@@ -61,12 +69,14 @@ impl Driver {
     ) -> Self {
         Self {
             outflow: Outflow::new(settings.limits, random()),
+            dialer: Dialer::new(settings.connection.clone()),
             settings,
             store,
             link: None,
             started: Instant::now(),
             boot: format!("{:016x}", random()),
             messages: 0,
+            delivered: Vec::new(),
             inputs,
             link_state,
             acks,
@@ -80,6 +90,10 @@ impl Driver {
         loop {
             if let Some(event) = event.take() {
                 self.handle(event).await;
+            }
+            if !self.delivered.is_empty() {
+                event = self.settle().await;
+                continue;
             }
             let deadline = self.outflow.deadline();
             let wake = tokio::select! {
@@ -114,53 +128,86 @@ impl Driver {
         }
     }
 
+    /// Deletes what was delivered, all in one transaction: after the acknowledgements that are there already.
+    async fn settle(&mut self) -> Option<Event> {
+        if self.delivered.len() < MOST_AT_ONCE
+            && let Some(link_event) = next(&mut self.link).now_or_never()
+        {
+            return self.link_event(link_event).await;
+        }
+        let ids = std::mem::take(&mut self.delivered);
+        self.with_store(move |store| {
+            let superseded =
+                store.outbox_sent(&ids.iter().map(String::as_str).collect::<Vec<_>>(), Timestamp::now())?;
+            if superseded > 0 {
+                tracing::warn!(superseded, "messages that were given up are superseded by newer ones");
+            }
+            Ok(Event::Gone(ids))
+        })
+        .await
+    }
+
+    async fn revive(&self) -> Option<Event> {
+        self.with_store(|store| {
+            let revived = store.outbox_revive()?;
+            tracing::info!(revived, "messages that were given up are tried again");
+            Ok(Event::Revived)
+        })
+        .await
+    }
+
     async fn carry_out(&mut self, command: Command) -> Option<Event> {
         match command {
             Command::Connect => {
                 self.connect();
                 None
             }
-            Command::Drop(reason) => {
+            Command::Drop(cause) => {
                 self.link = None;
-                self.went_offline(reason);
+                self.went_offline(cause.into());
                 None
             }
             Command::Fetch { limit, held } => self.fetch(limit, held).await,
-            Command::Send(row) => self.send(&row.message),
-            Command::SendStatus(id) => self.send_status(&id),
-            Command::Delete(id) => {
-                let gone = Event::Gone(id.clone());
-                self.with_store(move |store| store.outbox_sent(&id).map(|()| gone)).await
+            Command::Send(row) => {
+                self.send(&row.message);
+                None
             }
-            Command::Refuse(id, reason) => self.refuse(id, reason).await,
+            Command::SendStatus(id) => self.send_status(&id),
+            Command::Delete(ids) => {
+                self.delivered.extend(ids);
+                None
+            }
+            Command::Revive => self.revive().await,
+            Command::Refuse(id, trouble) => self.refuse(id, trouble).await,
         }
     }
 
     async fn link_event(&mut self, event: LinkEvent) -> Option<Event> {
         match event {
             LinkEvent::Connected { session_present, max_packet_bytes, receive_max } => {
-                tracing::info!(broker = %self.settings.connection.url, session_present, "connected");
+                tracing::info!(broker = %self.dialer.url(), session_present, "connected");
                 self.went_online();
                 self.handle(Event::Connected { max_packet_bytes, receive_max }).await;
                 self.send_health();
                 None
             }
             LinkEvent::Published(id, Ok(())) => Some(Event::Acknowledged(id)),
-            LinkEvent::Published(id, Err(reason)) => Some(Event::Refused(id, reason)),
+            LinkEvent::Published(id, Err(trouble)) => Some(Event::Refused(id, trouble)),
             LinkEvent::Subscribed => None,
-            LinkEvent::SubscriptionRefused(reason) => {
-                tracing::warn!(reason, "the broker refuses the subscription to acknowledgements");
-                self.link_state.send_modify(|state| state.acks_refused = Some(reason));
+            LinkEvent::SubscriptionRefused(trouble) => {
+                tracing::warn!(code = trouble.cause.code(), %trouble, "the broker refuses the subscription to acknowledgements");
+                self.link_state.send_modify(|state| state.acks_refused = Some(trouble));
                 None
             }
             LinkEvent::Message(message) => {
                 self.acknowledge(&message).await;
                 None
             }
-            LinkEvent::Lost(reason) => {
+            LinkEvent::Lost(trouble) => {
                 self.link = None;
-                self.went_offline(&reason);
-                Some(Event::Lost)
+                let lost = Event::Lost(trouble.cause);
+                self.went_offline(trouble);
+                Some(lost)
             }
         }
     }
@@ -175,15 +222,16 @@ impl Driver {
         self.messages += 1;
         let id = self.event_id(&format!("will-{}", self.messages));
         let will = events::status(&offline, id, None, &self.settings.topics);
-        self.link = Some(Link::open(&self.settings.connection, Some((&will, self.settings.limits.will_delay))));
+        self.link = Some(self.dialer.open(Some((&will, self.settings.limits.will_delay))));
     }
 
     async fn fetch(&self, limit: usize, held: Vec<String>) -> Option<Event> {
+        let protocol = self.protocol();
         self.with_store(move |store| {
             let held: Vec<&str> = held.iter().map(String::as_str).collect();
             let rows = store.outbox_next(limit, &held)?;
             let sized = rows.into_iter().map(|row| {
-                let bytes = client::packet_bytes(&row.message);
+                let bytes = client::packet_bytes(&row.message, protocol);
                 (row, bytes)
             });
             Ok(Event::Rows(sized.collect()))
@@ -196,25 +244,29 @@ impl Driver {
         let mut message = self.status_message(&status, id);
         // Inside, the short id tells a status from a row.
         message.event_id = id.to_owned();
-        if let Err(reason) = self.fits(&message) {
-            return Some(Event::Refused(message.event_id, reason));
+        if let Err(trouble) = self.fits(&message) {
+            return Some(Event::Refused(message.event_id, trouble));
         }
-        self.send(&message)
+        self.send(&message);
+        None
+    }
+
+    fn protocol(&self) -> Protocol {
+        self.link.as_ref().map_or(Protocol::V5, Link::protocol)
     }
 
     /// Rows are checked by the core; what is not a row is checked here.
-    fn fits(&self, message: &OutboxMessage) -> Result<(), String> {
-        let (bytes, most) = (client::packet_bytes(message), self.outflow.max_packet_bytes());
-        if bytes <= most { Ok(()) } else { Err(format!("{} of {bytes} bytes, the limit is {most}", message.topic)) }
+    fn fits(&self, message: &OutboxMessage) -> Result<(), Trouble> {
+        let (bytes, most) = (client::packet_bytes(message, self.protocol()), self.outflow.max_packet_bytes());
+        if bytes <= most { Ok(()) } else { Err(too_large(bytes, most)) }
     }
 
-    /// A link that cannot take a message is of no use.
-    fn send(&mut self, message: &OutboxMessage) -> Option<Event> {
-        let link = self.link.as_ref()?;
-        let reason = link.publish(message).err()?;
-        self.link = None;
-        self.went_offline(&reason);
-        Some(Event::Lost)
+    /// A link that cannot take a message has ended, and its last word, which says why, is on its way. Should it not
+    /// come, the acknowledgement is missed in time.
+    fn send(&self, message: &OutboxMessage) {
+        if let Some(Err(trouble)) = self.link.as_ref().map(|link| link.publish(message)) {
+            tracing::debug!(%trouble, "the link has ended");
+        }
     }
 
     /// Best effort: the next one follows soon.
@@ -225,20 +277,21 @@ impl Driver {
         let at = health.clock_trusted.then(Timestamp::now);
         let message = events::health(&health, id, at, &self.settings.topics);
         let Some(link) = self.link.as_ref().filter(|_| self.outflow.is_online()) else { return };
-        if let Err(reason) = self.fits(&message).and_then(|()| link.publish_once(&message)) {
-            tracing::warn!(reason, "health not sent");
+        if let Err(trouble) = self.fits(&message).and_then(|()| link.publish_once(&message)) {
+            tracing::warn!(code = trouble.cause.code(), %trouble, "health not sent");
         }
     }
 
-    async fn refuse(&self, id: String, reason: String) -> Option<Event> {
+    async fn refuse(&self, id: String, trouble: Trouble) -> Option<Event> {
         let max_attempts = self.settings.limits.max_attempts;
-        tracing::warn!(event_id = id, reason, "message refused");
+        tracing::warn!(event_id = id, code = trouble.cause.code(), %trouble, "message refused");
+        self.link_state.send_modify(|state| state.refused = Some(trouble.clone()));
         self.with_store(move |store| {
-            let given_up = store.outbox_refused(&id, &reason, max_attempts)?;
+            let given_up = store.outbox_refused(&id, &trouble.line(), max_attempts, Timestamp::now())?;
             if given_up {
-                tracing::error!(event_id = id, reason, "message given up until the next start");
+                tracing::error!(event_id = id, code = trouble.cause.code(), "message given up until its next life");
             }
-            Ok(if given_up { Event::Gone(id) } else { Event::Tick })
+            Ok(if given_up { Event::GivenUp(id) } else { Event::Tick })
         })
         .await
     }
@@ -303,24 +356,24 @@ impl Driver {
     }
 
     fn went_online(&self) {
-        if let Some(Err(reason)) = self.link.as_ref().map(|link| link.subscribe(&self.settings.topics.all_acks())) {
-            tracing::warn!(reason, "cannot subscribe to acknowledgements");
+        if let Some(Err(trouble)) = self.link.as_ref().map(|link| link.subscribe(&self.settings.topics.all_acks())) {
+            tracing::warn!(%trouble, "cannot subscribe to acknowledgements");
         }
         self.link_state.send_modify(|state| {
             (state.online, state.since, state.acks_refused) = (true, Instant::now(), None);
         });
     }
 
-    fn went_offline(&self, reason: &str) {
+    fn went_offline(&self, trouble: Trouble) {
         self.link_state.send_modify(|state| {
-            if state.online || state.reason.as_deref() != Some(reason) {
-                tracing::warn!(broker = %self.settings.connection.url, reason, "no broker");
+            if state.online || state.trouble.as_ref() != Some(&trouble) {
+                tracing::warn!(broker = %self.dialer.url(), code = trouble.cause.code(), %trouble, "no broker");
             }
             if state.online {
                 (state.online, state.since) = (false, Instant::now());
                 state.losses += 1;
             }
-            state.reason = Some(reason.to_owned());
+            state.trouble = Some(trouble);
         });
     }
 

@@ -127,7 +127,9 @@ mod tests {
         let mut grey = vec![0; reader.output_buffer_size().unwrap()];
         let frame = reader.next_frame(&mut grey).unwrap();
         assert_eq!((frame.width, frame.height, frame.color_type), (SIDE, SIDE, png::ColorType::Grayscale));
-        assert!(super::super::client::packet_bytes(&message) <= Limits::default().max_packet_bytes);
+        for protocol in [super::super::Protocol::V5, super::super::Protocol::V311] {
+            assert!(super::super::client::packet_bytes(&message, protocol) <= Limits::default().max_packet_bytes);
+        }
     }
 
     #[test]

@@ -17,9 +17,12 @@ pub struct Limits {
     pub connect_timeout: Duration,
     /// How long the broker waits for a device that vanished before it publishes the last will.
     pub will_delay: Duration,
-    /// Refusals after which a message is given up until the next start.
+    /// Refusals after which a message is given up until its next life.
     pub max_attempts: u32,
-    /// Longest packet in bytes that is ever sent, whatever the broker allows: a key image of nothing but noise.
+    /// What was given up gets another life so long after: a quota or an access list may have been repaired meanwhile.
+    /// Also after every connect, and every start.
+    pub revive: Duration,
+    /// Longest packet in bytes that is ever sent, whatever the broker allows: a key image of nothing but noise, in base64.
     pub max_packet_bytes: usize,
     /// First and longest wait before the next attempt to connect.
     pub reconnect: (Duration, Duration),
@@ -37,7 +40,8 @@ impl Default for Limits {
             connect_timeout: Duration::from_secs(10),
             will_delay: Duration::from_secs(5),
             max_attempts: 8,
-            max_packet_bytes: 80 * 1024,
+            revive: Duration::from_secs(15 * 60),
+            max_packet_bytes: 112 * 1024,
             reconnect: (Duration::from_millis(250), Duration::from_secs(15)),
             rest: (Duration::from_secs(1), Duration::from_secs(60)),
         }

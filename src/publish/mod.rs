@@ -1,4 +1,4 @@
-//! What the device tells: topics, payloads, and the MQTT 5 client that delivers them.
+//! What the device tells: topics, payloads, and the MQTT client that delivers them.
 //!
 //! Takes in committed messages from the store's outbox, the device's status and health; hands on the acknowledgements
 //! of clinics. A message leaves the outbox only when the broker has acknowledged it. Never sends a name, a clear UID
@@ -8,9 +8,13 @@ mod topics;
 
 mod settings;
 
+pub mod tls;
+
 mod payload;
 
 mod cloud_event;
+
+mod structured;
 
 mod study_verdict;
 
@@ -23,6 +27,8 @@ mod events;
 mod escalation;
 
 mod key_image;
+
+mod cause;
 
 mod limits;
 
@@ -52,6 +58,8 @@ mod schema_tests;
 mod outflow_tests;
 
 pub use ack::{Ack, MAX_NAME, MAX_NOTE, NotAnAck, name as ack_name, note as ack_note};
+pub use cause::{Cause, Trouble};
+pub use client::Protocol;
 pub use cloud_event::{CloudEvent, EventKind, NotAnEvent};
 pub use escalation::{Escalation, Step, again};
 pub use event_id::{EventOrder, order as event_order};
@@ -64,8 +72,9 @@ pub use payload::{
     TriagePayload, rfc3339,
 };
 pub use publisher::{LinkState, Publisher};
-pub use settings::{BrokerUrl, Connection, Credentials, Settings, SettingsError, Tls};
+pub use settings::{BrokerUrl, Connection, Credentials, Settings, SettingsError};
 pub use study_verdict::over_series;
 pub use subscriber::{Arrival, Inbox, Received, Subscriber};
+pub use tls::Tls;
 pub use topics::{InvalidName, Topics};
 pub use trim::MAX_PAYLOAD;

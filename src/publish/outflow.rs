@@ -10,7 +10,24 @@
 //!
 //! A message that makes the broker hang up must not block the others for ever: after a loss, rows go out one by one;
 //! the one that was alone in flight when the next loss comes, on a link that had worked, rests longer each time. It
-//! is never given up for that: a bad network looks the same.
+//! is never given up for that: a bad network looks the same. Only where the broker says in its DISCONNECT that the
+//! message was at fault (too large, say) is that a refusal like any other.
+//!
+//! # What is promised
+//!
+//! - **At least once.** A row is deleted after its acknowledgement and not before. A consumer that passes over event ids
+//!   it has seen gets every message exactly once.
+//! - **In order, per study and topic.** The store hands a row out only when no older row of its topic is left (except
+//!   given-up ones), and deletion is durable before that: a revision is never followed by an older one, not even by
+//!   its duplicate after a power cut. While a row rests after a refusal, what is newer in its topic waits.
+//! - **Superseded.** A row that was given up lets newer ones of its topic pass, and is not sent after one of them has
+//!   been delivered: it leaves with it. Until then it stays as a dead letter and screen and health say so; it gets another
+//!   life with each start, each connect, and every [`Limits::revive`].
+//! - **Alerts first.** Of all rows that may go, alerts go before verdicts, older ones before newer ones.
+//! - What an old link still had in the network cannot come late: the device returns under the same client id, and a
+//!   broker closes the old connection for that (MQTT 5, 3.1.4).
+//!
+//! Between topics there is no order: a study's alert is sent before its verdict, and may be refused where that is taken.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -19,6 +36,7 @@ use rand::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
 use super::backoff::{Backoff, step};
+use super::cause::{Cause, Trouble};
 use super::limits::Limits;
 use crate::store::OutboxRow;
 
@@ -33,15 +51,19 @@ pub enum Event {
         receive_max: Option<u16>,
     },
     /// The connection is gone, or could not be made.
-    Lost,
+    Lost(Cause),
     /// The broker has taken a message.
     Acknowledged(String),
     /// The broker refuses a message.
-    Refused(String, String),
+    Refused(String, Trouble),
     /// Rows that the outbox had, as asked for by [`Command::Fetch`], with the bytes of their packets.
     Rows(Vec<(OutboxRow, usize)>),
-    /// A row has left the outbox, or was given up.
-    Gone(String),
+    /// Rows have left the outbox.
+    Gone(Vec<String>),
+    /// A row was refused for the last time of this life.
+    GivenUp(String),
+    /// What was given up has another life.
+    Revived,
     /// The store could not do what it was told.
     StoreFailed,
     /// New rows were committed.
@@ -58,7 +80,7 @@ pub enum Command {
     /// Build a link.
     Connect,
     /// Drop the link, with the reason.
-    Drop(&'static str),
+    Drop(Cause),
     /// Ask the outbox for at most `limit` rows other than `held`.
     Fetch {
         /// At most.
@@ -70,10 +92,12 @@ pub enum Command {
     Send(OutboxRow),
     /// Publish the device's status under this id.
     SendStatus(String),
-    /// Delete a row: the broker has it.
-    Delete(String),
+    /// Delete rows: the broker has them.
+    Delete(Vec<String>),
+    /// Give what was given up another life.
+    Revive,
     /// Count a refusal of a row.
-    Refuse(String, String),
+    Refuse(String, Trouble),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,6 +134,8 @@ pub struct Outflow {
     one_by_one: usize,
     /// The outbox may hold rows to send.
     dirty: bool,
+    /// Something was given up, and gets another life then.
+    revive_at: Option<Duration>,
     /// The store failed: nothing is asked of it before then.
     store_rests_until: Option<Duration>,
     status_count: u64,
@@ -128,6 +154,7 @@ impl Outflow {
             delivered: Vec::new(),
             one_by_one: 0,
             dirty: true,
+            revive_at: None,
             store_rests_until: None,
             status_count: 0,
         }
@@ -140,14 +167,17 @@ impl Outflow {
             Event::Connected { max_packet_bytes, receive_max } => {
                 self.connected(max_packet_bytes, receive_max);
                 commands.push(self.send_status(now));
+                commands.extend(self.revive(now));
             }
             // Two causes of one loss may both be told.
-            Event::Lost if matches!(self.link, Link::Waiting { .. }) => {}
-            Event::Lost => self.lost(now),
+            Event::Lost(_) if matches!(self.link, Link::Waiting { .. }) => {}
+            Event::Lost(cause) => self.lost(cause, now, &mut commands),
             Event::Acknowledged(id) => self.acknowledged(&id, &mut commands),
-            Event::Refused(id, reason) => self.refused(id, reason, now, &mut commands),
+            Event::Refused(id, trouble) => self.refused(id, trouble, now, &mut commands),
             Event::Rows(rows) => self.rows(rows, now, &mut commands),
-            Event::Gone(id) => self.gone(&id),
+            Event::Gone(ids) => self.gone(&ids),
+            Event::GivenUp(id) => self.given_up(&id, now),
+            Event::Revived => (self.revive_at, self.dirty) = (None, true),
             Event::StoreFailed => self.store_rests_until = Some(now + self.limits.rest.0),
             Event::Committed => self.dirty = true,
             Event::StatusChanged if self.is_online() => commands.push(self.send_status(now)),
@@ -166,7 +196,8 @@ impl Outflow {
             Link::Online { .. } => self.in_flight.values().min().map(|sent| *sent + self.limits.ack_timeout),
         };
         let rested = self.resting.values().filter_map(|rest| rest.until).min().filter(|_| self.is_online());
-        [link, rested, self.store_rests_until].into_iter().flatten().min()
+        let revived = self.revive_at.filter(|_| self.is_online());
+        [link, rested, revived, self.store_rests_until].into_iter().flatten().min()
     }
 
     /// True between `Connected` and the loss of the link.
@@ -193,15 +224,25 @@ impl Outflow {
     }
 
     /// Everything that was not acknowledged is still in the outbox, and will be fetched again.
-    fn lost(&mut self, now: Duration) {
+    fn lost(&mut self, cause: Cause, now: Duration, commands: &mut Vec<Command>) {
         let proven = matches!(self.link, Link::Online { proven: true, .. });
-        let rows: Vec<String> = std::mem::take(&mut self.in_flight).into_keys().filter(|id| is_row(id)).collect();
-        if let ([suspect], true) = (rows.as_slice(), proven) {
-            self.rest(suspect.clone(), now);
-        }
+        let in_flight = std::mem::take(&mut self.in_flight);
+        let alone = in_flight.len() == 1;
+        let rows: Vec<String> = in_flight.into_keys().filter(|id| is_row(id)).collect();
         self.one_by_one = self.one_by_one.max(rows.len());
+        match rows.as_slice() {
+            // The broker has said that it is the message's fault.
+            [culprit] if alone && cause.is_of_a_message() => {
+                self.rest(culprit.clone(), now);
+                commands.push(Command::Refuse(culprit.clone(), cause.into()));
+            }
+            [suspect] if proven => self.rest(suspect.clone(), now),
+            _ => {}
+        }
+        // Two devices with one name must not throw each other out as fast as they can.
         let unit = self.random.random();
-        self.link = Link::Waiting { until: now + self.backoff.next(unit) };
+        let wait = if cause == Cause::SessionTakenOver { self.backoff.longest(unit) } else { self.backoff.next(unit) };
+        self.link = Link::Waiting { until: now + wait };
     }
 
     fn acknowledged(&mut self, id: &str, commands: &mut Vec<Command>) {
@@ -212,27 +253,40 @@ impl Outflow {
         if is_row(id) {
             self.one_by_one = self.one_by_one.saturating_sub(1);
             self.delivered.push(id.to_owned());
-            commands.push(Command::Delete(id.to_owned()));
+            commands.push(Command::Delete(vec![id.to_owned()]));
         }
         self.dirty = true;
     }
 
-    fn refused(&mut self, id: String, reason: String, now: Duration, commands: &mut Vec<Command>) {
+    fn refused(&mut self, id: String, trouble: Trouble, now: Duration, commands: &mut Vec<Command>) {
         self.in_flight.remove(&id);
         self.prove();
         if is_row(&id) {
             self.one_by_one = self.one_by_one.saturating_sub(1);
             self.rest(id.clone(), now);
-            commands.push(Command::Refuse(id, reason));
+            commands.push(Command::Refuse(id, trouble));
         }
         self.dirty = true;
     }
 
-    fn gone(&mut self, id: &str) {
-        self.delivered.retain(|delivered| delivered != id);
-        self.resting.remove(id);
+    fn gone(&mut self, ids: &[String]) {
+        self.delivered.retain(|delivered| !ids.contains(delivered));
+        self.resting.retain(|id, _| !ids.contains(id));
         // What waited behind it in its topic may go now.
         self.dirty = true;
+    }
+
+    fn given_up(&mut self, id: &str, now: Duration) {
+        self.resting.remove(id);
+        self.revive_at.get_or_insert(now + self.limits.revive);
+        self.dirty = true;
+    }
+
+    /// Where something was given up; asked again later should the store fail.
+    fn revive(&mut self, now: Duration) -> Option<Command> {
+        self.revive_at?;
+        self.revive_at = Some(now + self.limits.revive);
+        Some(Command::Revive)
     }
 
     /// The broker answers: the link works, and the next loss starts with the shortest wait.
@@ -261,7 +315,7 @@ impl Outflow {
             }
             if bytes > most {
                 self.rest(id.clone(), now);
-                commands.push(Command::Refuse(id, format!("{bytes} bytes, the limit is {most}")));
+                commands.push(Command::Refuse(id, too_large(bytes, most)));
             } else {
                 self.in_flight.insert(id, now);
                 commands.push(Command::Send(row));
@@ -284,19 +338,24 @@ impl Outflow {
                 commands.push(Command::Connect);
             }
             Link::Connecting { since } if since + self.limits.connect_timeout <= now => {
-                commands.push(Command::Drop("no answer from the broker"));
-                self.lost(now);
+                commands.push(Command::Drop(Cause::NoAnswer));
+                self.lost(Cause::NoAnswer, now, commands);
             }
             Link::Online { .. } if self.in_flight.values().any(|sent| *sent + self.limits.ack_timeout <= now) => {
-                commands.push(Command::Drop("the broker does not acknowledge"));
-                self.lost(now);
+                commands.push(Command::Drop(Cause::NotAcknowledged));
+                self.lost(Cause::NotAcknowledged, now, commands);
             }
             _ => {}
+        }
+        if self.is_online() && self.revive_at.is_some_and(|at| at <= now) {
+            commands.extend(self.revive(now));
         }
         if self.store_rests_until.is_some_and(|until| until <= now) {
             self.store_rests_until = None;
             self.dirty = true;
-            commands.extend(self.delivered.iter().cloned().map(Command::Delete));
+            if !self.delivered.is_empty() {
+                commands.push(Command::Delete(self.delivered.clone()));
+            }
         }
         for rest in self.resting.values_mut().filter(|rest| rest.until.is_some_and(|until| until <= now)) {
             rest.until = None;
@@ -327,6 +386,11 @@ impl Outflow {
             || self.delivered.iter().any(|delivered| delivered == id)
             || self.resting.get(id).is_some_and(|rest| rest.until.is_some())
     }
+}
+
+/// A packet of so many bytes is over the broker's limit, or ours.
+pub fn too_large(bytes: usize, most: usize) -> Trouble {
+    Trouble::new(Cause::PacketTooLarge, format!("{bytes} bytes, the limit is {most}"))
 }
 
 fn is_row(id: &str) -> bool {

@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
+use super::cause::Cause;
 use super::limits::Limits;
-use super::outflow::{Command, Event, Outflow, STATUS_PREFIX};
+use super::outflow::{Command, Event, Outflow, STATUS_PREFIX, too_large};
 use crate::store::{MessagePriority, MessageProperties, OutboxMessage, OutboxRow};
 
+const LOST: Event = Event::Lost(Cause::ConnectionLost);
 const CONNECTED: Event = Event::Connected { max_packet_bytes: None, receive_max: None };
 
 fn secs(n: u64) -> Duration {
@@ -80,16 +82,16 @@ fn a_row_leaves_the_outbox_only_after_its_acknowledgement() {
     let mut outflow = online(secs(0));
     assert_eq!(sent(&outflow.on(rows(&["a", "b"]), secs(1))), ["a", "b"]);
     let commands = outflow.on(acknowledged("a"), secs(2));
-    assert_eq!(commands[0], Command::Delete("a".into()));
+    assert_eq!(commands[0], Command::Delete(vec!["a".into()]));
     assert_eq!(fetch(&commands), Some((7, vec!["b", "a"])), "neither is fetched again meanwhile");
-    assert!(outflow.on(Event::Gone("a".into()), secs(2)).iter().all(|c| !matches!(c, Command::Delete(_))));
+    assert!(outflow.on(Event::Gone(vec!["a".into()]), secs(2)).iter().all(|c| !matches!(c, Command::Delete(_))));
 }
 
 #[test]
 fn what_was_not_acknowledged_is_sent_again_after_a_loss() {
     let mut outflow = online(secs(0));
     outflow.on(rows(&["a", "b"]), secs(1));
-    assert_eq!(outflow.on(Event::Lost, secs(2)), []);
+    assert_eq!(outflow.on(LOST, secs(2)), []);
     let due = outflow.deadline().unwrap();
     assert!(outflow.on(Event::Tick, due).contains(&Command::Connect));
     let commands = outflow.on(CONNECTED, due);
@@ -103,7 +105,7 @@ fn no_acknowledgement_in_time_drops_the_link_and_builds_a_new_one() {
     outflow.on(rows(&["a"]), secs(1));
     assert_eq!(outflow.deadline(), Some(secs(11)));
     assert_eq!(outflow.on(Event::Tick, secs(10)), []);
-    assert_eq!(outflow.on(Event::Tick, secs(11)), [Command::Drop("the broker does not acknowledge")]);
+    assert_eq!(outflow.on(Event::Tick, secs(11)), [Command::Drop(Cause::NotAcknowledged)]);
     assert!(!outflow.is_online());
     reconnect(&mut outflow);
 }
@@ -120,7 +122,7 @@ fn a_birth_that_is_not_acknowledged_drops_the_link_too() {
 fn a_broker_that_never_answers_the_connect_is_given_up_and_tried_again() {
     let mut outflow = Outflow::new(Limits::default(), 7);
     outflow.on(Event::Tick, secs(0));
-    assert_eq!(outflow.on(Event::Tick, secs(10)), [Command::Drop("no answer from the broker")]);
+    assert_eq!(outflow.on(Event::Tick, secs(10)), [Command::Drop(Cause::NoAnswer)]);
     reconnect(&mut outflow);
 }
 
@@ -131,7 +133,7 @@ fn attempts_to_connect_come_less_and_less_often_and_at_once_after_a_link_that_wo
     let mut waits = vec![];
     for _ in 0..12 {
         outflow.on(Event::Tick, now);
-        outflow.on(Event::Lost, now);
+        outflow.on(LOST, now);
         let due = outflow.deadline().unwrap();
         waits.push(due - now);
         now = due;
@@ -143,7 +145,7 @@ fn attempts_to_connect_come_less_and_less_often_and_at_once_after_a_link_that_wo
     outflow.on(Event::Tick, now);
     outflow.on(CONNECTED, now);
     outflow.on(acknowledged("status-1"), now);
-    outflow.on(Event::Lost, now);
+    outflow.on(LOST, now);
     assert!(outflow.deadline().unwrap() - now <= Duration::from_millis(250));
 }
 
@@ -154,7 +156,7 @@ fn a_connection_that_is_accepted_and_cut_at_once_does_not_make_a_storm() {
     for _ in 0..10 {
         outflow.on(Event::Tick, now);
         outflow.on(CONNECTED, now);
-        outflow.on(Event::Lost, now);
+        outflow.on(LOST, now);
         now = outflow.deadline().unwrap();
     }
     assert!(now > secs(30), "ten connections in {now:?}");
@@ -164,18 +166,18 @@ fn a_connection_that_is_accepted_and_cut_at_once_does_not_make_a_storm() {
 fn a_refused_row_rests_and_others_pass() {
     let mut outflow = online(secs(0));
     outflow.on(rows(&["a", "b"]), secs(1));
-    let commands = outflow.on(Event::Refused("a".into(), "quota exceeded".into()), secs(2));
-    assert_eq!(commands[0], Command::Refuse("a".into(), "quota exceeded".into()));
+    let commands = outflow.on(Event::Refused("a".into(), Cause::QuotaExceeded.into()), secs(2));
+    assert_eq!(commands[0], Command::Refuse("a".into(), Cause::QuotaExceeded.into()));
     assert_eq!(fetch(&commands), Some((7, vec!["b", "a"])), "held while it rests");
     outflow.on(acknowledged("b"), secs(2));
-    outflow.on(Event::Gone("b".into()), secs(2));
+    outflow.on(Event::Gone(vec!["b".into()]), secs(2));
     assert_eq!(outflow.deadline(), Some(secs(3)));
     assert_eq!(fetch(&outflow.on(Event::Tick, secs(3))), Some((8, vec![])), "then it may go again");
     assert_eq!(outflow.deadline(), None, "and nothing ticks for it any more");
     assert_eq!(sent(&outflow.on(rows(&["a"]), secs(3))), ["a"]);
-    outflow.on(Event::Refused("a".into(), "quota exceeded".into()), secs(4));
+    outflow.on(Event::Refused("a".into(), Cause::QuotaExceeded.into()), secs(4));
     assert_eq!(outflow.deadline(), Some(secs(6)), "each time longer");
-    let commands = outflow.on(Event::Gone("a".into()), secs(4));
+    let commands = outflow.on(Event::GivenUp("a".into()), secs(4));
     assert_eq!(fetch(&commands), Some((8, vec![])), "given up: what waited behind it in its topic may go");
 }
 
@@ -185,7 +187,7 @@ fn a_packet_over_the_brokers_limit_is_refused_here_and_never_sent() {
     outflow.on(Event::Tick, secs(0));
     outflow.on(Event::Connected { max_packet_bytes: Some(499), receive_max: None }, secs(0));
     let commands = outflow.on(rows(&["a"]), secs(0));
-    assert_eq!(commands[0], Command::Refuse("a".into(), "500 bytes, the limit is 499".into()));
+    assert_eq!(commands[0], Command::Refuse("a".into(), too_large(500, 499)));
     assert_eq!(sent(&commands), Vec::<&str>::new());
 }
 
@@ -195,8 +197,7 @@ fn our_own_limit_holds_where_the_broker_has_none() {
     let (row, _) = row("a");
     let limit = Limits::default().max_packet_bytes;
     let commands = outflow.on(Event::Rows(vec![(row, limit + 1)]), secs(0));
-    let words = format!("{} bytes, the limit is {limit}", limit + 1);
-    assert_eq!(commands[0], Command::Refuse("a".into(), words));
+    assert_eq!(commands[0], Command::Refuse("a".into(), too_large(limit + 1, limit)));
 }
 
 #[test]
@@ -212,18 +213,37 @@ fn the_brokers_receive_maximum_is_kept() {
 fn a_message_on_which_the_broker_hangs_up_does_not_hold_up_the_others() {
     let mut outflow = online(secs(0));
     outflow.on(rows(&["poison", "b", "c"]), secs(1));
-    outflow.on(Event::Lost, secs(1));
+    outflow.on(LOST, secs(1));
     let now = reconnect(&mut outflow);
     outflow.on(acknowledged("status-2"), now);
     // Alone, on a link that works: the next loss is its own.
     assert_eq!(sent(&outflow.on(rows(&["poison"]), now)), ["poison"]);
-    outflow.on(Event::Lost, now);
+    outflow.on(LOST, now);
     let due = outflow.deadline().unwrap();
     assert!(outflow.on(Event::Tick, due).contains(&Command::Connect));
     assert_eq!(fetch(&outflow.on(CONNECTED, due)), Some((1, vec!["poison"])), "it rests, the others go");
     outflow.on(rows(&["b"]), due);
     let commands = outflow.on(acknowledged("b"), due);
     assert_eq!(fetch(&commands).unwrap().0, 1, "still one by one: all that were in flight are suspects");
+}
+
+#[test]
+fn a_message_that_the_broker_blames_for_hanging_up_is_refused() {
+    let mut outflow = online(secs(0));
+    outflow.on(rows(&["large", "b"]), secs(1));
+    assert!(outflow.on(Event::Lost(Cause::PacketTooLarge), secs(1)).is_empty(), "which of the two is not known");
+    let now = reconnect(&mut outflow);
+    outflow.on(acknowledged("status-2"), now);
+    outflow.on(rows(&["large"]), now);
+    let commands = outflow.on(Event::Lost(Cause::PacketTooLarge), now);
+    assert_eq!(commands, [Command::Refuse("large".into(), Cause::PacketTooLarge.into())]);
+}
+
+#[test]
+fn two_devices_with_one_name_do_not_throw_each_other_out_as_fast_as_they_can() {
+    let mut outflow = online(secs(0));
+    outflow.on(Event::Lost(Cause::SessionTakenOver), secs(1));
+    assert!(outflow.deadline().unwrap() >= secs(1) + Limits::default().reconnect.1 / 2);
 }
 
 #[test]
@@ -234,7 +254,7 @@ fn a_dead_network_is_not_held_against_a_message() {
     for _ in 0..5 {
         // Alone in flight, but nothing was acknowledged on this link: its end says nothing about the row.
         assert_eq!(sent(&outflow.on(rows(&["a"]), outflow.deadline().unwrap() - secs(9))), ["a"]);
-        outflow.on(Event::Lost, outflow.deadline().unwrap() - secs(9));
+        outflow.on(LOST, outflow.deadline().unwrap() - secs(9));
         reconnect(&mut outflow);
     }
 }
@@ -248,7 +268,7 @@ fn a_store_that_fails_is_asked_again_and_a_delivered_row_is_deleted_then() {
     assert_eq!(outflow.on(Event::Committed, secs(2)), [], "it rests");
     assert_eq!(outflow.deadline(), Some(secs(3)));
     let commands = outflow.on(Event::Tick, secs(3));
-    assert_eq!(commands[0], Command::Delete("a".into()));
+    assert_eq!(commands[0], Command::Delete(vec!["a".into()]));
     assert_eq!(fetch(&commands), Some((8, vec!["a"])), "and is not sent again meanwhile");
 }
 
@@ -256,11 +276,34 @@ fn a_store_that_fails_is_asked_again_and_a_delivered_row_is_deleted_then() {
 fn a_status_change_is_published_when_online_and_at_birth_otherwise() {
     let mut outflow = online(secs(0));
     assert_eq!(outflow.on(Event::StatusChanged, secs(1))[0], Command::SendStatus("status-2".into()));
-    outflow.on(Event::Lost, secs(1));
+    outflow.on(LOST, secs(1));
     assert_eq!(outflow.on(Event::StatusChanged, secs(1)), []);
     let due = outflow.deadline().unwrap();
     outflow.on(Event::Tick, due);
     assert_eq!(outflow.on(CONNECTED, due)[0], Command::SendStatus("status-3".into()));
+}
+
+#[test]
+fn what_was_given_up_gets_another_life_in_time_and_after_a_connect() {
+    let revive = Limits::default().revive;
+    let mut outflow = online(secs(0));
+    outflow.on(rows(&["a"]), secs(1));
+    outflow.on(Event::GivenUp("a".into()), secs(1));
+    outflow.on(Event::Rows(vec![]), secs(1));
+    outflow.on(Event::Gone(vec!["a".into()]), secs(1));
+    let due = secs(1) + revive;
+    outflow.on(acknowledged("a"), secs(2));
+    assert_eq!(outflow.deadline(), Some(due));
+    assert!(outflow.on(Event::Tick, due).contains(&Command::Revive));
+    assert!(outflow.on(Event::StoreFailed, due).is_empty());
+    assert!(outflow.on(Event::Tick, due + revive).contains(&Command::Revive), "asked again when the store failed");
+    assert!(fetch(&outflow.on(Event::Revived, due + revive)).is_some());
+
+    outflow.on(Event::GivenUp("b".into()), due + revive);
+    outflow.on(LOST, due + revive);
+    let connect = outflow.deadline().unwrap();
+    assert!(outflow.on(Event::Tick, connect).contains(&Command::Connect));
+    assert!(outflow.on(CONNECTED, connect).contains(&Command::Revive), "the broker may have been repaired");
 }
 
 #[test]
@@ -294,12 +337,15 @@ impl World {
                             self.outbox.iter().filter(|id| !held.contains(id)).take(limit).cloned().collect();
                         events.push(Event::Rows(ids.iter().map(|id| row(id)).collect()));
                     }
-                    Command::Delete(id) => {
-                        assert!(self.delivered.contains_key(&id), "deleted before it was acknowledged");
-                        self.outbox.retain(|row| *row != id);
-                        events.push(Event::Gone(id));
+                    Command::Delete(ids) => {
+                        assert!(
+                            ids.iter().all(|id| self.delivered.contains_key(id)),
+                            "deleted before it was acknowledged"
+                        );
+                        self.outbox.retain(|row| !ids.contains(row));
+                        events.push(Event::Gone(ids));
                     }
-                    Command::Refuse(..) => {}
+                    Command::Refuse(..) | Command::Revive => {}
                 }
             }
         }
@@ -327,7 +373,7 @@ proptest! {
                     CONNECTED
                 }
                 1 => { count += 1; world.outbox.push(format!("row-{count}")); Event::Committed }
-                2 => { world.on_the_wire.clear(); Event::Lost }
+                2 => { world.on_the_wire.clear(); LOST }
                 3..=5 => {
                     if world.on_the_wire.is_empty() { continue }
                     let id = world.on_the_wire.remove(0);
@@ -336,7 +382,7 @@ proptest! {
                 }
                 6 => {
                     if world.on_the_wire.is_empty() { continue }
-                    Event::Refused(world.on_the_wire.remove(0), "no".into())
+                    Event::Refused(world.on_the_wire.remove(0), Cause::Refused.into())
                 }
                 7 => { world.store_fails = true; continue }
                 8 => Event::Tick,

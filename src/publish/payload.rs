@@ -238,8 +238,14 @@ pub struct HealthPayload {
     pub clock_trusted: bool,
     /// `available`, `lost` or `not_mounted`.
     pub share: PartPayload,
-    /// `online` or `offline`.
+    /// `online`, `refusing` or `offline`.
     pub broker: PartPayload,
+    /// How often the connection was lost since start.
+    #[serde(default)]
+    pub broker_losses: u32,
+    /// Code of the cause of the last loss or failed connection since start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub broker_last_trouble: Option<String>,
     /// `ready` or `refused`.
     pub models: PartPayload,
     /// Free space on the state folder's disk.
@@ -248,6 +254,9 @@ pub struct HealthPayload {
     pub queue_waiting: u32,
     /// Messages that were given up.
     pub queue_dead: u32,
+    /// Messages that the broker has refused and that are not sent, given up or not.
+    #[serde(default)]
+    pub queue_refused: u32,
     /// Series that are open.
     pub open_series: u32,
     /// Over the last minute.
@@ -261,6 +270,9 @@ pub struct HealthPayload {
     /// Resident memory of the program.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_bytes: Option<u64>,
+    /// Where the audit trail ends, `<sequence>:<hash>`: a trail that is written anew no longer holds it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audit_head: Option<String>,
 }
 
 /// State of one part of the device.
@@ -270,7 +282,10 @@ pub struct PartPayload {
     pub state: String,
     /// How long it has been so.
     pub for_secs: u64,
-    /// Why, when it is not well.
+    /// Why, when it is not well: a code that never changes, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// Why, when it is not well, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }

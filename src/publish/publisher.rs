@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use super::Settings;
+use super::cause::Trouble;
 use super::driver::{Driver, FAREWELL, Inputs};
 use super::payload::{HealthPayload, StatusPayload};
 use crate::store::{Acknowledgement, Store, StoreError};
@@ -24,11 +25,13 @@ pub struct LinkState {
     /// Since when it has been so.
     pub since: Instant,
     /// Why it was last lost, or could not be built.
-    pub reason: Option<String>,
+    pub trouble: Option<Trouble>,
     /// How often it was lost.
     pub losses: u32,
+    /// Why the broker has refused a message last. Whether any refused one is left, the store knows.
+    pub refused: Option<Trouble>,
     /// Why acknowledgements cannot arrive, when the broker refuses the subscription.
-    pub acks_refused: Option<String>,
+    pub acks_refused: Option<Trouble>,
 }
 
 /// Handle to the running publisher. When it is dropped without [`Publisher::stop`], the broker publishes the last will.
@@ -52,11 +55,13 @@ impl Publisher {
         store: Store,
         birth: StatusPayload,
     ) -> Result<(Self, mpsc::Receiver<Acknowledgement>), StoreError> {
+        let refused = store.dead_letters(1)?.first().map(|letter| Trouble::from_line(&letter.reason));
         let revived = store.outbox_revive()?;
         if revived > 0 {
             tracing::info!(revived, "messages that were given up are tried again");
         }
-        let offline = LinkState { online: false, since: Instant::now(), reason: None, losses: 0, acks_refused: None };
+        let offline =
+            LinkState { online: false, since: Instant::now(), trouble: None, losses: 0, refused, acks_refused: None };
         let (link_sender, link) = watch::channel(offline);
         let (status, status_receiver) = watch::channel(birth);
         let (health, health_receiver) = watch::channel(None);

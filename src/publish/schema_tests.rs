@@ -13,18 +13,19 @@ use super::payload::{
     DeviceState, HealthPayload, ModelTag, PartPayload, Reason, StageTiming, StatusPayload, TriagePayload,
 };
 use super::samples::{at, context, model, none_suspected, suspected, topics};
-use super::{Limits, MAX_PAYLOAD, NOTICE};
+use super::{KeyImage, Limits, MAX_PAYLOAD, NOTICE, structured};
 use crate::store::{Acknowledgement, NextRevision, OutboxMessage, SeriesAssessment, StandingAlert, ToldVerdict};
 use crate::triage::{Assessment, Gap, Level, Missing, Verdict};
 
 const STUDY_KEY: &str = "00112233445566778899aabbccddeeff";
 
-const SCHEMAS: [(&str, &str); 6] = [
+const SCHEMAS: [(&str, &str); 7] = [
     ("triage", include_str!("schema/triage.json")),
     ("alert", include_str!("schema/alert.json")),
     ("status", include_str!("schema/status.json")),
     ("health", include_str!("schema/health.json")),
     ("ack", include_str!("schema/ack.json")),
+    ("envelope", include_str!("schema/envelope.json")),
     ("acknowledged", include_str!("schema/acknowledged.json")),
 ];
 
@@ -106,6 +107,24 @@ fn status(state: DeviceState, reasons: Vec<Reason>) -> StatusPayload {
 }
 
 #[test]
+fn every_message_holds_against_the_schema_of_its_envelope() {
+    let slice_key = suspected(&[Level::C2]).findings[0].best_slice.slice_key.clone();
+    let picture = KeyImage { slice_key, side: 256, grey: vec![7; 256 * 256] };
+    let context = VerdictContext { key_image: Some(picture), ..context() };
+    let mut all = messages(Some(&none_suspected()), &suspected(&[Level::C2]), &context);
+    assert_eq!(all.len(), 3, "verdict, alert and picture");
+    all.push(events::status(&status(DeviceState::Online, vec![]), "s-1".into(), Some(at()), &topics()));
+    all.push(events::health(&HealthPayload::default(), "h-1".into(), None, &topics()));
+    for message in all {
+        let payload = structured::payload(&message);
+        check("envelope", &payload);
+        let mut envelope: Value = serde_json::from_slice(&payload).unwrap();
+        envelope.as_object_mut().unwrap().retain(|key, _| key != "data" && key != "data_base64");
+        assert!(refuses("envelope", &envelope), "an envelope holds something");
+    }
+}
+
+#[test]
 fn verdicts_of_every_kind_hold_against_their_schema() {
     let unreadable = BTreeMap::from([("pixel_data_cut".to_owned(), 2)]);
     let clear = VerdictContext {
@@ -142,16 +161,22 @@ fn device_messages_hold_against_their_schema() {
     let part = |state: &str, reason: Option<&str>| PartPayload {
         state: state.into(),
         for_secs: 3,
+        code: None,
         reason: reason.map(Into::into),
     };
+    let broker = PartPayload { code: Some("quota_exceeded".into()), ..part("refusing", Some("the quota is used up")) };
     let health = HealthPayload {
         at: super::rfc3339(at()),
         share: part("lost", Some("the host is down")),
-        broker: part("offline", Some("connection refused")),
+        broker,
+        broker_losses: 3,
+        broker_last_trouble: Some("keep_alive_timeout".into()),
+        queue_refused: 2,
         models: part("ready", None),
         temperatures_celsius: BTreeMap::from([("cpu".to_owned(), 51.5)]),
         files_quarantined: BTreeMap::from([("pixel_data_cut".to_owned(), 2)]),
         memory_bytes: Some(50_000_000),
+        audit_head: Some(format!("120:{}", "0f".repeat(32))),
         ..HealthPayload::default()
     };
     check("health", &events::health(&health, "x-2".into(), None, &topics()).payload);

@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
+use super::client::Protocol;
+use super::tls::{CertificateClock, ClientFiles, ClientKey, Tls, TlsError, TlsFiles, TokenKey};
 use super::topics::{InvalidName, Topics};
-use crate::config::{DeviceSettings, MqttSettings};
+use crate::config::{DeviceSettings, MqttProtocol, MqttSettings};
 
 /// Address of a broker: `mqtt://HOST[:1883]` or `mqtts://HOST[:8883]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,15 +18,6 @@ pub struct BrokerUrl {
     pub port: u16,
     /// TLS.
     pub tls: bool,
-}
-
-/// PEM texts for TLS.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Tls {
-    /// Certificate authority of the broker.
-    pub ca: Vec<u8>,
-    /// Client certificate and its key.
-    pub client: Option<(Vec<u8>, Vec<u8>)>,
 }
 
 /// User name and password.
@@ -41,6 +34,10 @@ pub struct Credentials {
 pub struct Connection {
     /// Where.
     pub url: BrokerUrl,
+    /// Where else, tried in turn when a connection cannot be made or is lost.
+    pub fallback: Vec<BrokerUrl>,
+    /// The version of MQTT; `None` finds out.
+    pub protocol: Option<Protocol>,
     /// MQTT client id: unique at the broker, and always the same.
     pub client_id: String,
     /// Given exactly when the URL says `mqtts`.
@@ -70,6 +67,12 @@ pub enum SettingsError {
     /// The URL has another form.
     #[error("mqtt.url: `{0}` is not of the form mqtt://HOST[:PORT] or mqtts://HOST[:PORT]")]
     Url(String),
+    /// Another form, in the list.
+    #[error("mqtt.fallback_urls: `{0}` is not of the form mqtt://HOST[:PORT] or mqtts://HOST[:PORT]")]
+    Fallback(String),
+    /// One with TLS, one without.
+    #[error("mqtt.fallback_urls: `{0}` and mqtt.url must both be mqtts://, or both mqtt://")]
+    MixedTls(String),
     /// User and password do not belong into a URL.
     #[error("mqtt.url: user and password go into mqtt.username and mqtt.password_file")]
     CredentialsInUrl,
@@ -86,6 +89,15 @@ pub enum SettingsError {
         /// What the operating system said.
         source: std::io::Error,
     },
+    /// A file of TLS cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The key of the certificate is to be in a token, which this build cannot open.
+    #[error("mqtt.{0}: this build has no PKCS#11; build it with `--features pkcs11`, or use mqtt.key_file")]
+    NeedsPkcs11(&'static str),
+    /// The key of the certificate cannot be in two places.
+    #[error("mqtt.key_file: the key is in the token of mqtt.pkcs11_key; give one of them")]
+    TwoKeys,
     /// `mqtts` without a certificate authority.
     #[error("mqtt.ca_file: needed for mqtts")]
     NoAuthority,
@@ -142,6 +154,8 @@ impl Connection {
     pub fn plain(url: BrokerUrl, client_id: &str) -> Self {
         Self {
             url,
+            fallback: Vec::new(),
+            protocol: None,
             client_id: client_id.to_owned(),
             tls: None,
             credentials: None,
@@ -157,11 +171,20 @@ impl Connection {
     pub fn from_config(mqtt: &MqttSettings, client_id: &str) -> Result<Self, SettingsError> {
         let url: BrokerUrl = mqtt.url.parse()?;
         Ok(Self {
+            fallback: fallback(mqtt, &url)?,
+            protocol: protocol(mqtt.protocol),
             tls: tls(mqtt, url.tls)?,
             credentials: credentials(mqtt)?,
             keep_alive: Duration::from_secs(mqtt.keep_alive_secs.max(1).into()),
             ..Self::plain(url, client_id)
         })
+    }
+
+    /// Certificates are verified by this clock.
+    #[must_use]
+    pub fn verified_by(mut self, clock: CertificateClock) -> Self {
+        self.tls = self.tls.map(|tls| tls.verified_by(clock));
+        self
     }
 }
 
@@ -179,23 +202,70 @@ impl Settings {
     }
 }
 
-fn tls(mqtt: &MqttSettings, wanted: bool) -> Result<Option<Tls>, SettingsError> {
-    let (authority, certificate, key) = (&mqtt.ca_file, &mqtt.certificate_file, &mqtt.key_file);
-    if !wanted {
-        let given = [("ca_file", authority), ("certificate_file", certificate), ("key_file", key)];
-        return given
-            .iter()
-            .find(|(_, file)| file.is_some())
-            .map_or(Ok(None), |(k, _)| Err(SettingsError::NeedsTls(k)));
+fn protocol(setting: MqttProtocol) -> Option<Protocol> {
+    match setting {
+        MqttProtocol::Auto => None,
+        MqttProtocol::V5 => Some(Protocol::V5),
+        MqttProtocol::V311 => Some(Protocol::V311),
     }
-    let authority = authority.as_ref().ok_or(SettingsError::NoAuthority)?;
-    let client = match (certificate, key) {
-        (Some(certificate), Some(key)) => Some((read("certificate_file", certificate)?, read("key_file", key)?)),
+}
+
+/// All brokers are reached in the same way, so that a broker that falls out does not take the encryption with it.
+fn fallback(mqtt: &MqttSettings, url: &BrokerUrl) -> Result<Vec<BrokerUrl>, SettingsError> {
+    let parsed = |text: &String| {
+        let other: BrokerUrl = text.parse().map_err(|_| SettingsError::Fallback(text.clone()))?;
+        if other.tls == url.tls { Ok(other) } else { Err(SettingsError::MixedTls(text.clone())) }
+    };
+    mqtt.fallback_urls.iter().map(parsed).collect()
+}
+
+/// The keys of the configuration that make sense with `mqtts` only, and whether they are set.
+fn tls_keys(mqtt: &MqttSettings) -> [(&'static str, bool); 8] {
+    [
+        ("ca_file", mqtt.ca_file.is_some()),
+        ("certificate_file", mqtt.certificate_file.is_some()),
+        ("key_file", mqtt.key_file.is_some()),
+        ("crl_file", mqtt.crl_file.is_some()),
+        ("pkcs11_module", mqtt.pkcs11_module.is_some()),
+        ("pkcs11_token", mqtt.pkcs11_token.is_some()),
+        ("pkcs11_key", mqtt.pkcs11_key.is_some()),
+        ("pkcs11_pin_file", mqtt.pkcs11_pin_file.is_some()),
+    ]
+}
+
+fn tls(mqtt: &MqttSettings, wanted: bool) -> Result<Option<Tls>, SettingsError> {
+    if !wanted {
+        let given = tls_keys(mqtt).into_iter().find(|(_, given)| *given);
+        return given.map_or(Ok(None), |(key, _)| Err(SettingsError::NeedsTls(key)));
+    }
+    let ca = mqtt.ca_file.clone().ok_or(SettingsError::NoAuthority)?;
+    let key = client_key(mqtt)?;
+    let client = match (mqtt.certificate_file.clone(), key) {
+        (Some(certificate), Some(key)) => Some(ClientFiles { certificate, key }),
         (None, None) => None,
         (Some(_), None) => return Err(SettingsError::Incomplete("key_file", "certificate_file")),
-        (None, Some(_)) => return Err(SettingsError::Incomplete("certificate_file", "key_file")),
+        (None, Some(ClientKey::File(_))) => return Err(SettingsError::Incomplete("certificate_file", "key_file")),
+        (None, Some(ClientKey::Token(_))) => return Err(SettingsError::Incomplete("certificate_file", "pkcs11_key")),
     };
-    Ok(Some(Tls { ca: read("ca_file", authority)?, client }))
+    Ok(Some(Tls::open(TlsFiles { ca, crl: mqtt.crl_file.clone(), client })?))
+}
+
+fn client_key(mqtt: &MqttSettings) -> Result<Option<ClientKey>, SettingsError> {
+    let of_token = tls_keys(mqtt).into_iter().find(|(key, given)| *given && key.starts_with("pkcs11_"));
+    let Some((named, _)) = of_token else { return Ok(mqtt.key_file.clone().map(ClientKey::File)) };
+    if !cfg!(feature = "pkcs11") {
+        return Err(SettingsError::NeedsPkcs11(named));
+    }
+    if mqtt.key_file.is_some() {
+        return Err(SettingsError::TwoKeys);
+    }
+    let missing = |key| SettingsError::Incomplete(key, named);
+    Ok(Some(ClientKey::Token(TokenKey {
+        module: mqtt.pkcs11_module.clone().ok_or_else(|| missing("pkcs11_module"))?,
+        token: mqtt.pkcs11_token.clone().ok_or_else(|| missing("pkcs11_token"))?,
+        key: mqtt.pkcs11_key.clone().ok_or_else(|| missing("pkcs11_key"))?,
+        pin_file: mqtt.pkcs11_pin_file.clone().ok_or_else(|| missing("pkcs11_pin_file"))?,
+    })))
 }
 
 fn credentials(mqtt: &MqttSettings) -> Result<Option<Credentials>, SettingsError> {
@@ -286,6 +356,21 @@ mod tests {
         assert!(
             words(|m| m.password_file = Some("/does/not/exist".into())).starts_with("mqtt.password_file: cannot read")
         );
+    }
+
+    #[test]
+    fn the_other_brokers_are_reached_as_the_first_one() {
+        let with = |url: &str| settings(|m| m.fallback_urls = vec!["mqtt://b:1".into(), url.into()]);
+        let fallback = with("mqtt://c").unwrap().connection.fallback;
+        assert_eq!(fallback.iter().map(ToString::to_string).collect::<Vec<_>>(), ["mqtt://b:1", "mqtt://c:1883"]);
+        let words = |url| with(url).err().unwrap().to_string();
+        assert_eq!(
+            words("mqtts://c"),
+            "mqtt.fallback_urls: `mqtts://c` and mqtt.url must both be mqtts://, or both mqtt://"
+        );
+        for bad in ["c", "", "mqtt://u:p@c"] {
+            assert!(words(bad).starts_with(&format!("mqtt.fallback_urls: `{bad}` is not of the form")));
+        }
     }
 
     #[test]

@@ -11,11 +11,12 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::backoff::Backoff;
-use super::client::{Link, LinkEvent, Message};
+use super::client::{Dialer, Link, LinkEvent, Message};
 use super::cloud_event::{CloudEvent, NotAnEvent};
 use super::key_image::SLICE_KEY;
 use super::payload::{AckPayload, TriagePayload};
 use super::settings::Connection;
+use super::structured;
 use crate::store::{MessagePriority, MessageProperties, OutboxMessage};
 
 /// Event ids that are remembered.
@@ -83,6 +84,7 @@ pub struct Inbox {
 impl Inbox {
     /// Reads a message.
     pub fn take(&mut self, message: Message, arrived: Instant) -> Arrival {
+        let message = structured::opened(message);
         let properties = message.properties;
         let content_type = Some(properties.content_type.as_str()).filter(|text| !text.is_empty());
         let event = match CloudEvent::parse(&properties.user, content_type) {
@@ -128,11 +130,18 @@ impl Subscriber {
     /// # Errors
     /// The words of the link when the first connection fails.
     pub async fn connect(connection: Connection, filter: String) -> Result<Self, String> {
-        let (link, early) = subscribed(&connection, &filter).await?;
+        let mut dialer = Dialer::new(connection);
+        let mut connected = subscribed(&mut dialer, &filter).await;
+        for _ in 1..dialer.round() {
+            if connected.is_err() {
+                connected = subscribed(&mut dialer, &filter).await;
+            }
+        }
+        let (link, early) = connected?;
         let (sender, arrivals) = mpsc::channel(CAPACITY);
         let (outgoing, commands) = mpsc::channel(16);
         let (link_state, link_seen) = watch::channel(Ok(()));
-        let task = tokio::spawn(run(connection, filter, link, early, sender, commands, link_state));
+        let task = tokio::spawn(run(dialer, filter, link, early, sender, commands, link_state));
         Ok(Self { arrivals, outgoing, link: link_seen, task })
     }
 
@@ -163,7 +172,7 @@ impl Subscriber {
     /// Acknowledges an alert as a clinic does: to its response topic, with its correlation data.
     pub async fn acknowledge(&self, alert: &Received, by: &str) {
         let Some(topic) = alert.response_topic.clone() else { return };
-        let payload = AckPayload { acknowledged_by: by.to_owned(), event_id: None, note: None };
+        let payload = AckPayload { acknowledged_by: by.to_owned(), event_id: Some(alert.event.id.clone()), note: None };
         let message = OutboxMessage {
             event_id: format!("ack-{}", alert.event.id),
             topic,
@@ -188,22 +197,22 @@ impl Drop for Subscriber {
 }
 
 /// A link whose subscription the broker has taken up, and the messages that came before that word.
-async fn subscribed(connection: &Connection, filter: &str) -> Result<(Link, Vec<Message>), String> {
-    let mut link = Link::open(connection, None);
+async fn subscribed(dialer: &mut Dialer, filter: &str) -> Result<(Link, Vec<Message>), String> {
+    let mut link = dialer.open(None);
     let mut early = Vec::new();
     loop {
         match link.next().await {
-            LinkEvent::Connected { .. } => link.subscribe(filter)?,
+            LinkEvent::Connected { .. } => link.subscribe(filter).map_err(|trouble| trouble.to_string())?,
             LinkEvent::Subscribed => return Ok((link, early)),
             LinkEvent::Message(message) => early.push(message),
-            LinkEvent::SubscriptionRefused(reason) | LinkEvent::Lost(reason) => return Err(reason),
+            LinkEvent::SubscriptionRefused(trouble) | LinkEvent::Lost(trouble) => return Err(trouble.to_string()),
             LinkEvent::Published(..) => {}
         }
     }
 }
 
 async fn run(
-    connection: Connection,
+    mut dialer: Dialer,
     filter: String,
     mut link: Link,
     mut early: Vec<Message>,
@@ -229,9 +238,9 @@ async fn run(
         match event {
             LinkEvent::Message(message) => early.push(message),
             LinkEvent::Lost(reason) => loop {
-                let _ = link_state.send_replace(Err(reason.clone()));
+                let _ = link_state.send_replace(Err(reason.to_string()));
                 tokio::time::sleep(backoff.next(1.0)).await;
-                if let Ok((next_link, messages)) = subscribed(&connection, &filter).await {
+                if let Ok((next_link, messages)) = subscribed(&mut dialer, &filter).await {
                     (link, early) = (next_link, messages);
                     backoff.reset();
                     let _ = link_state.send_replace(Ok(()));

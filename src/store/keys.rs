@@ -108,6 +108,11 @@ impl Keys {
         self.hash("path", &[path])
     }
 
+    /// Digest of a section of the configuration, which may hold what nobody must guess.
+    pub fn configuration(&self, section: &str) -> String {
+        self.hash("configuration", &[section])
+    }
+
     /// A secret of its own for the digests of paths that ingest makes, derived from the device's.
     pub fn path_secret(&self) -> [u8; 32] {
         #[expect(clippy::expect_used, reason = "HMAC takes a key of any length")]
@@ -176,7 +181,8 @@ fn random() -> Result<[u8; 32], StoreError> {
     Ok(secret)
 }
 
-pub(super) fn hex(bytes: &[u8]) -> String {
+/// Lower-case hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");

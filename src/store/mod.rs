@@ -34,8 +34,10 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::Notify;
 
 pub use alerts::StandingAlert;
-pub use audit::AuditEntry;
+pub use audit::chain::{Broken, GENESIS, Head, Link, Verified, Walk};
+pub use audit::{AuditEntry, AuditFile, AuditFileError, DEVICE};
 pub use error::StoreError;
+pub(crate) use keys::hex;
 pub use keys::{KeyedHeader, Keys, SecretOrigin};
 pub use ledger::{ClearIdentifiers, Fate, FileRecord, LedgerEntry, SliceRecord};
 pub use opening::{OpenReport, SetAside};
@@ -123,7 +125,8 @@ mod tests {
         let (store, _) = Store::open(&folder.path().join("s.db"), Timestamp::UNIX_EPOCH).unwrap();
         let limit = |pages: u32| store.lock().pragma_update(None, "max_page_count", pages).unwrap();
         limit(1);
-        let error = store.audit(&entry("x".repeat(100_000))).unwrap_err();
+        let big = "x".repeat(100_000);
+        let error = store.audit_change("big", &big, "changed", Timestamp::UNIX_EPOCH, |_| String::new()).unwrap_err();
         assert!(matches!(error, StoreError::DiskFull), "{error}");
         limit(100_000);
         store.audit(&entry("small".into())).unwrap();
@@ -137,7 +140,7 @@ mod tests {
         let clone = store.clone();
         let panicked = std::thread::spawn(move || {
             clone.write(|tx| -> Result<(), StoreError> {
-                tx.execute("INSERT INTO audit (at, actor, action) VALUES (0, 'a', 'b')", [])?;
+                audit::append(tx, Timestamp::UNIX_EPOCH, "a", "b", None, None)?;
                 panic!("in the middle");
             })
         });

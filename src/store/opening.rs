@@ -8,10 +8,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rusqlite::Connection;
 
-use super::StoreError;
+use super::{StoreError, audit};
 
 /// `MIGRATIONS[n]` brings a database from version n to n + 1. A shipped entry is never changed.
-const MIGRATIONS: &[&str] = &[include_str!("schema_1.sql"), include_str!("schema_3.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("schema_1.sql"), include_str!("schema_2.sql"), include_str!("schema_3.sql")];
 
 /// How many databases that were set aside are kept, so that a failing card does not fill up with them.
 const KEPT_ASIDE: usize = 3;
@@ -37,13 +37,25 @@ pub struct OpenReport {
 }
 
 pub(super) fn open(path: &Path, now: Timestamp) -> Result<(Connection, OpenReport), StoreError> {
+    let (mut connection, report) = open_or_replace(path, now)?;
+    let transaction = connection.transaction()?;
+    audit::adopt(&transaction)?;
+    transaction.commit()?;
+    Ok((connection, report))
+}
+
+fn open_or_replace(path: &Path, now: Timestamp) -> Result<(Connection, OpenReport), StoreError> {
     match open_checked(path, MIGRATIONS) {
         Err(error) if error.is_damage() => {
             let aside = set_aside(path, now)?;
             tracing::error!(reason = %error, path = %aside.display(), "database set aside, starting a new one");
-            let (connection, report) = open_checked(path, MIGRATIONS)?;
+            let (mut connection, report) = open_checked(path, MIGRATIONS)?;
             let epoch = format!("{:x}", now.as_second());
-            connection.execute("INSERT INTO meta (name, value) VALUES ('epoch', ?)", [epoch])?;
+            let transaction = connection.transaction()?;
+            transaction.execute("INSERT INTO meta (name, value) VALUES ('epoch', ?)", [epoch])?;
+            let reason = error.to_string();
+            audit::append(&transaction, now, audit::DEVICE, "database_set_aside", None, Some(&reason))?;
+            transaction.commit()?;
             Ok((
                 connection,
                 OpenReport { set_aside: Some(SetAside { path: aside, reason: error.to_string() }), ..report },
@@ -210,7 +222,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("s.db");
         let (connection, _) = open(&path, at("2026-01-01T00:00:00Z")).unwrap();
-        connection.execute("INSERT INTO audit (at, actor, action) VALUES (0, 'a', 'b')", []).unwrap();
+        connection.execute("INSERT INTO meta (name, value) VALUES ('a', 'b')", []).unwrap();
         for suffix in ["", "-wal"] {
             let mode = fs::metadata(with_suffix(&path, suffix)).unwrap().permissions().mode();
             assert_eq!(mode & 0o077, 0, "{suffix}: {mode:o}");

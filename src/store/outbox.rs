@@ -7,7 +7,7 @@ use rusqlite::{OptionalExtension, Row, Transaction, params};
 use serde::{Deserialize, Serialize};
 
 use super::series::{from_json, json};
-use super::{Store, StoreError};
+use super::{Store, StoreError, audit};
 
 /// In which order messages leave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -80,8 +80,10 @@ pub struct DeadLetter {
 pub struct OutboxDepth {
     /// Messages that wait.
     pub waiting: u32,
-    /// Messages that were given up and wait for a person.
+    /// Messages that were given up and wait for a person or for another life.
     pub dead: u32,
+    /// Messages that the broker has refused at least once, given up or not.
+    pub refused: u32,
 }
 
 impl Store {
@@ -111,14 +113,32 @@ impl Store {
         .collect()
     }
 
-    /// The broker has taken the message: it leaves the outbox. Unknown ids are no error (it was acknowledged twice).
+    /// The broker has taken the messages: they leave the outbox in one transaction. With each go those of its topic
+    /// that were given up before it: it supersedes them, and sent later they would be wrong. Unknown ids are no error (a
+    /// message was acknowledged twice). Returns how many were superseded.
     ///
     /// # Errors
-    /// The row stays then, and the message will be sent again.
-    pub fn outbox_sent(&self, event_id: &str) -> Result<(), StoreError> {
+    /// All rows stay then, and the messages will be sent again.
+    pub fn outbox_sent(&self, event_ids: &[&str], at: Timestamp) -> Result<usize, StoreError> {
         self.write(|tx| {
-            tx.prepare_cached("DELETE FROM outbox WHERE event_id = ?")?.execute([event_id])?;
-            Ok(())
+            let mut supersede = tx.prepare_cached(
+                "DELETE FROM outbox WHERE dead_reason IS NOT NULL
+                     AND topic = (SELECT topic FROM outbox WHERE event_id = ?1)
+                     AND sequence < (SELECT sequence FROM outbox WHERE event_id = ?1) RETURNING event_id",
+            )?;
+            let mut delete = tx.prepare_cached("DELETE FROM outbox WHERE event_id = ?")?;
+            let mut superseded = 0;
+            for id in event_ids {
+                let older = supersede.query_map([id], |row| row.get(0))?.collect::<Result<Vec<String>, _>>()?;
+                for older in &older {
+                    audit::append(tx, at, "device", "message_superseded", Some(older), None)?;
+                }
+                superseded += older.len();
+                if delete.execute([id])? > 0 {
+                    audit::append(tx, at, "broker", "message_acknowledged", Some(id), None)?;
+                }
+            }
+            Ok(superseded)
         })
     }
 
@@ -126,26 +146,40 @@ impl Store {
     ///
     /// # Errors
     /// The refusal is not counted then.
-    pub fn outbox_refused(&self, event_id: &str, reason: &str, max_attempts: u32) -> Result<bool, StoreError> {
+    pub fn outbox_refused(
+        &self,
+        event_id: &str,
+        reason: &str,
+        max_attempts: u32,
+        at: Timestamp,
+    ) -> Result<bool, StoreError> {
         self.write(|tx| {
-            let dead = tx
+            let dead: Option<bool> = tx
                 .prepare_cached(
                     "UPDATE outbox SET attempts = attempts + 1, dead_reason = iif(attempts + 1 >= ?3, ?2, NULL)
                      WHERE event_id = ?1 RETURNING dead_reason IS NOT NULL",
                 )?
                 .query_row(params![event_id, reason, max_attempts], |row| row.get(0))
                 .optional()?;
-            Ok(dead.unwrap_or(false))
+            let Some(dead) = dead else { return Ok(false) };
+            let action = if dead { "message_given_up" } else { "message_refused" };
+            audit::append(tx, at, "broker", action, Some(event_id), Some(reason))?;
+            Ok(dead)
         })
     }
 
-    /// Gives all messages that were given up another life; returns how many. For a start after a repair.
+    /// Gives messages that were given up another life; returns how many. One behind which a newer message of its topic
+    /// waits gets none: the newer one supersedes it. That they were refused before is not forgotten.
     ///
     /// # Errors
     /// When the database cannot be written.
     pub fn outbox_revive(&self) -> Result<usize, StoreError> {
         self.write(|tx| {
-            Ok(tx.execute("UPDATE outbox SET attempts = 0, dead_reason = NULL WHERE dead_reason IS NOT NULL", [])?)
+            Ok(tx.execute(
+                "UPDATE outbox SET attempts = 1, dead_reason = NULL WHERE dead_reason IS NOT NULL AND NOT EXISTS
+                     (SELECT 1 FROM outbox AS newer WHERE newer.topic = outbox.topic AND newer.sequence > outbox.sequence)",
+                [],
+            )?)
         })
     }
 
@@ -172,9 +206,11 @@ impl Store {
     /// When the database cannot be read.
     pub fn queue_depth(&self) -> Result<OutboxDepth, StoreError> {
         let connection = self.lock();
-        let mut query = connection.prepare_cached("SELECT count(*), count(dead_reason) FROM outbox")?;
-        let (all, dead): (u32, u32) = query.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        Ok(OutboxDepth { waiting: all - dead, dead })
+        let mut query = connection.prepare_cached(
+            "SELECT count(*) - count(dead_reason), count(dead_reason), count(nullif(attempts, 0)) FROM outbox",
+        )?;
+        let depth = |row: &Row<'_>| Ok(OutboxDepth { waiting: row.get(0)?, dead: row.get(1)?, refused: row.get(2)? });
+        Ok(query.query_row([], depth)?)
     }
 
     /// Messages that were given up, oldest first, at most `limit`.
@@ -208,7 +244,7 @@ pub(super) fn insert(tx: &Transaction<'_>, message: &OutboxMessage, at: Timestam
         message.priority as u8,
         at.as_millisecond()
     ])?;
-    Ok(())
+    audit::append(tx, at, audit::DEVICE, "message_queued", Some(&message.event_id), Some(&message.topic))
 }
 
 /// All but the properties, which are JSON.

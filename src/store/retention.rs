@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rusqlite::params;
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, audit};
 
 /// How long and how much is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +74,7 @@ impl Store {
                      AND series_key NOT IN (SELECT series_key FROM slices)",
                 [records_before],
             )?;
-            let audit = tx.execute("DELETE FROM audit WHERE at < ?", [records_before])?;
+            let audit = audit::forget(tx, records_before, now)?;
             let files = purge_files(tx, records_before, retention.max_files, still_there)?;
             Ok(Purged { slices, series, files, verdicts, audit })
         })?;

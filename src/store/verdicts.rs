@@ -294,7 +294,16 @@ fn insert_revision(
         seen.map(|(by, _)| by),
         seen.map(|(_, at)| at.as_millisecond())
     ])?;
-    Ok(())
+    let words = summary(&told.assessment);
+    audit::append(tx, at, audit::DEVICE, "verdict", Some(&next.event_id), Some(&words))
+}
+
+/// `suspected, provisional: C2, C5`.
+fn summary(assessment: &Assessment) -> String {
+    let provisional = if assessment.provisional { ", provisional" } else { "" };
+    let levels: Vec<_> = assessment.findings.iter().map(|finding| finding.level.name()).collect();
+    let colon = if levels.is_empty() { "" } else { ": " };
+    format!("{}{provisional}{colon}{}", assessment.verdict.name(), levels.join(", "))
 }
 
 /// The given revision of a study, or its latest.

@@ -10,7 +10,7 @@ use spinewatch::publish::BrokerUrl;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::patiently;
+use super::device::patiently;
 
 pub struct ScriptedBroker {
     listener: TcpListener,

@@ -63,13 +63,22 @@ fn the_more_important_of_two_screens_shows() {
     }
 }
 
+fn broker_offline() -> Fault {
+    Fault::BrokerOffline {
+        queued: 3,
+        reason: Words::new("the broker does not answer"),
+        code: "no_answer",
+        since: Since::new(NOW),
+    }
+}
+
 #[test]
 fn nothing_hides_an_unacknowledged_alert() {
     let mut state = running();
     for (_, change) in &ORDER[1..] {
         change(&mut state);
     }
-    state.set_fault(Fault::BrokerOffline { queued: 3, since: Since::new(NOW) }, NOW);
+    state.set_fault(broker_offline(), NOW);
     state.report(alert("a1", &[Level::C5]), NOW);
     for phase in [
         Phase::Running,
@@ -212,7 +221,7 @@ fn the_worst_fault_leads() {
     let mut state = running();
     state.set_fault(Fault::ClockUntrusted, NOW);
     state.set_fault(Fault::ShareLost { reason: Words::new("gone"), since: Since::new(NOW) }, NOW);
-    state.set_fault(Fault::BrokerOffline { queued: 1, since: Since::new(NOW) }, NOW);
+    state.set_fault(broker_offline(), NOW);
     let ranks: Vec<&str> = state.faults().iter().map(Fault::chip).collect();
     assert_eq!(ranks, ["SHARE", "BROKER", "CLOCK"]);
     assert_eq!(decide(&state, NOW).alarm(), Alarm::Medium);

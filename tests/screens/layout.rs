@@ -86,8 +86,17 @@ fn the_main_word_is_readable_at_a_metre() {
 fn every_sample_shows_the_screen_that_it_is_named_after() {
     for sample in samples::all() {
         let shown = decide(&sample.state, sample.now).name();
-        let faults =
-            ["model-refused", "share-lost", "disk-full", "broker-offline", "not-accelerated", "clock-untrusted"];
+        let faults = [
+            "model-refused",
+            "share-lost",
+            "disk-full",
+            "broker-offline",
+            "messages-refused",
+            "acks-refused",
+            "not-accelerated",
+            "certificate-expires",
+            "clock-untrusted",
+        ];
         let expected = match sample.name {
             "suspected-sent-again" => "suspected",
             name if faults.contains(&name) => "degraded",

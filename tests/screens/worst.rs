@@ -32,10 +32,15 @@ fn every_fault(state: &mut DeviceState) {
     state.set_fault(Fault::ModelRefused { reason: Words::new(LONG) }, NOW);
     state.set_fault(Fault::DiskFull { free_mib: 1_048_576 }, NOW);
     state.set_fault(Fault::ShareLost { reason: Words::new(LONG), since }, NOW);
-    state.set_fault(Fault::BrokerOffline { queued: 123_456, since }, NOW);
+    let (reason, code) = (Words::new(LONG), "connection_rate_exceeded");
+    state.set_fault(Fault::BrokerOffline { queued: 123_456, reason: reason.clone(), code, since }, NOW);
+    state.set_fault(Fault::MessagesRefused { messages: 123_456, reason: reason.clone(), code }, NOW);
+    state.set_fault(Fault::AcksRefused { reason, code }, NOW);
     state.set_fault(Fault::RecordsReset, NOW);
     state.set_fault(Fault::FilesRefused { files: 99_999, reason: Words::new(LONG) }, NOW);
     state.set_fault(Fault::AcceleratorFault { reason: Words::new(LONG) }, NOW);
+    state.set_fault(Fault::CertificateUnusable { reason: Words::new(LONG) }, NOW);
+    state.set_fault(Fault::CertificateExpires { days: 30, what: "this device's certificate" }, NOW);
     state.set_fault(Fault::ClockUntrusted, NOW);
     state.set_fault(Fault::IdentifiersInClear, NOW);
 }

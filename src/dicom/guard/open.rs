@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use dicom_core::Tag;
 use dicom_dictionary_std::{tags, uids};
+use dicom_encoding::transfer_syntax::TransferSyntaxIndex;
+use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
 
 use super::element::{Element, Encoding};
 use super::inflate::inflate;
@@ -129,7 +131,10 @@ fn allowed(uid: &[u8]) -> Result<Coding, Rejection> {
     let digits = |b: &&u8| b.is_ascii_digit() || **b == b'.';
     let uid: String = uid.iter().take(64).take_while(digits).copied().map(char::from).collect();
     let known = ALLOWED.iter().find(|(allowed, _)| *allowed == uid);
-    known.map(|&(_, coding)| coding).ok_or(Rejection::TransferSyntax { uid })
+    known.map(|&(_, coding)| coding).ok_or_else(|| {
+        let standard = TransferSyntaxRegistry.get(&uid).map(|syntax| syntax.uid());
+        Rejection::TransferSyntax { uid: standard.unwrap_or("of nobody's standard") }
+    })
 }
 
 /// The encoding of a data set that nothing announces.

@@ -13,6 +13,13 @@ pub fn render(report: &HealthReport) -> String {
     page.gauge("share_available", "1 while the share is readable.")
         .sample(&[], u8::from(report.share.state == "available"));
     page.gauge("broker_connected", "1 while the broker is connected.").sample(&[], u8::from(report.broker.connected));
+    page.counter("broker_losses_total", "Losses of the connection.").sample(&[], report.broker.losses);
+    let trouble = page.gauge("broker_trouble", "1 for the cause of the last loss or failed connection.");
+    if let Some(why) = &report.broker.trouble {
+        trouble.sample(&[("cause", why.cause.code())], 1);
+    }
+    page.gauge("messages_refused", "Messages that the broker has refused and that are not sent.")
+        .sample(&[], report.broker.messages_refused);
     page.gauge("queue_depth", "Work that waits.")
         .sample(&[("queue", "outbox")], report.queues.outbox)
         .sample(&[("queue", "analysis")], report.queues.analysis);
@@ -100,14 +107,18 @@ mod tests {
     use std::time::Duration;
 
     use super::super::super::{
-        ClockTrust, Disk, Health, Limits, Memory, Model, Queues, Sensed, ShareHealth, Temperature,
+        BrokerHealth, ClockTrust, Disk, Health, Limits, Memory, Model, Queues, Sensed, ShareHealth, Temperature,
     };
     use super::*;
+    use crate::publish::Cause;
     use crate::triage::Verdict;
 
     fn report() -> HealthReport {
         let mut health = Health::new(Limits::default());
         health.share(ShareHealth::Available, Duration::ZERO);
+        let trouble = Some(Cause::ConnectionRefused.into());
+        let broker = BrokerHealth { trouble, losses: 2, refused: (5, None), ..BrokerHealth::default() };
+        health.broker(broker, Duration::ZERO);
         health.queues(Queues { outbox: 3, analysis: 1 });
         health.models(vec![
             Model { name: "vertebra-classifier-edge 0.1.0".into(), digest: Some("ab12".into()), refused: None },
@@ -133,6 +144,9 @@ mod tests {
         for line in [
             "spinewatch_share_available 1",
             "spinewatch_broker_connected 0",
+            "spinewatch_broker_losses_total 2",
+            "spinewatch_broker_trouble{cause=\"connection_refused\"} 1",
+            "spinewatch_messages_refused 5",
             "spinewatch_queue_depth{queue=\"outbox\"} 3",
             "spinewatch_slices_analysed_total 7",
             "spinewatch_slices_per_second 3.5",

@@ -1,0 +1,1 @@
+//! An outage of 24 hours.
