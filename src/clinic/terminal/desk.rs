@@ -55,6 +55,9 @@ impl Desk {
 
     /// Looks at the list; returns whether an alert is new, or was sent again.
     pub fn hear(&mut self, view: &View) -> bool {
+        if self.chosen(view).is_some_and(|study| matches!(study.ack, AckView::Recorded { .. })) {
+            self.said = None;
+        }
         let alarm = |study: &StudyView| (study.id.clone(), format!("{} {:?}", study.event_id, study.levels));
         let alarms: BTreeMap<_, _> = view.studies.iter().filter(|study| study.alarm).map(alarm).collect();
         let before = self.alarms.replace(alarms.clone());

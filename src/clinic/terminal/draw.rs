@@ -169,9 +169,9 @@ fn draw_study(frame: &mut Frame<'_>, view: &View, desk: &Desk, area: Rect) {
     lines.extend(study.models.iter().map(|model| Line::styled(model.clone(), SOFT)));
     let notices: Vec<Line<'_>> =
         study.notices.iter().map(|notice| Line::styled(notice.clone(), Style::new().bold())).collect();
-    let height = u16::try_from(notices.len() + 1).unwrap_or(2).min(inner.height / 3);
+    let height = u16::try_from(notices.len() * 2).unwrap_or(2).min(inner.height / 3);
     let [facts, below] = Layout::vertical([Constraint::Min(1), Constraint::Length(height)]).areas(inner);
-    frame.render_widget(Paragraph::new(lines).wrap(Wrap { trim: true }).scroll((desk.scroll, 0)), facts);
+    frame.render_widget(Paragraph::new(lines).wrap(Wrap { trim: false }).scroll((desk.scroll, 0)), facts);
     frame.render_widget(Paragraph::new(notices).wrap(Wrap { trim: true }), below);
 }
 

@@ -121,6 +121,20 @@ fn the_bell_rings_for_a_new_alert_and_for_one_that_is_sent_again_only() {
 }
 
 #[test]
+fn what_became_of_an_acknowledgement_is_said_until_the_device_has_it() {
+    let (mut story, mut desk) = (story(), Desk::new(""));
+    desk.answered(Ok(()));
+    desk.hear(&story.view(secs(1)));
+    assert!(picture(&story.view(secs(1)), &desk, 80, 24)[23].contains("Waits for the device"));
+    story.recorded("a1", "desk");
+    press(&mut desk, &story.view(secs(2)), &[KeyCode::Char('j')]);
+    desk.answered(Err(crate::clinic::Refused::Offline));
+    assert!(picture(&story.view(secs(2)), &desk, 80, 24)[23].contains("Not sent: no connection"));
+    desk.hear(&story.view(secs(3)));
+    assert!(!picture(&story.view(secs(3)), &desk, 80, 24)[23].contains("Not sent"), "the chosen study is recorded");
+}
+
+#[test]
 fn every_size_of_terminal_is_survived() {
     let mut desk = Desk::new("");
     let view = story().view(secs(5));
