@@ -26,6 +26,7 @@ mod run;
 mod screens;
 mod selftest;
 mod table;
+mod watch;
 mod workers;
 
 /// EX_CONFIG of sysexits.h.
@@ -55,6 +56,8 @@ enum Verb {
     Demo(demo::DemoArgs),
     /// Show the alerts of all devices in a browser, with sound, and acknowledge them.
     Clinic(clinic::ClinicArgs),
+    /// Show the alerts of all devices in this terminal, and acknowledge them.
+    Watch(watch::WatchArgs),
     /// Check a configuration, and whether this device can work with it.
     Check(check::CheckArgs),
     /// Analyse DICOM files or folders on this machine and print a verdict per series.
@@ -103,6 +106,7 @@ impl Cli {
             Verb::Run(args) => run::run(&args),
             Verb::Demo(args) => demo::run(&args),
             Verb::Clinic(args) => clinic::run(&args),
+            Verb::Watch(args) => watch::run(&args),
             Verb::Check(args) => check::run(&args),
             Verb::Analyze(args) => analyze::run(&args),
             Verb::Evaluate(args) => evaluate::run(&args),

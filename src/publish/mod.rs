@@ -49,7 +49,7 @@ mod subscriber;
 pub mod embedded_broker;
 
 #[cfg(test)]
-mod samples;
+pub(crate) mod samples;
 
 #[cfg(test)]
 mod schema_tests;
@@ -63,7 +63,7 @@ pub use client::Protocol;
 pub use cloud_event::{CloudEvent, EventKind, NotAnEvent};
 pub use escalation::{Escalation, Step, again};
 pub use event_id::{EventOrder, order as event_order};
-pub use events::{VerdictContext, acknowledged, tell, told_in_full};
+pub use events::{VerdictContext, acknowledged, health, status, tell, told_in_full};
 pub use key_image::KeyImage;
 pub use limits::Limits;
 pub use payload::{
