@@ -135,6 +135,7 @@ fn evaluate(
     Ok(StudyResult {
         study: truth.study.clone(),
         fractured: truth.fractured,
+        fractures: truth.fractures.clone(),
         boxes_known: truth.boxes_known(),
         slices,
         assessment,
@@ -146,6 +147,7 @@ fn slices(truth: &StudyTruth, outcome: &Outcome) -> Vec<SliceResult> {
     let slice = |(number, _): &(u32, PathBuf)| {
         let evidence = outcome.evidence.get(&number.to_string()).and_then(|evidence| evidence.first());
         SliceResult {
+            number: *number,
             visible: truth.visible.get(number).copied(),
             vertebrae: evidence.map_or([0.0; 7], |evidence| evidence.vertebrae),
             true_boxes: truth.boxes.get(number).cloned().unwrap_or_default(),
@@ -177,13 +179,9 @@ fn print(report: &Report) {
         report.models.join(", "),
         report.resamples
     );
-    for group in [Group::Slices, Group::Boxes, Group::Studies] {
+    for group in Group::ALL {
         let mut table = Table::new([
-            match group {
-                Group::Slices => "slices: vertebra classifier",
-                Group::Boxes => "boxes: fracture detector",
-                Group::Studies => "studies: verdict",
-            },
+            group.title(),
             "figure",
             "95 % interval",
         ]);
