@@ -50,19 +50,13 @@ fn add(visit: &mut Visit, group: Group, key: &str, name: &str, of: &Of) {
 fn slices(visit: &mut Visit) {
     let mut add = |key: &str, name: &str, of: &Of| add(visit, Group::Slices, key, name, of);
     let counted = |of: fn(&Counts) -> Option<f64>| move |m: &Measured, drawn: &[u32]| of(&m.counts(drawn));
+    let shown = |of: fn(&Counts) -> Option<f64>| move |m: &Measured, drawn: &[u32]| of(&m.counts_shown(drawn));
     add("macro_f1", "macro F1", &counted(Counts::macro_f1));
+    add("macro_f1_with_vertebra", "macro F1, slices with a vertebra", &shown(Counts::macro_f1));
     add("exact_match", "exact match ratio", &counted(Counts::exact_match));
-    add(
-        "exact_match_with_vertebra",
-        "exact match ratio, slices with a vertebra",
-        &counted(Counts::exact_match_with_vertebra),
-    );
+    add("exact_match_with_vertebra", "exact match ratio, slices with a vertebra", &shown(Counts::exact_match));
     add("coverage_error", "coverage error", &counted(Counts::coverage_error));
-    add(
-        "coverage_error_with_vertebra",
-        "coverage error, slices with a vertebra",
-        &counted(Counts::coverage_error_with_vertebra),
-    );
+    add("coverage_error_with_vertebra", "coverage error, slices with a vertebra", &shown(Counts::coverage_error));
     add("macro_auc", "mean area under the ROC", &|m, drawn| Measured::mean(&m.levels, |level| level.area(drawn)));
     add("macro_average_precision", "mean average precision", &|m, drawn| {
         Measured::mean(&m.levels, |level| level.average_precision(drawn))

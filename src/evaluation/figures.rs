@@ -99,6 +99,7 @@ pub fn beside(studies: &[StudyResult], others: &[StudyResult], cuts: &Cuts) -> V
 pub(super) mod tests {
     use super::*;
     use crate::evaluation::{SliceResult, TrueBox};
+    use crate::triage::Level;
     use crate::triage::synthetic::OPERATING_POINT;
     use crate::triage::{Assessment, FractureBox, SeriesContext, Verdict, assess};
 

@@ -5,7 +5,7 @@ use super::images::{self, Images};
 use super::ranked::Ranked;
 use super::studies::{self, Drawn, Judged};
 use super::vertebrae::Counts;
-use super::{StudyResult, TrueBox};
+use super::StudyResult;
 use crate::triage::OperatingPoint;
 
 /// What every figure is made of.
@@ -13,6 +13,7 @@ pub(super) struct Measured {
     /// Scores of the detector count from here on.
     pub score: f32,
     counts: Vec<Counts>,
+    counts_shown: Vec<Counts>,
     /// Slices by the classifier's probability of each level.
     pub levels: [Ranked; 7],
     /// The same, all levels in one.
@@ -39,6 +40,7 @@ impl Measured {
         Self {
             score: point.score,
             counts: studies.iter().map(|study| Counts::of(study, &point.thresholds)).collect(),
+            counts_shown: studies.iter().map(|study| Counts::with_vertebra(study, &point.thresholds)).collect(),
             all_levels: Ranked::of((0..7).flat_map(|level| probabilities(studies, level))),
             levels,
             box_scores: boxes.ranked(),
@@ -53,6 +55,11 @@ impl Measured {
 
     pub fn counts(&self, drawn: &[u32]) -> Counts {
         Counts::sum(&self.counts, drawn)
+    }
+
+    /// The same over the slices that show a vertebra.
+    pub fn counts_shown(&self, drawn: &[u32]) -> Counts {
+        Counts::sum(&self.counts_shown, drawn)
     }
 
     pub fn images(&self, drawn: &[u32]) -> Images {
@@ -76,13 +83,4 @@ fn probabilities(studies: &[StudyResult], level: usize) -> impl Iterator<Item = 
         let known = study.slices.iter().filter_map(move |slice| Some((slice.vertebrae[level], slice.visible?[level])));
         known.map(move |(probability, shown)| (number, probability, shown))
     })
-}
-
-/// Boxes of one slice that are met by none of the given score.
-pub(super) fn unmet<'a>(
-    slice: &'a super::SliceResult,
-    score: f32,
-) -> impl Iterator<Item = &'a TrueBox> {
-    let meets = move |truth: &TrueBox| slice.boxes.iter().any(|b| b.score >= score && super::boxes::iou(b, truth) >= 0.5);
-    slice.true_boxes.iter().filter(move |truth| !meets(truth))
 }

@@ -13,9 +13,6 @@ pub(super) struct Counts {
     pub slices: u32,
     /// Slices of which all seven answers are right.
     pub exact: u32,
-    /// The same among the slices that show a vertebra.
-    pub exact_with_vertebra: u32,
-    pub with_vertebra: u32,
     /// Sum over slices with a vertebra: how many labels down the ranking all true ones are covered.
     pub coverage: u64,
     /// Slices by the uppermost vertebra that they show and that is said; the last row and column: none.
@@ -33,6 +30,17 @@ impl Counts {
         counts
     }
 
+    /// Of the slices that show a vertebra only, as the papers choose their slices.
+    pub fn with_vertebra(study: &StudyResult, thresholds: &[f32; 7]) -> Self {
+        let mut counts = Self::default();
+        for slice in &study.slices {
+            if let Some(visible) = slice.visible.filter(|visible| visible.contains(&true)) {
+                counts.add(slice, visible, thresholds);
+            }
+        }
+        counts
+    }
+
     fn add(&mut self, slice: &SliceResult, visible: [bool; 7], thresholds: &[f32; 7]) {
         let said: [bool; 7] = std::array::from_fn(|i| slice.vertebrae[i] >= thresholds[i]);
         for i in 0..7 {
@@ -41,12 +49,9 @@ impl Counts {
             self.shown[i] += u32::from(visible[i]);
         }
         self.uppermost[first(visible)][first(said)] += 1;
-        let exact = u32::from(said == visible);
         self.slices += 1;
-        self.exact += exact;
+        self.exact += u32::from(said == visible);
         if visible.contains(&true) {
-            self.with_vertebra += 1;
-            self.exact_with_vertebra += exact;
             let lowest = (0..7).filter(|&i| visible[i]).map(|i| slice.vertebrae[i]).fold(f32::INFINITY, f32::min);
             self.coverage += slice.vertebrae.iter().filter(|p| **p >= lowest).count() as u64;
         }
@@ -63,8 +68,6 @@ impl Counts {
             }
             sum.slices += times * counts.slices;
             sum.exact += times * counts.exact;
-            sum.exact_with_vertebra += times * counts.exact_with_vertebra;
-            sum.with_vertebra += times * counts.with_vertebra;
             sum.coverage += u64::from(times) * counts.coverage;
             for (row, counts) in sum.uppermost.iter_mut().zip(counts.uppermost) {
                 row.iter_mut().zip(counts).for_each(|(sum, count)| *sum += times * count);
@@ -86,19 +89,10 @@ impl Counts {
         ratio(self.exact, self.slices)
     }
 
-    pub fn exact_match_with_vertebra(&self) -> Option<f64> {
-        ratio(self.exact_with_vertebra, self.with_vertebra)
-    }
-
     /// How far down the ranking one has to go, on average over all slices; a slice without a vertebra counts 0, as in
     /// `coverage_error`.
     pub fn coverage_error(&self) -> Option<f64> {
         (self.slices > 0).then(|| self.coverage as f64 / f64::from(self.slices))
-    }
-
-    /// The same over the slices that show a vertebra, as the papers have it: 1 at best.
-    pub fn coverage_error_with_vertebra(&self) -> Option<f64> {
-        (self.with_vertebra > 0).then(|| self.coverage as f64 / f64::from(self.with_vertebra))
     }
 
     pub fn sensitivity(&self, level: usize) -> Option<f64> {
@@ -158,12 +152,13 @@ mod tests {
             slice([0, 1, 1, 0, 0, 0, 0], [0.2, 0.7, 0.4, 0.5, 0.0, 0.0, 0.0]),
             slice([0, 0, 0, 0, 0, 0, 0], [0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.8]),
         ];
-        let counts = Counts::of(&study([false; 7], slices), &[0.5; 7]);
+        let study = study([false; 7], slices);
+        let (counts, shown) = (Counts::of(&study, &[0.5; 7]), Counts::with_vertebra(&study, &[0.5; 7]));
         assert!((counts.macro_f1().unwrap() - 2.0 / 7.0).abs() < 1e-12);
         assert!((counts.exact_match().unwrap() - 1.0 / 3.0).abs() < 1e-12);
-        assert_eq!(counts.exact_match_with_vertebra(), Some(0.5));
+        assert_eq!((shown.slices, shown.exact_match()), (2, Some(0.5)));
         // covered at rank 2 and at rank 3
-        assert_eq!(counts.coverage_error_with_vertebra(), Some(2.5));
+        assert_eq!(shown.coverage_error(), Some(2.5));
         assert!((counts.coverage_error().unwrap() - 5.0 / 3.0).abs() < 1e-12);
         assert_eq!((counts.precision(1), counts.precision(2), counts.accuracy(6)), (Some(1.0), None, Some(2.0 / 3.0)));
         assert_eq!((counts.sensitivity(2), counts.specificity(3)), (Some(0.0), Some(2.0 / 3.0)));

@@ -68,6 +68,7 @@ def figures_of_slices(slices, thresholds):
     precisions = [average_precision(truth[:, i], score[:, i]) for i in range(7)]
     figures = {
         "macro_f1": metrics.f1_score(truth, said, average="macro", zero_division=0),
+        "macro_f1_with_vertebra": metrics.f1_score(truth[shows], said[shows], average="macro", zero_division=0),
         "exact_match": metrics.accuracy_score(truth, said),
         "exact_match_with_vertebra": metrics.accuracy_score(truth[shows], said[shows]),
         "coverage_error": metrics.coverage_error(truth, score),
