@@ -13,6 +13,7 @@ mod bench;
 mod check;
 mod demo;
 mod evaluate;
+mod facts;
 mod model_folders;
 mod models;
 mod phantom;

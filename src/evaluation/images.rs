@@ -87,14 +87,16 @@ mod tests {
             visible: None,
             vertebrae: [0.0; 7],
             true_boxes: if broken { vec![true_box] } else { vec![] },
-            boxes: score.map(|score| FractureBox { x: 90.0, y: 0.0, width: 9.0, height: 9.0, score }).into_iter().collect(),
+            boxes: score
+                .map(|score| FractureBox { x: 90.0, y: 0.0, width: 9.0, height: 9.0, score })
+                .into_iter()
+                .collect(),
         }
     }
 
     #[test]
     fn a_slice_counts_once_by_whether_it_has_a_box_from_the_score_on() {
-        let slices =
-            vec![slice(true, Some(0.3)), slice(true, Some(0.2)), slice(false, Some(0.25)), slice(false, None)];
+        let slices = vec![slice(true, Some(0.3)), slice(true, Some(0.2)), slice(false, Some(0.25)), slice(false, None)];
         let images = Images::of(&study([true; 7], slices), 0.25);
         assert_eq!(images, Images { hits: 1, misses: 1, false_alarms: 1, quiet: 1 });
         let twice = Images::sum(&[images], &[2]);

@@ -1,11 +1,11 @@
 //! Studies, counted and ranked once, so that a resample costs one walk. Pure.
 
+use super::StudyResult;
 use super::boxes::{Boxes, Ranking};
 use super::images::{self, Images};
 use super::ranked::Ranked;
 use super::studies::{self, Drawn, Judged};
 use super::vertebrae::Counts;
-use super::StudyResult;
 use crate::triage::OperatingPoint;
 
 /// What every figure is made of.

@@ -1,5 +1,6 @@
 //! How good the packages are on studies with a known truth: what the device's own path said in, figures with their 95 %
-//! intervals out. Pure, but for [`dataset`], which reads the truth, and [`report`], which writes pages.
+//! intervals out. Pure, but for [`dataset`], which reads the truth, and [`facts`], which describes it beside the real data.
+//! [`report`] makes a page of it all.
 //!
 //! Per slice: the vertebra classifier ([`vertebrae`]). Per box and per image: the fracture detector ([`boxes`], [`images`]).
 //! Per study: what a site would see ([`studies`]). [`catalogue`] names every figure once. Intervals are bootstrapped by
@@ -8,6 +9,7 @@
 mod boxes;
 mod catalogue;
 pub mod dataset;
+pub mod facts;
 mod figures;
 mod images;
 mod interval;

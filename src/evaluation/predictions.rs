@@ -127,10 +127,16 @@ mod tests {
         write(&mut out, &run, &[study([false; 7], vec![slice])]).unwrap();
         let text = String::from_utf8(out).unwrap();
         let lines: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        assert_eq!(lines.iter().map(|line| line["what"].as_str().unwrap()).collect::<Vec<_>>(), ["run", "slice", "study"]);
+        assert_eq!(
+            lines.iter().map(|line| line["what"].as_str().unwrap()).collect::<Vec<_>>(),
+            ["run", "slice", "study"]
+        );
         assert_eq!((&lines[0]["format"], &lines[0]["engine"]), (&1.into(), &"int8".into()));
         assert_eq!(lines[1]["true_boxes"], serde_json::json!([[1.0, 2.0, 3.0, 4.5]]));
         assert!(text.contains("[0.1,0.0,5.0,6.0,0.7]"), "as short as it reads back: {text}");
-        assert_eq!((&lines[2]["fractured"][0], &lines[2]["assessment"]["verdict"]), (&0.into(), &"none_suspected".into()));
+        assert_eq!(
+            (&lines[2]["fractured"][0], &lines[2]["assessment"]["verdict"]),
+            (&0.into(), &"none_suspected".into())
+        );
     }
 }

@@ -135,13 +135,7 @@ mod tests {
     use super::*;
 
     fn slice(visible: [u8; 7], vertebrae: [f32; 7]) -> SliceResult {
-        SliceResult {
-            number: 1,
-            visible: Some(visible.map(|v| v == 1)),
-            vertebrae,
-            true_boxes: vec![],
-            boxes: vec![],
-        }
+        SliceResult { number: 1, visible: Some(visible.map(|v| v == 1)), vertebrae, true_boxes: vec![], boxes: vec![] }
     }
 
     /// Three slices; the expected values are those of scikit-learn 1.9.1 on the same arrays.

@@ -134,10 +134,9 @@ pub fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
         seed: args.seed,
         figures: figures(&studies, &cuts),
         strata: strata(&studies, &cuts),
-        float32: float32.as_ref().map(|(others, engine)| Float32 {
-            engine: engine.clone(),
-            figures: beside(&studies, others, &cuts),
-        }),
+        float32: float32
+            .as_ref()
+            .map(|(others, engine)| Float32 { engine: engine.clone(), figures: beside(&studies, others, &cuts) }),
         misjudged: studies.iter().filter_map(misjudged).collect(),
     };
     if let Some(path) = &args.predictions {

@@ -63,8 +63,15 @@ fn print_strata(report: &Report) {
     if report.strata.is_empty() {
         return;
     }
-    let mut table =
-        Table::new(["fractures by", "", "number", "study suspected", "95 % interval", "vertebra named", "95 % interval"]);
+    let mut table = Table::new([
+        "fractures by",
+        "",
+        "number",
+        "study suspected",
+        "95 % interval",
+        "vertebra named",
+        "95 % interval",
+    ]);
     for stratum in &report.strata {
         table.row([
             stratum.by.to_owned(),

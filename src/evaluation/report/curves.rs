@@ -18,7 +18,10 @@ pub(super) struct Pair<'a> {
 /// The charts of all parts, each with its heading.
 pub(super) fn sections(pair: &Pair) -> Vec<(&'static str, Vec<String>)> {
     vec![
-        ("Vertebra classifier: receiver operating characteristic, per slice", pair.levels(|m| &m.all_levels, level, roc)),
+        (
+            "Vertebra classifier: receiver operating characteristic, per slice",
+            pair.levels(|m| &m.all_levels, level, roc),
+        ),
         ("Vertebra classifier: precision against recall, per slice", pair.levels(|m| &m.all_levels, level, recall)),
         ("Fracture detector: boxes and images", vec![pair.boxes(), pair.chart("images", |m| &m.image_scores, roc)]),
         ("Studies: receiver operating characteristic", pair.levels(|m| &m.study_scores, study_level, roc)),
@@ -67,9 +70,7 @@ fn roc(ranked: &Ranked, once: &[u32]) -> Drawing {
 
 fn recall(ranked: &Ranked, once: &[u32]) -> Drawing {
     let (yes, _) = ranked.there(once);
-    let point = |s: Step| {
-        [f64::from(s.hits) / f64::from(yes), f64::from(s.hits) / f64::from(s.hits + s.false_alarms)]
-    };
+    let point = |s: Step| [f64::from(s.hits) / f64::from(yes), f64::from(s.hits) / f64::from(s.hits + s.false_alarms)];
     Drawing {
         axes: ["recall", "precision"],
         value: format!("AP {}", places(ranked.average_precision(once))),
@@ -104,7 +105,8 @@ impl Pair<'_> {
     }
 
     fn boxes(&self) -> String {
-        let points = |m: &Measured| m.boxes.curve50(self.once).into_iter().map(|(recall, precision)| [recall, precision]);
+        let points =
+            |m: &Measured| m.boxes.curve50(self.once).into_iter().map(|(recall, precision)| [recall, precision]);
         let other = self.other.map(|other| Line { class: "other", points: points(other).collect() });
         let score = self.ours.score;
         let mark = self.ours.boxes.recall(self.once, score).zip(self.ours.boxes.precision(self.once, score));

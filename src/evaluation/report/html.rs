@@ -28,8 +28,7 @@ impl Table {
     /// With a line of what it shows, and a header; all columns but the first are numbers.
     pub fn new(caption: &str, header: &[&str]) -> Self {
         let heads: String = header.iter().map(|head| format!("<th scope=\"col\">{}</th>", escaped(head))).collect();
-        let html =
-            format!("<table><caption>{}</caption><thead><tr>{heads}</tr></thead><tbody>\n", escaped(caption));
+        let html = format!("<table><caption>{}</caption><thead><tr>{heads}</tr></thead><tbody>\n", escaped(caption));
         Self { html }
     }
 

@@ -16,7 +16,12 @@ pub(super) fn all(measured: &Measured, once: &[u32]) -> String {
     names.push("none");
     let uppermost = measured.counts(once).uppermost.map(|row| row.to_vec());
     let matrices = [
-        matrix("Studies: truth in rows, verdict in columns", &two, &["suspected", "not suspected"], &[[hit, missed], [false_alarm, quiet]]),
+        matrix(
+            "Studies: truth in rows, verdict in columns",
+            &two,
+            &["suspected", "not suspected"],
+            &[[hit, missed], [false_alarm, quiet]],
+        ),
         matrix("Images: truth in rows, at the operating point in columns", &two, &["a box", "no box"], &image_cells),
         matrix("Slices by the uppermost vertebra: shown in rows, said in columns", &names, &names, &uppermost),
     ];

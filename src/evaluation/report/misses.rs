@@ -87,7 +87,8 @@ fn fractured_here(study: &StudyResult, slice: &SliceResult) -> String {
 
 /// The vertebra that the classifier is surest of.
 fn said(slice: &SliceResult) -> Vec<Level> {
-    let best = Level::ALL.into_iter().max_by(|a, b| slice.vertebrae[*a as usize].total_cmp(&slice.vertebrae[*b as usize]));
+    let best =
+        Level::ALL.into_iter().max_by(|a, b| slice.vertebrae[*a as usize].total_cmp(&slice.vertebrae[*b as usize]));
     best.into_iter().collect()
 }
 
@@ -108,17 +109,17 @@ mod tests {
             visible: Some([false, false, false, true, true, false, false]),
             vertebrae: [0.0, 0.0, 0.0, 0.9, 0.2, 0.0, 0.0],
             true_boxes: side.map(|side| TrueBox { x: 0.0, y: 0.0, width: side, height: side }).into_iter().collect(),
-            boxes: boxes.iter().map(|&(x, score)| FractureBox { x, y: 0.0, width: 20.0, height: 20.0, score }).collect(),
+            boxes: boxes
+                .iter()
+                .map(|&(x, score)| FractureBox { x, y: 0.0, width: 20.0, height: 20.0, score })
+                .collect(),
         }
     }
 
     #[test]
     fn the_largest_fracture_without_a_box_that_counts_is_shown_once_a_study() {
-        let slices = vec![
-            slice(1, Some(20.0), &[(0.0, 0.9)]),
-            slice(2, Some(20.0), &[(1.0, 0.2)]),
-            slice(3, Some(15.0), &[]),
-        ];
+        let slices =
+            vec![slice(1, Some(20.0), &[(0.0, 0.9)]), slice(2, Some(20.0), &[(1.0, 0.2)]), slice(3, Some(15.0), &[])];
         let found = overlooked(&[study([false; 7], vec![]), study(C5, slices)], 0.25, 9);
         assert_eq!(found.len(), 1);
         assert_eq!((found[0].study, found[0].slice), (1, 2));

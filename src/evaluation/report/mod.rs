@@ -64,14 +64,19 @@ pub fn page(content: &Content, pixels: &dyn Fn(&Miss) -> Option<Slice>) -> Strin
         ("strata", "Which fractures are found", sections::strata(content)),
         ("matrices", "Confusion matrices", matrices::all(&ours, &once)),
         ("curves", "Curves", curves_of(&pair, content)),
-        ("misses", "Worst misses", pictures(content, &misses::overlooked, "fracture without a box that counts", pixels)),
+        (
+            "misses",
+            "Worst misses",
+            pictures(content, &misses::overlooked, "fracture without a box that counts", pixels),
+        ),
         ("alarms", "Worst false alarms", pictures(content, &misses::false_alarms, "box where no fracture is", pixels)),
         ("studies", "Misjudged studies", sections::misjudged(content)),
     ];
-    let contents: String =
-        parts.iter().map(|(id, title, _)| format!("<a href=\"#{id}\">{title}</a>\n")).collect();
-    let body: String =
-        parts.iter().map(|(id, title, html)| format!("<section id=\"{id}\"><h2>{title}</h2>\n{html}</section>\n")).collect();
+    let contents: String = parts.iter().map(|(id, title, _)| format!("<a href=\"#{id}\">{title}</a>\n")).collect();
+    let body: String = parts
+        .iter()
+        .map(|(id, title, html)| format!("<section id=\"{id}\"><h2>{title}</h2>\n{html}</section>\n"))
+        .collect();
     let notice = format!("<p class=\"notice\" role=\"note\">{}</p>\n", escaped(&content.notices.join(" ")));
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\

@@ -103,7 +103,8 @@ pub(super) fn strata(content: &Content) -> String {
 
 /// Studies of which a level is wrong.
 pub(super) fn misjudged(content: &Content) -> String {
-    let mut table = Table::new("Fractured vertebrae and named ones differ", &["study", "fractured", "named", "verdict"]);
+    let mut table =
+        Table::new("Fractured vertebrae and named ones differ", &["study", "fractured", "named", "verdict"]);
     let mut any = false;
     for study in content.studies {
         let [fractured, named] = levels(study);
