@@ -47,9 +47,8 @@ pub fn page(
     studies: &[StudyResult],
     others: Option<&[StudyResult]>,
 ) -> anyhow::Result<()> {
-    let (limitation, not_for_diagnosis) = (report.limitation.map(sentence), sentence(report.not_for_diagnosis));
-    let notices: Vec<&str> =
-        limitation.iter().map(String::as_str).chain([FINDINGS, not_for_diagnosis.as_str()]).collect();
+    let limitation = report.limitation.map(|words| format!("Phantom, not patients: {words}."));
+    let notices: Vec<&str> = limitation.iter().map(String::as_str).chain([FINDINGS]).collect();
     let other = report.float32.as_ref().zip(others);
     let content = Content {
         notices: &notices,
@@ -74,12 +73,6 @@ fn facts(dataset: &Path, report: &Report) -> Vec<(String, String)> {
     [("data set", name), ("studies", studies), ("packages", report.models.join(", ")), ("engine", engine)]
         .map(|(name, value)| (name.to_owned(), value))
         .to_vec()
-}
-
-fn sentence(words: &str) -> String {
-    let mut letters = words.chars();
-    let first = letters.next().map(char::to_uppercase).into_iter().flatten();
-    format!("{}.", first.chain(letters).collect::<String>().trim_end_matches('.'))
 }
 
 /// The first plane of the file of a miss.

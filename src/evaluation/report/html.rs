@@ -68,6 +68,12 @@ pub(super) fn span(interval: Option<[f64; 2]>) -> String {
     interval.map_or_else(String::new, |[low, high]| format!("{low:.3} to {high:.3}"))
 }
 
+/// A difference with its sign and four places.
+pub(super) fn signed(value: f64) -> String {
+    let text = format!("{value:+.4}");
+    if text.ends_with("0.0000") { "0.0000".into() } else { text.replace('-', "\u{2212}") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -81,6 +87,12 @@ mod tests {
         for markup in ["<i>", "<u>", "<s>", "</td></td>"] {
             assert!(!html.contains(markup), "{html}");
         }
+    }
+
+    #[test]
+    fn a_difference_that_is_too_small_to_see_has_no_sign() {
+        let written = [0.0123, -0.0123, -0.00001, 0.0].map(signed);
+        assert_eq!(written, ["+0.0123", "\u{2212}0.0123", "0.0000", "0.0000"]);
     }
 
     #[test]

@@ -40,8 +40,14 @@ pub fn overlooked(studies: &[StudyResult], score: f32, most: usize) -> Vec<Miss>
         let unmet = slice.true_boxes.iter().filter(|truth| best(truth) < score);
         let largest = unmet.max_by(|a, b| (a.width * a.height).total_cmp(&(b.width * b.height)))?;
         let levels = fractured_here(study, slice);
-        let strongest = best(largest);
-        let words = if strongest > 0.0 { format!("best box {strongest:.2}") } else { "no box".to_owned() };
+        let nearest = slice.boxes.iter().map(|b| (b.score, iou(b, largest))).max_by(|a, b| a.1.total_cmp(&b.1));
+        let words = match (best(largest), nearest) {
+            (faint, _) if faint > 0.0 => format!("best box {faint:.2}"),
+            (_, Some((score, overlap))) if overlap >= TOUCHES => {
+                format!("nearest box {score:.2} overlaps by {overlap:.2}")
+            }
+            _ => "no box".to_owned(),
+        };
         let unseen = if study.assessment.verdict == Verdict::Suspected { 0.0 } else { 1e9 };
         Some((format!("{levels} fractured: {words}"), unseen + f64::from(largest.width * largest.height)))
     })
@@ -124,6 +130,8 @@ mod tests {
         assert_eq!(found.len(), 1);
         assert_eq!((found[0].study, found[0].slice), (1, 2));
         assert_eq!(found[0].what, "C5 fractured: best box 0.20");
+        let beside = study(C5, vec![slice(1, Some(20.0), &[(10.0, 0.9)])]);
+        assert_eq!(overlooked(&[beside], 0.25, 1)[0].what, "C5 fractured: nearest box 0.90 overlaps by 0.33");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 mod curves;
 mod html;
+mod levels;
 mod matrices;
 mod misses;
 mod picture;
@@ -81,13 +82,21 @@ pub fn page(content: &Content, pixels: &dyn Fn(&Miss) -> Option<Slice>) -> Strin
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
-         <title>Spinewatch: evaluation</title>\n<style>\n{style}</style></head>\n<body>\n\
+         <title>Spinewatch: evaluation</title>\n<style>\n{style}{paper}</style></head>\n<body>\n\
          <header><h1>Evaluation of the packages</h1>\n{notice}{facts}<nav>{contents}</nav></header>\n\
          <main>\n{body}</main>\n<footer>{method}{notice}</footer>\n</body></html>\n",
         style = include_str!("style.css"),
+        paper = on_paper(content.notices),
         facts = sections::facts(content),
         method = sections::method(content),
     )
+}
+
+/// The notice at the foot of every sheet.
+fn on_paper(notices: &[&str]) -> String {
+    let plain = |letter: &char| letter.is_alphanumeric() || " .,:;-".contains(*letter);
+    let words: String = notices.join(" ").chars().filter(plain).collect();
+    format!("@page {{ margin: 14mm; @bottom-center {{ content: \"{words}\"; font: 8pt sans-serif; }} }}\n")
 }
 
 fn curves_of(pair: &Pair, content: &Content) -> String {
@@ -125,4 +134,83 @@ fn pictures(content: &Content, choose: &Choose, what: &str, pixels: &dyn Fn(&Mis
          boxes from the operating point ({score:.2}) on, with their score. Thin amber: fainter ones, which do not count.</p>\n"
     );
     format!("{intro}<div class=\"slices\">{}</div>\n", misses.iter().map(figure).collect::<String>())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::super::figures::tests::study;
+    use super::super::{SliceResult, TrueBox, TrueFracture, beside, figures, strata};
+    use super::*;
+    use crate::phantom::dicom_writer::encode;
+    use crate::phantom::{Habits, Study, StudySpec};
+    use crate::triage::synthetic::OPERATING_POINT;
+    use crate::triage::{FractureBox, Level};
+
+    const EVIL: &str = "<script>alert('\"&1')</script>";
+
+    fn phantom_slice() -> Slice {
+        let study = Study::generate(&StudySpec { matrix: 64, ..StudySpec::new(1) });
+        let bytes = encode(&study, 0, &study.render(0).hounsfield, &Habits::research(1)).unwrap();
+        crate::dicom::read(&bytes, &crate::dicom::Limits::default()).unwrap().remove(0)
+    }
+
+    /// The page of one study with a name that would like to be markup; `pictures`: its slices can be read.
+    fn page_of(pictures: bool, float32: bool) -> String {
+        let slice = SliceResult {
+            number: 3,
+            visible: Some([false, false, false, false, true, false, false]),
+            vertebrae: [0.1, 0.1, 0.1, 0.1, 0.9, 0.1, 0.1],
+            true_boxes: vec![TrueBox { x: 10.0, y: 10.0, width: 20.0, height: 20.0 }],
+            boxes: vec![FractureBox { x: 30.0, y: 40.0, width: 9.0, height: 9.0, score: 0.9 }],
+        };
+        let mut broken = study([false, false, false, false, true, false, false], vec![slice]);
+        broken.study = EVIL.into();
+        broken.fractures = vec![TrueFracture { level: Level::C5, kind: EVIL.into(), difficulty: 0.3 }];
+        let studies = [broken, study([false; 7], vec![])];
+        let cuts = Cuts { point: OPERATING_POINT, resamples: 10, seed: 1 };
+        let (figures, strata, others) =
+            (figures(&studies, &cuts), strata(&studies, &cuts), beside(&studies, &studies, &cuts));
+        let content = Content {
+            notices: &["Phantom, not patients.", EVIL],
+            facts: &[("data set".into(), EVIL.into())],
+            engine: EVIL,
+            studies: &studies,
+            cuts: &cuts,
+            figures: &figures,
+            strata: &strata,
+            other: float32.then_some(Other { engine: EVIL, studies: &studies, figures: &others }),
+        };
+        page(&content, &|_| pictures.then(phantom_slice))
+    }
+
+    #[test]
+    fn nothing_from_the_data_set_becomes_markup() {
+        for float32 in [false, true] {
+            let page = page_of(false, float32);
+            assert!(page.contains("&lt;script&gt;") && !page.contains("<script"), "escaped, not dropped");
+        }
+    }
+
+    #[test]
+    fn a_page_needs_nothing_else() {
+        let page = page_of(true, true);
+        for address in ["http:", "https:", "src=", "@import", "url(", "<link"] {
+            assert!(!page.contains(address), "{address}");
+        }
+        assert!(page.contains("href=\"data:image/png;base64,iVBOR"), "pictures are in the page");
+    }
+
+    #[test]
+    fn a_page_has_its_notice_first_and_last_and_every_part() {
+        let page = page_of(false, false);
+        assert_eq!(page.matches("class=\"notice\"").count(), 2);
+        let parts = ["headline", "figures", "strata", "matrices", "curves", "misses", "alarms", "studies"];
+        assert!(
+            parts.iter().all(|part| page.contains(&format!("id=\"{part}\"")) && page.contains(&format!("#{part}")))
+        );
+        assert!(page.contains("cannot be read any more"), "a slice that is gone is said to be gone");
+        assert_eq!(page.matches("<svg").count(), page.matches("</svg>").count());
+        assert_eq!(page.matches("<table").count(), page.matches("</table>").count());
+    }
 }

@@ -1,7 +1,7 @@
 //! The parts of the page that are words and tables. Pure.
 
-use super::html::{Table, escaped, places, span};
-use super::{Content, Other};
+use super::html::{Table, escaped, places, signed, span};
+use super::{Content, Other, levels};
 use crate::evaluation::{Beside, Figure, Group, StudyResult};
 use crate::triage::Level;
 
@@ -45,11 +45,18 @@ pub(super) fn headline(content: &Content) -> String {
 
 /// Every figure, beside those of the other engine.
 pub(super) fn figures(content: &Content) -> String {
-    Group::ALL.map(|group| table(content, group)).concat()
+    let caution = format!(
+        "<p class=\"soft\">An interval without width, such as 1.000 to 1.000, says that no resample has an error, not that none \
+         will come: of n studies without an error, 3/n may still be wrong. There are {} studies here, {} of them \
+         fractured.</p>\n",
+        content.studies.len(),
+        content.studies.iter().filter(|study| study.fractured.contains(&true)).count()
+    );
+    caution + &Group::ALL.map(|group| table(content, group) + &levels::tables(content, group)).concat()
 }
 
 fn table(content: &Content, group: Group) -> String {
-    let figures = content.figures.iter().filter(|figure| figure.group == group);
+    let figures = content.figures.iter().filter(|figure| figure.group == group && levels::level(figure).is_none());
     let title = group.title();
     let Some(other) = content.other else {
         let mut table = Table::new(title, &["figure", "value", "95 % interval"]);
@@ -64,7 +71,6 @@ fn table(content: &Content, group: Group) -> String {
 
 fn compared(figure: &Figure, other: &Other) -> [String; 5] {
     let beside: Option<&Beside> = other.figures.iter().find(|beside| beside.key == figure.key);
-    let signed = |value: f64| format!("{:+.4}", if value == 0.0 { 0.0 } else { value });
     let interval = beside.and_then(|beside| beside.interval);
     [
         places(figure.value),

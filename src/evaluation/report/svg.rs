@@ -50,12 +50,16 @@ impl Chart<'_> {
         let _ = writeln!(svg, "<text class=\"title\" x=\"{}\" y=\"16\">{title}</text>", MARGIN[0]);
         let _ = writeln!(svg, "<text class=\"value\" x=\"{}\" y=\"16\">{words}</text>", MARGIN[0] + SIDE);
         self.draw_axes(&mut svg);
-        if self.diagonal {
+        if self.diagonal && self.lines.iter().any(|line| !line.points.is_empty()) {
             let ([x0, y0], [x1, y1]) = (at([0.0, 0.0]), at([1.0, 1.0]));
             let _ = writeln!(svg, "<line class=\"even\" x1=\"{x0}\" y1=\"{y0}\" x2=\"{x1}\" y2=\"{y1}\"/>");
         }
         for line in &self.lines {
             let _ = writeln!(svg, "<polyline class=\"{}\" points=\"{}\"/>", line.class, path(&line.points));
+        }
+        if self.lines.iter().all(|line| line.points.is_empty()) {
+            let [x, y] = at([0.5, 0.5]);
+            let _ = writeln!(svg, "<text class=\"nothing\" x=\"{x}\" y=\"{y}\">nothing to count</text>");
         }
         for (place, weight) in &self.dots {
             let ([x, y], radius) = (at(*place), 2.5 + 5.0 * weight.sqrt());
