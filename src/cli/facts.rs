@@ -60,7 +60,7 @@ fn print(report: &Report) {
             let ratio = fact.ratio.map_or_else(String::new, |value| format!("{value:.2}"));
             table.row([fact.name.clone(), number(fact.source), number(fact.value), difference, ratio]);
         }
-        println!("\n{table}");
+        print!("\n{table}");
     }
 }
 

@@ -15,7 +15,7 @@ use super::model_folders::ModelFolders;
 use super::workers::Workers;
 use crate::evaluation::dataset;
 use crate::evaluation::{Beside, Cuts, Figure, Stratum, StudyResult, beside, figures, strata};
-use crate::inference::{Analyser, Choice, Quantised, TractEngine};
+use crate::inference::{Analyser, Choice, Quantised, TractEngine, load};
 use crate::publish::{NOTICE, PHANTOM_NOTICE};
 use crate::triage::Level;
 use passage::Passage;
@@ -37,6 +37,9 @@ pub struct EvaluateArgs {
     dataset: PathBuf,
     #[command(flatten)]
     models: ModelFolders,
+    /// Folder of one package, in place of the folder of packages; once for the classifier, once for the detector.
+    #[arg(long, value_name = "DIR")]
+    package: Vec<PathBuf>,
     /// Name of the vertebra classifier, where the folder holds several.
     #[arg(long, value_name = "NAME")]
     classifier: Option<String>,
@@ -159,8 +162,15 @@ impl EvaluateArgs {
     fn passage(&self, engine: &TractEngine) -> anyhow::Result<Passage> {
         let choice = Choice { classifier: self.classifier.clone(), detector: self.detector.clone() };
         let keys = self.models.trusted()?;
-        let words = || format!("the packages of {} cannot be evaluated", self.models.dir().display());
-        let analyser = Analyser::open(&self.models.dir(), &choice, &keys, engine).with_context(words)?;
+        let analyser = if self.package.is_empty() {
+            Analyser::open(&self.models.dir(), &choice, &keys, engine)
+        } else {
+            let loaded = self.package.iter().map(|folder| load(folder, &keys, engine));
+            let (loaded, refused): (Vec<_>, Vec<_>) = loaded.partition(Result::is_ok);
+            let refused = refused.into_iter().filter_map(Result::err).collect();
+            Analyser::assemble(loaded.into_iter().flatten().collect(), refused, &choice)
+        };
+        let analyser = analyser.context("the packages cannot be evaluated")?;
         Ok(Passage::open(analyser.with_faint_boxes(FAINT), engine))
     }
 }

@@ -26,9 +26,9 @@ pub fn print(report: &Report) {
             let dash = |words: &str| if words.is_empty() { "-".to_owned() } else { words.to_owned() };
             table.row([study.study.clone(), dash(&study.fractured), dash(&study.named), study.verdict.to_owned()]);
         }
-        println!("{table}");
+        print!("\n{table}");
     }
-    println!("{}.", report.not_for_diagnosis);
+    println!("\n{}.", report.not_for_diagnosis);
     if let Some(limitation) = report.limitation {
         println!("{limitation}.");
     }
@@ -39,7 +39,7 @@ fn print_alone(group: Group, figures: &[&Figure]) {
     for figure in figures {
         table.row([figure.name.clone(), number(figure.value), span(figure.interval)]);
     }
-    println!("\n{table}");
+    print!("\n{table}");
 }
 
 fn print_beside(group: Group, figures: &[&Figure], report: &Report) {
@@ -56,7 +56,7 @@ fn print_beside(group: Group, figures: &[&Figure], report: &Report) {
             span(beside.and_then(|beside| beside.interval)),
         ]);
     }
-    println!("\n{table}");
+    print!("\n{table}");
 }
 
 fn print_strata(report: &Report) {
@@ -83,7 +83,7 @@ fn print_strata(report: &Report) {
             span(stratum.named_interval),
         ]);
     }
-    println!("\n{table}");
+    print!("\n{table}");
 }
 
 fn number(value: Option<f64>) -> String {

@@ -27,7 +27,7 @@ pub(super) fn tables(content: &Content, group: Group) -> String {
     };
     let value = |figure: &Figure| match span(figure.interval) {
         interval if interval.is_empty() => places(figure.value),
-        interval => format!("{} ({})", places(figure.value), interval.replace(" to ", "\u{2013}")),
+        interval => format!("{}\n{}", places(figure.value), interval.replace(" to ", "\u{2013}")),
     };
     let values = matrix(&figures, &columns, subject, &format!("{title}, with 95 % interval"), &value);
     let Some(other) = content.other else { return values };
@@ -55,7 +55,7 @@ fn matrix(
             columns.iter().map(|column| of(column).map_or_else(String::new, |f| cell(f))).collect();
         table.row(row.name(), &cells);
     }
-    table.finish()
+    format!("<div class=\"levels\">{}</div>\n", table.finish())
 }
 
 /// The last part of a key as a reader knows it.

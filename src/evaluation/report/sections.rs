@@ -28,8 +28,9 @@ pub(super) fn facts(content: &Content) -> String {
 pub(super) fn headline(content: &Content) -> String {
     let tile = |(key, published): &(&str, &str)| {
         let figure = content.figures.iter().find(|figure| figure.key == *key)?;
+        let whose = if figure.group == Group::Studies { "studies: " } else { "" };
         Some(format!(
-            "<div class=\"tile\"><span class=\"name\">{}</span><b>{}</b><span>95 %: {}</span><span>published: {}</span></div>\n",
+            "<div class=\"tile\"><span class=\"name\">{whose}{}</span><b>{}</b><span>95 %: {}</span><span>published: {}</span></div>\n",
             escaped(&figure.name),
             places(figure.value),
             span(figure.interval),
