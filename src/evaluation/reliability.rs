@@ -32,9 +32,14 @@ impl Bin {
 /// The bins from 0 to 1, the upper edge within; empty ones too.
 pub fn bins(ranked: &Ranked, drawn: &[u32]) -> [Bin; BINS] {
     let mut bins = [Bin::default(); BINS];
+    let mut tenth = BINS - 1;
     for (study, score, truth) in ranked.answers() {
         let (score, times) = (f64::from(score), u64::from(drawn.get(study).copied().unwrap_or(0)));
-        let bin = &mut bins[(1..BINS).filter(|edge| score > *edge as f64 * 0.1).count()];
+        // best first, so the bin only falls
+        while tenth > 0 && score <= tenth as f64 * 0.1 {
+            tenth -= 1;
+        }
+        let bin = &mut bins[tenth];
         bin.answers += times;
         bin.scores += times as f64 * score;
         bin.yes += times * u64::from(truth);
