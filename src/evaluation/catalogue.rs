@@ -57,6 +57,12 @@ fn slices(visit: &mut Visit) {
     add("exact_match_with_vertebra", "exact match ratio, slices with a vertebra", &shown(Counts::exact_match));
     add("coverage_error", "coverage error", &counted(Counts::coverage_error));
     add("coverage_error_with_vertebra", "coverage error, slices with a vertebra", &shown(Counts::coverage_error));
+    add("coverage_error_least", "least coverage error there can be", &counted(Counts::least_coverage_error));
+    add(
+        "coverage_error_least_with_vertebra",
+        "least there can be, slices with a vertebra",
+        &shown(Counts::least_coverage_error),
+    );
     add("macro_auc", "mean area under the ROC", &|m, drawn| Measured::mean(&m.levels, |level| level.area(drawn)));
     add("macro_average_precision", "mean average precision", &|m, drawn| {
         Measured::mean(&m.levels, |level| level.average_precision(drawn))

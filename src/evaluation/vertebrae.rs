@@ -95,6 +95,11 @@ impl Counts {
         (self.slices > 0).then(|| self.coverage as f64 / f64::from(self.slices))
     }
 
+    /// Vertebrae that a slice shows, on average: no coverage error is lower.
+    pub fn least_coverage_error(&self) -> Option<f64> {
+        (self.slices > 0).then(|| f64::from(self.shown.iter().sum::<u32>()) / f64::from(self.slices))
+    }
+
     pub fn sensitivity(&self, level: usize) -> Option<f64> {
         ratio(self.hit[level], self.shown[level])
     }
@@ -154,6 +159,7 @@ mod tests {
         // covered at rank 2 and at rank 3
         assert_eq!(shown.coverage_error(), Some(2.5));
         assert!((counts.coverage_error().unwrap() - 5.0 / 3.0).abs() < 1e-12);
+        assert_eq!(shown.least_coverage_error(), Some(2.0), "each of the two shows two");
         assert_eq!((counts.precision(1), counts.precision(2), counts.accuracy(6)), (Some(1.0), None, Some(2.0 / 3.0)));
         assert_eq!((counts.sensitivity(2), counts.specificity(3)), (Some(0.0), Some(2.0 / 3.0)));
     }

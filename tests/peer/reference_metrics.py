@@ -73,6 +73,8 @@ def figures_of_slices(slices, thresholds):
         "exact_match_with_vertebra": metrics.accuracy_score(truth[shows], said[shows]),
         "coverage_error": metrics.coverage_error(truth, score),
         "coverage_error_with_vertebra": metrics.coverage_error(truth[shows], score[shows]),
+        "coverage_error_least": metrics.coverage_error(truth, truth),
+        "coverage_error_least_with_vertebra": metrics.coverage_error(truth[shows], truth[shows]),
         "macro_auc": mean(areas),
         "macro_average_precision": mean(precisions),
         "calibration_error": calibration_error(truth.ravel(), score.ravel()),

@@ -62,8 +62,8 @@ fn matrix(
 fn heading(key: &str) -> &str {
     match key {
         "f1" => "F1",
-        "auc" => "area under ROC",
-        "average_precision" => "average precision",
+        "auc" => "AUC",
+        "average_precision" => "AP",
         other => other,
     }
 }
