@@ -18,6 +18,7 @@ mod clinic;
 mod demo;
 mod documents;
 mod evaluate;
+mod facts;
 mod fleet_sim;
 mod model_folders;
 mod models;
