@@ -153,3 +153,17 @@ async fn a_list_past_its_next_update_locks_everybody_out_of_mosquitto() {
     let (code, words) = crate::attempt(&ours.tls(Some("ct-2")), "localhost", broker.url().port).await;
     assert_eq!(code, "tls_certificate_expired", "{words}");
 }
+
+#[test]
+fn every_kind_of_message_of_a_device_is_allowed_and_forwarded_by_the_shipped_configurations() {
+    let nats = include_str!("../../board/brokers/nats/nats.conf");
+    let bridge = include_str!("../../board/fleet/mosquitto-hospital.conf");
+    for kind in EventKind::ALL.into_iter().filter(|kind| *kind != EventKind::Ack) {
+        let of_device = matches!(kind, EventKind::Status | EventKind::Health);
+        let (level, subject) = if of_device { ("", "") } else { ("/+", ".*") };
+        let word = kind.word();
+        assert!(ACL.contains(&format!("pattern write spinewatch/v1/%u/{word}{level}\n")), "acl: {word}");
+        assert!(nats.contains(&format!("\"spinewatch.v1.north.ct-2.{word}{subject}\"")), "nats.conf: {word}");
+        assert!(bridge.contains(&format!("topic spinewatch/v1/+/+/{word}{level} out 1\n")), "bridge: {word}");
+    }
+}
