@@ -207,7 +207,8 @@ mod tests {
         let ms = Duration::from_millis;
         let arrivals = [("a-1-alert", 1), ("a-2-alert", 3), ("b-5.2-alert", 7), ("b-5.1-alert", 9)];
         arrivals.iter().take(3).for_each(|(id, at)| tally.lock().arrived(new(id, start + ms(*at))));
-        assert_eq!((tally.lock().lost(), tally.lock().report().all_right()), (1, false));
+        let report = tally.lock().report();
+        assert_eq!((report.lost, report.all_right()), (1, false));
         let (id, at) = arrivals[3];
         tally.lock().arrived(new(id, start + ms(at)));
         tally.lock().arrived(Arrived::Again);
