@@ -137,9 +137,9 @@ impl Fault {
             Self::FilesRefused { .. } => "FILES REFUSED",
             Self::ResultsNotWritten { .. } => "NOT FILING",
             Self::AcceleratorFault { .. } => "NOT ACCELERATED",
-            Self::CertificateUnusable { .. } => "CERTIFICATE UNUSABLE",
-            Self::CertificateExpires { days: ..0, .. } => "CERTIFICATE EXPIRED",
-            Self::CertificateExpires { .. } => "CERTIFICATE EXPIRES",
+            Self::CertificateUnusable { .. } => "CERT NOT USED",
+            Self::CertificateExpires { days: ..0, .. } => "CERT EXPIRED",
+            Self::CertificateExpires { .. } => "CERT EXPIRES",
             Self::ClockUntrusted => "CLOCK NOT SET",
             Self::IdentifiersInClear => "CLEAR IDS",
         }
