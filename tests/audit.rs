@@ -104,7 +104,7 @@ fn what_cannot_be_looked_at_is_named_with_its_cure() {
     let nowhere = folder.path().join("nowhere.db");
     let output = spinewatch(&["verify", "--database", nowhere.to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(1));
-    assert!(words(&output).contains("nowhere.db") && words(&output).contains("as its user or as root"));
+    assert!(words(&output).contains("nowhere.db") && words(&output).contains("as the daemon's user or as root"));
     let old = folder.path().join("old.db");
     Connection::open(&old).unwrap().pragma_update(None, "user_version", 1).unwrap();
     let output = spinewatch(&["verify", "--database", old.to_str().unwrap()]);

@@ -151,6 +151,17 @@ pub fn broken(canaries: &mut Canaries) -> Vec<(Option<&'static str>, Vec<u8>)> {
     files.push((Some("foreign_photometric_interpretation"), whole(&dose_report(&study, &habits).unwrap(), canaries)));
     files.push((Some("foreign_image_type"), whole(&scout(&study, &habits).unwrap(), canaries)));
     files.push((Some("foreign_modality"), report(canaries, &elements)));
+    // a series of nothing else, so that its words are the study's
+    let alone = Uids::planted(canaries, "foreign study");
+    let (colour, instance) =
+        (canaries.text("PhotometricInterpretation"), canaries.uid("SOPInstanceUID", Kind::Identifier));
+    let change = |object: &mut InMemDicomObject| {
+        drop(object.put(text(tags::PHOTOMETRIC_INTERPRETATION, VR::CS, colour)));
+    };
+    files.push((
+        Some("foreign_photometric_interpretation"),
+        altered(canaries, &plain, &elements, &alone, &instance, change),
+    ));
     for syntax in [Syntax::JpegLossless, Syntax::Rle, Syntax::Deflated] {
         let mut damaged = whole(&slice(syntax), canaries);
         let stream = canaries.text(format!("code stream, {syntax:?}")).repeat(20).into_bytes();

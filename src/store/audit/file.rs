@@ -25,7 +25,11 @@ const PAUSE: Duration = Duration::from_millis(50);
 #[derive(Debug, thiserror::Error)]
 pub enum AuditFileError {
     /// The database cannot be copied.
-    #[error("{}: {source}; give the daemon's database, as its user or as root", path.display())]
+    #[error(
+        "{} cannot be copied to look at it: {source}; run this as the daemon's user or as root, with space in the \
+         folder for temporary files (TMPDIR names another)",
+        path.display()
+    )]
     Copy {
         /// The database.
         path: PathBuf,
