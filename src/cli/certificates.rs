@@ -47,7 +47,7 @@ fn day(time: Timestamp) -> String {
 /// Why there is no TLS, in the words of the screen.
 pub fn handshake(tls: &Tls, url: &BrokerUrl, tcp: TcpStream) -> Result<String, String> {
     let words =
-        |error: std::io::Error| tls.trouble(&error).map_or_else(|| error.to_string(), |reason| reason.to_string());
+        |error: std::io::Error| tls.trouble(&error).map_or_else(|| error.to_string(), |trouble| trouble.to_string());
     let host = ServerName::try_from(url.host.clone()).map_err(|error| error.to_string())?;
     let connection = ClientConnection::new(tls.attempt().config, host).map_err(|error| error.to_string())?;
     tcp.set_read_timeout(Some(Duration::from_secs(3))).map_err(words)?;

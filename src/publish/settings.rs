@@ -216,7 +216,8 @@ fn tls_keys(mqtt: &MqttSettings) -> [(&'static str, bool); 8] {
     ]
 }
 
-fn protocol(setting: MqttProtocol) -> Option<Protocol> {
+/// The version of the configuration as a connection takes it.
+pub const fn protocol(setting: MqttProtocol) -> Option<Protocol> {
     match setting {
         MqttProtocol::Auto => None,
         MqttProtocol::V5 => Some(Protocol::V5),

@@ -53,7 +53,7 @@ async fn subscriber(url: BrokerUrl, tls: Tls, id: &str) -> Subscriber {
     patiently("a subscription", Subscriber::connect(connection, Topics::everything())).await.unwrap()
 }
 
-async fn next_alert(subscriber: &mut Subscriber) -> Received {
+pub async fn next_alert(subscriber: &mut Subscriber) -> Received {
     patiently("an alert", async {
         loop {
             let received = subscriber.next_event().await.unwrap();
@@ -65,7 +65,7 @@ async fn next_alert(subscriber: &mut Subscriber) -> Received {
     .await
 }
 
-fn people(folder: &Path) -> Authority {
+pub fn people(folder: &Path) -> Authority {
     let ours = Authority::new(folder, "devices-ca");
     ours.broker("broker", "localhost", VALID);
     ours.client("ct-2", "north/ct-2", VALID);
@@ -142,4 +142,28 @@ async fn a_revoked_device_is_locked_out_when_the_broker_reads_its_list_again() {
     broker.start_again();
     assert_eq!(crate::attempt(&tls, "localhost", port).await.0, "tls_certificate_revoked");
     assert_eq!(crate::attempt(&ours.tls(Some("ct-2")), "localhost", port).await.0, "connected");
+}
+
+#[tokio::test]
+async fn a_list_past_its_next_update_locks_everybody_out_of_mosquitto() {
+    let folder = tempfile::tempdir().unwrap();
+    let ours = people(folder.path());
+    ours.revoke(&[], (-20, -10));
+    let Some(broker) = mosquitto(folder.path(), "broker") else { return };
+    let (code, words) = crate::attempt(&ours.tls(Some("ct-2")), "localhost", broker.url().port).await;
+    assert_eq!(code, "tls_certificate_expired", "{words}");
+}
+
+#[test]
+fn every_kind_of_message_of_a_device_is_allowed_and_forwarded_by_the_shipped_configurations() {
+    let nats = include_str!("../../board/brokers/nats/nats.conf");
+    let bridge = include_str!("../../board/fleet/mosquitto-hospital.conf");
+    for kind in EventKind::ALL.into_iter().filter(|kind| *kind != EventKind::Ack) {
+        let of_device = matches!(kind, EventKind::Status | EventKind::Health);
+        let (level, subject) = if of_device { ("", "") } else { ("/+", ".*") };
+        let word = kind.word();
+        assert!(ACL.contains(&format!("pattern write spinewatch/v1/%u/{word}{level}\n")), "acl: {word}");
+        assert!(nats.contains(&format!("\"spinewatch.v1.north.ct-2.{word}{subject}\"")), "nats.conf: {word}");
+        assert!(bridge.contains(&format!("topic spinewatch/v1/+/+/{word}{level} out 1\n")), "bridge: {word}");
+    }
 }

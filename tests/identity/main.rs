@@ -8,9 +8,11 @@ mod authority;
 mod device;
 mod expiry;
 mod front;
+mod guide;
 #[allow(dead_code, reason = "shared with the tests of the wire")]
 #[path = "../mqtt/mosquitto.rs"]
 mod mosquitto;
+mod nats;
 mod negative;
 mod renewal;
 #[cfg(feature = "pkcs11")]
@@ -55,7 +57,7 @@ async fn attempt(tls: &Tls, host: &str, port: u16) -> (String, String) {
         None => ("connected".into(), String::new()),
         Some(ConnectionError::ConnectionRefused(code)) => (format!("{code:?}"), "refused by MQTT".into()),
         Some(error) => match tls.trouble(&error) {
-            Some(reason) => (reason.cause.code().into(), reason.to_string()),
+            Some(trouble) => (trouble.cause.code().into(), trouble.to_string()),
             None => ("not TLS".into(), format!("{error:?}")),
         },
     }

@@ -15,9 +15,13 @@ pub fn outcome(error: &ConnectionError) -> Outcome {
     match error {
         ConnectionError::ConnectionRefused(ConnectReturnCode::UnsupportedProtocolVersion) => Outcome::NotSpoken,
         ConnectionError::ConnectionRefused(_) => Outcome::Refused,
-        ConnectionError::MqttState(StateError::ConnectionAborted | StateError::Io(_)) => Outcome::Mute,
+        ConnectionError::MqttState(error) if is_hang_up(error) => Outcome::Mute,
         _ => Outcome::Gone,
     }
+}
+
+const fn is_hang_up(error: &StateError) -> bool {
+    matches!(error, StateError::ConnectionAborted | StateError::Io(_) | StateError::Deserialization(MqttError::Io(_)))
 }
 
 pub fn puback(reason: PubAckReason) -> Result<(), Trouble> {

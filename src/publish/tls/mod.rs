@@ -90,7 +90,7 @@ impl Tls {
         Attempt { config: in_use.config(self.clock.clone()), digest: in_use.digest() }
     }
 
-    /// Resolves when other files than those of the attempt with this digest are in force: its link is to be built anew.
+    /// Resolves when other files than those of `attempt` are in force; the link is to be built anew then.
     pub async fn renewed(&self, attempt: &[u8; 32]) {
         loop {
             tokio::time::sleep(self.look_every).await;
