@@ -30,9 +30,12 @@ enum Which {
     Successor,
 }
 
+/// Hands a message with this id and so many bytes to a client.
+type Publisher = Box<dyn Fn(&str, usize) + Send + Sync>;
+
 /// A client that is polled.
 struct Client {
-    publish: Box<dyn Fn(&str, usize) + Send + Sync>,
+    publish: Publisher,
     /// What polling said, and when.
     errors: Arc<Mutex<Vec<(Instant, String)>>>,
     /// Messages whose end the client has told: acknowledged or given up.

@@ -3,6 +3,17 @@
 //! Takes in committed messages from the store's outbox, the device's status and health; hands on the acknowledgements
 //! of clinics. A message leaves the outbox only when the broker has acknowledged it. Never sends a name, a clear UID
 //! (unless the site switched them on), or the word diagnosis without a "not for" before it.
+//!
+//! # The MQTT client
+//!
+//! rumqttc 0.25.1 and its successor (`rumqttc-v5-next` 0.34) were put before the same scripted faults
+//! (`cargo test --test mqtt_clients -- --nocapture`). A session that is lost at a reconnect costs the old one all messages
+//! in flight and in its queue, without a word; so does a packet id that is still taken, after which it may send nothing any
+//! more. The successor tells the fate of each message, which is why it was chosen: a row must leave the outbox for its
+//! own acknowledgement and for nothing else. Neither notices that acknowledgements stay away while pings are answered, and
+//! both hang up anew on each connection over a packet that is too large for the broker. So a link here is used once and
+//! never replays, acknowledgements have a time limit, packets are measured before they are handed over, and what is sent
+//! again is decided by the outbox alone.
 
 mod topics;
 

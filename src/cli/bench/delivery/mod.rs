@@ -23,8 +23,8 @@ pub struct DeliveryArgs {
     /// Messages, paced and then again as a backlog. Each study makes two: its alert and its verdict.
     #[arg(long, value_name = "N", default_value = "10000")]
     messages: NonZeroUsize,
-    /// Messages per second when paced.
-    #[arg(long, value_name = "N", default_value = "400")]
+    /// Messages per second when paced: far below what the disk can sync, or the queue is measured.
+    #[arg(long, value_name = "N", default_value = "100")]
     rate: NonZeroUsize,
     /// Rounds, in turn with the peer.
     #[arg(long, value_name = "N", default_value = "5")]
@@ -51,7 +51,8 @@ enum Peer {
 struct Way {
     /// From the begin of the commit; for a peer without one, as `sent`.
     with_commit: f64,
-    /// From the end of the commit, or the hand-over to the client, to the subscriber.
+    /// From the end of the commit, or the hand-over to the client, to the subscriber. 0 where it was there before the
+    /// committing thread ran again.
     sent: f64,
     /// An alert, or the only message there is.
     first: bool,
