@@ -25,6 +25,8 @@ pub mod desk;
 #[cfg(test)]
 mod desk_tests;
 
+mod filing;
+
 mod launch;
 
 mod logbook;
@@ -48,7 +50,7 @@ mod vitals;
 pub use case::{Case, FileOfSlices, ReadSlice};
 pub use crash::seal;
 pub use launch::{Appliance, Launch, desk_rules, model_tags, surface};
-pub use offline::{Offline, Outcome, Rejected};
+pub use offline::{Offline, Outcome, Rejected, Uids};
 pub use reader::Reader;
 pub use signals::Signals;
 pub use stages::{StageTime, StageTimes};

@@ -23,6 +23,8 @@ pub mod publish;
 
 pub mod display;
 
+pub mod results;
+
 pub mod health;
 
 pub mod phantom;

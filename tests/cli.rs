@@ -124,7 +124,10 @@ fn evaluate_gives_the_papers_figures_with_intervals() {
     let data = dir.path().to_str().unwrap();
     let made = ["phantom", "dataset", "--studies", "2", "--seed", "4", "--slice-spacing", "6..6", data];
     assert!(spinewatch(&made).status.success());
-    let output = spinewatch(&["evaluate", "--dataset", data, "--models", "models", "--resamples", "20", "--json"]);
+    let (page, lines) = (dir.path().join("page"), dir.path().join("predictions.jsonl"));
+    let outputs = ["--report", page.to_str().unwrap(), "--predictions", lines.to_str().unwrap()];
+    let evaluate = ["evaluate", "--dataset", data, "--models", "models", "--resamples", "20", "--json", "--float32"];
+    let output = spinewatch(&[evaluate.as_slice(), &outputs].concat());
     assert!(output.status.success(), "{}", words(&output));
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(report["studies"], 2);
@@ -140,6 +143,35 @@ fn evaluate_gives_the_papers_figures_with_intervals() {
     }
     for name in ["mAP50-95", "specificity"] {
         assert!(figure(name).get("value").is_some());
+    }
+    let float32 = report["float32"]["figures"].as_array().unwrap();
+    assert_eq!(float32.len(), report["figures"].as_array().unwrap().len());
+    let macro_f1 = float32.iter().find(|figure| figure["key"] == "slices.macro_f1").unwrap();
+    assert!(macro_f1["difference"].as_f64().unwrap().abs() < 0.1, "the same network: {macro_f1}");
+    let text = std::fs::read_to_string(lines).unwrap();
+    let slices = text.lines().filter(|line| line.contains("\"what\":\"slice\"")).count();
+    assert_eq!(slices as u64, report["slices"].as_u64().unwrap());
+    let page = std::fs::read_to_string(page.join("index.html")).unwrap();
+    assert!(page.contains("Phantom, not patients") && page.contains("tract float32"));
+}
+
+#[test]
+fn facts_of_a_data_set_stand_beside_the_published_ones() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().to_str().unwrap();
+    let made =
+        ["phantom", "dataset", "--studies", "2", "--seed", "4", "--slice-spacing", "8..8", "--matrix", "64", data];
+    assert!(spinewatch(&made).status.success());
+    let output = spinewatch(&["phantom", "facts", "--json", data]);
+    assert!(output.status.success(), "{}", words(&output));
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let facts = report["facts"].as_array().unwrap();
+    let none = facts.iter().find(|fact| fact["key"] == "visibility.none").unwrap();
+    assert_eq!(none["source"], 0.37);
+    assert!(none["value"].is_number() && none["ratio"].is_number(), "{none}");
+    let table = words(&spinewatch(&["phantom", "facts", data]));
+    for part in ["published", "here", "difference", "ratio", "width, px, p50"] {
+        assert!(table.contains(part), "{part} is missing from: {table}");
     }
 }
 

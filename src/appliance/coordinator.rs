@@ -254,7 +254,7 @@ impl Coordinator {
 }
 
 /// The slice as it may leave the device: not with text in it.
-fn key_image(slice: &PreparedSlice) -> Option<KeyImage> {
+pub(super) fn key_image(slice: &PreparedSlice) -> Option<KeyImage> {
     let plane = slice.picture();
     let side = u32::try_from(plane.size).ok()?;
     (!slice.burned_in_annotation).then(|| KeyImage {

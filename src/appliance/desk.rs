@@ -52,6 +52,8 @@ pub enum Content {
         fate: Fate,
         /// Keys of study and series, where the header could be read.
         belongs_to: Option<(String, String)>,
+        /// StudyInstanceUID, where the site switched clear identifiers on.
+        study_instance_uid: Option<String>,
     },
 }
 
@@ -182,9 +184,12 @@ impl Desk {
         };
         match content {
             Content::Copy => alone(Fate::Duplicate, None),
-            Content::Rejected { fate, belongs_to: None } => alone(fate, None),
-            Content::Rejected { fate, belongs_to: Some((study_key, series_key)) } => {
+            Content::Rejected { fate, belongs_to: None, .. } => alone(fate, None),
+            Content::Rejected { fate, belongs_to: Some((study_key, series_key)), study_instance_uid } => {
                 self.reject(&study_key, &series_key, &fate, now);
+                if let Some(case) = self.cases.get_mut(&series_key).filter(|_| study_instance_uid.is_some()) {
+                    case.study_instance_uid = study_instance_uid;
+                }
                 self.is_behind(&series_key, backlog_beside);
                 alone(fate, Some(series_key))
             }

@@ -73,12 +73,13 @@ fn rejected(code: &str, foreign: bool) -> Reading {
     let (code, words) = (code.to_owned(), "PixelData is missing".to_owned());
     let fate = if foreign { Fate::Excluded { code, words } } else { Fate::Quarantined { code, words } };
     let belongs_to = Some((keys.study(&Uid::new("1.2.3")), keys.series(&Uid::new(SERIES))));
+    let study_instance_uid = Some("1.2.3".to_owned());
     Reading {
         fingerprint: "rejected".into(),
         content_digest: [1; 32],
         backlog_beside: false,
         stages: StageTimes::default(),
-        content: Content::Rejected { fate, belongs_to },
+        content: Content::Rejected { fate, belongs_to, study_instance_uid },
     }
 }
 
@@ -342,4 +343,12 @@ fn a_late_slice_opens_the_series_again() {
     played.tick(end + 46.0);
     assert_eq!(played.last().assessment.verdict, Verdict::NoneSuspected);
     assert_eq!(played.statements.len(), 2);
+}
+
+#[test]
+fn a_study_of_which_nothing_could_be_read_still_has_its_uid_for_a_report() {
+    let mut played = Played::new(rules(), vec![]);
+    played.read(rejected("missing_pixel_data", false), 0.0);
+    let series_key = Keys::from_secret([7; 32]).series(&Uid::new(SERIES));
+    assert_eq!(played.desk.study_instance_uid(&series_key).as_deref(), Some("1.2.3"));
 }

@@ -18,7 +18,7 @@ use super::reader::Reader;
 use super::signals::Signals;
 use super::telling::Teller;
 use super::threads::Threads;
-use super::{logbook, screen, vitals};
+use super::{filing, logbook, screen, vitals};
 use crate::config::{DisplaySettings, Identifiers, Settings, StudySettings, SurfaceKind};
 use crate::dicom;
 use crate::display::{DeviceState, Display, Fault, FrameBuffer, Panel, Phase, PngFiles, Surface, Terminal, Words};
@@ -199,10 +199,22 @@ impl Appliance {
                 screen.set_fault(Fault::IdentifiersInClear, now.monotonic);
             }
         }
+        let filing = filing::writer(settings, &store);
+        let writes_results = filing.is_some();
+        if let Some(writer) = filing {
+            let (signals, health) = (Arc::clone(signals), Arc::clone(&health));
+            threads.start_unjoined("results", move || filing::file(&writer, &signals, &health))?;
+        }
         let coordinator = Coordinator::new(Parts {
             desk,
             pool,
-            teller: Teller { store: store.clone(), topics: topics.clone(), limits, models: models.clone() },
+            teller: Teller {
+                store: store.clone(),
+                topics: topics.clone(),
+                limits,
+                models: models.clone(),
+                writes_results,
+            },
             screen: Arc::clone(screen),
             signals: Arc::clone(signals),
             key_images: settings.privacy.key_image,

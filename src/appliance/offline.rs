@@ -9,12 +9,14 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
+use super::coordinator::key_image;
 use super::desk::{Act, Content, Desk, Job, JobTag, Now, Statement};
-use super::{Reader, desk_rules};
+use super::{ReadSlice, Reader, desk_rules};
 use crate::config::StudySettings;
 use crate::dicom::Limits;
 use crate::inference::{Analyser, AnalyserError, Analysis, Pool, SliceFailure, SubmitError, Worker, guarded};
-use crate::store::{Fate, Keys};
+use crate::publish::KeyImage;
+use crate::store::{Fate, KeyedHeader, Keys, SourceSlice};
 use crate::triage::Evidence;
 
 /// Slices that may wait in memory.
@@ -42,6 +44,19 @@ pub struct Outcome {
     pub evidence: BTreeMap<String, Vec<Evidence>>,
     /// Files that gave nothing.
     pub rejected: Vec<Rejected>,
+    /// The best slice of the first finding, by series key.
+    pub pictures: BTreeMap<String, KeyImage>,
+    /// UIDs, where they were asked for.
+    pub uids: Uids,
+}
+
+/// Identifiers in clear, by key.
+#[derive(Debug, Default)]
+pub struct Uids {
+    /// StudyInstanceUID by study key.
+    pub studies: BTreeMap<String, String>,
+    /// By slice key.
+    pub slices: BTreeMap<String, SourceSlice>,
 }
 
 /// Where the networks run.
@@ -111,9 +126,15 @@ impl Offline {
         })
     }
 
+    /// Keeps the UIDs of what is read, for documents that name them.
+    pub const fn keep_uids(&mut self) {
+        self.reader.clear_identifiers = true;
+    }
+
     /// Takes one file.
     pub fn read(&mut self, name: &str, bytes: &[u8]) {
         let reading = self.reader.read(bytes, name.to_owned(), Sha256::digest(bytes).into());
+        self.outcome.uids.take(&reading.content);
         if let Content::Slices(slices) = &reading.content {
             let keys = slices.iter().map(|slice| (slice.header.slice_key.clone(), name.to_owned()));
             self.files.extend(keys);
@@ -148,6 +169,10 @@ impl Offline {
                     self.outcome.rejected.push(Rejected { file: record.fingerprint, fate, code, reason });
                 }
                 Act::Tell(statement) => {
+                    let best = statement.assessment.findings.first().map(|finding| &finding.best_slice.slice_key);
+                    let picture = best.and_then(|best| self.desk.picture(&statement.series_key, best));
+                    let pictures = &mut self.outcome.pictures;
+                    pictures.extend(picture.and_then(|p| Some((statement.series_key.clone(), key_image(p)?))));
                     self.outcome.statements.insert(statement.series_key.clone(), *statement);
                 }
             }
@@ -208,6 +233,32 @@ impl Offline {
         }
         let acts = self.desk.analysed(tag, waited, analysis);
         self.execute(acts);
+    }
+}
+
+impl Uids {
+    fn take(&mut self, content: &Content) {
+        match content {
+            Content::Slices(slices) => slices.iter().for_each(|slice| self.take_slice(slice, slices.len() > 1)),
+            Content::Rejected { belongs_to: Some((study, _)), study_instance_uid: Some(uid), .. } => {
+                self.studies.insert(study.clone(), uid.clone());
+            }
+            _ => {}
+        }
+    }
+
+    fn take_slice(&mut self, slice: &ReadSlice, is_enhanced: bool) {
+        let (KeyedHeader { study_key, slice_key, header, .. }, Some(clear)) = (&slice.header, &slice.clear) else {
+            return;
+        };
+        self.studies.insert(study_key.clone(), clear.study_instance_uid.clone());
+        let source = SourceSlice {
+            slice_key: slice_key.clone(),
+            series_instance_uid: clear.series_instance_uid.clone(),
+            sop_instance_uid: clear.sop_instance_uid.clone(),
+            frame: is_enhanced.then_some(header.frame),
+        };
+        self.slices.insert(slice_key.clone(), source);
     }
 }
 

@@ -46,7 +46,7 @@ impl Reader {
             content_digest: [0; 32],
             backlog_beside: false,
             stages: StageTimes::default(),
-            content: Content::Rejected { fate, belongs_to: None },
+            content: Content::Rejected { fate, belongs_to: None, study_instance_uid: None },
         }
     }
 
@@ -76,7 +76,7 @@ impl Reader {
                 Ok(slice) => ready.push(slice),
                 Err(words) => {
                     let fate = Fate::Quarantined { code: "unusable_image".into(), words };
-                    return Content::Rejected { fate, belongs_to: None };
+                    return Content::Rejected { fate, belongs_to: None, study_instance_uid: None };
                 }
             }
         }
@@ -92,10 +92,12 @@ impl Reader {
                 Fate::Quarantined { code, words }
             }
         };
-        let belongs_to = dicom::identity(bytes, &self.limits)
-            .and_then(|whose| Some((whose.study_instance_uid?, whose.series_instance_uid?)))
-            .map(|(study, series)| (self.keys.study(&study), self.keys.series(&series)));
-        Content::Rejected { fate, belongs_to }
+        let whose = dicom::identity(bytes, &self.limits)
+            .and_then(|whose| Some((whose.study_instance_uid?, whose.series_instance_uid?)));
+        let clear = whose.as_ref().filter(|_| self.clear_identifiers);
+        let study_instance_uid = clear.map(|(study, _)| study.as_str().to_owned());
+        let belongs_to = whose.map(|(study, series)| (self.keys.study(&study), self.keys.series(&series)));
+        Content::Rejected { fate, belongs_to, study_instance_uid }
     }
 
     fn ready(&self, slice: Slice) -> Result<ReadSlice, String> {

@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use super::desk::Statement;
 use super::stages::StageTimes;
 use crate::publish::{self, KeyImage, ModelTag, StageTiming, Timings, Topics, VerdictContext};
-use crate::store::{Committed, SeriesVerdict, Store, StoreError};
-use crate::triage::Verdict;
+use crate::store::{Committed, NextRevision, ResultToWrite, SeriesVerdict, Store, StoreError, Told};
+use crate::triage::{Assessment, Verdict};
 
 /// What goes into every message of this device.
 pub struct Teller {
@@ -21,6 +21,8 @@ pub struct Teller {
     pub limits: publish::Limits,
     /// Models in use.
     pub models: Vec<ModelTag>,
+    /// Documents are wanted beside the messages.
+    pub writes_results: bool,
 }
 
 /// What of the moment goes into a message.
@@ -55,9 +57,23 @@ impl Teller {
         };
         let wait = statement.study_is_open && statement.assessment.verdict != Verdict::Suspected;
         let context = self.context(statement, moment);
-        self.store.commit_verdict(&verdict, |next| {
-            if wait { None } else { publish::tell(next, &self.topics, &self.limits, &context) }
-        })
+        self.store.commit_verdict(&verdict, |next| if wait { None } else { self.told(next, &context) })
+    }
+
+    fn told(&self, next: &NextRevision, context: &VerdictContext) -> Option<Told> {
+        let told = publish::tell(next, &self.topics, &self.limits, context)?;
+        let result = if self.writes_results { self.result(next, &told.assessment, context) } else { None };
+        Some(Told { result, ..told })
+    }
+
+    /// What the documents of the revision are made of. A payload that cannot be written as JSON would be a fault of this
+    /// program, and no reason to hold the alert back.
+    fn result(&self, next: &NextRevision, assessment: &Assessment, context: &VerdictContext) -> Option<ResultToWrite> {
+        let payload = publish::told_in_full(next, assessment, &self.topics, context)?;
+        let told = serde_json::to_string(&payload).map_err(|error| tracing::error!("no documents: {error}")).ok()?;
+        let slices = assessment.findings.iter().map(|finding| finding.best_slice.slice_key.clone()).collect();
+        let picture = context.key_image.as_ref().map(|image| (image.slice_key.clone(), image.grey.clone()));
+        Some(ResultToWrite { told, slices, picture })
     }
 
     fn context(&self, statement: &Statement, moment: Moment) -> VerdictContext {

@@ -38,13 +38,33 @@ impl Threads {
         name: &'static str,
         work: impl FnOnce() -> anyhow::Result<()> + Send + 'static,
     ) -> std::io::Result<()> {
-        let guard = Guard { name, sender: self.sender.clone(), outcome: None };
-        let thread = thread::Builder::new().name(name.to_owned()).spawn(move || {
-            let mut guard = guard;
-            guard.outcome = Some(work());
-        })?;
+        let thread = self.spawn(name, work)?;
         self.running.push((name, thread));
         Ok(())
+    }
+
+    /// As [`Self::start`], for work that may hang in a dead mount: it is not waited for at the end.
+    ///
+    /// # Errors
+    /// When the system gives none.
+    pub fn start_unjoined(
+        &self,
+        name: &'static str,
+        work: impl FnOnce() -> anyhow::Result<()> + Send + 'static,
+    ) -> std::io::Result<()> {
+        self.spawn(name, work).map(drop)
+    }
+
+    fn spawn(
+        &self,
+        name: &'static str,
+        work: impl FnOnce() -> anyhow::Result<()> + Send + 'static,
+    ) -> std::io::Result<thread::JoinHandle<()>> {
+        let guard = Guard { name, sender: self.sender.clone(), outcome: None };
+        thread::Builder::new().name(name.to_owned()).spawn(move || {
+            let mut guard = guard;
+            guard.outcome = Some(work());
+        })
     }
 
     /// Where ends are told.

@@ -1,5 +1,6 @@
 //! `spinewatch analyze`: files in, verdicts out, with the very stages of the daemon and without its share, store and wire.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -8,11 +9,13 @@ use anyhow::{Context, bail};
 use clap::Args;
 use serde::Serialize;
 
+use super::documents;
 use super::model_folders::ModelFolders;
 use super::table::Table;
 use super::workers::Workers;
 use crate::appliance::desk::Statement;
-use crate::appliance::{Offline, Rejected, stage_timings};
+use crate::appliance::{Offline, Rejected, model_tags, stage_timings};
+use crate::config::ResultFormat;
 use crate::inference::{Analyser, Choice, TractEngine};
 use crate::publish::{NOTICE, PHANTOM_NOTICE, StageTiming};
 use crate::triage::{Assessment, Verdict};
@@ -30,6 +33,20 @@ pub struct AnalyzeArgs {
     /// Print JSON instead of a table.
     #[arg(long)]
     json: bool,
+    /// Write documents for archive and hospital system into this folder, to look at: under names that no other run gives.
+    #[arg(long, value_name = "DIR")]
+    results: Option<PathBuf>,
+    /// Which documents; all of them without this. Those of DICOM name the study by its UID.
+    #[arg(long, value_name = "FORMAT", value_delimiter = ',', requires = "results", value_parser = format)]
+    formats: Vec<ResultFormat>,
+}
+
+const FORMATS: [ResultFormat; 4] =
+    [ResultFormat::Fhir, ResultFormat::DicomSr, ResultFormat::DicomSc, ResultFormat::Hl7];
+
+fn format(name: &str) -> Result<ResultFormat, String> {
+    let known = || FORMATS.map(ResultFormat::name).join(", ");
+    FORMATS.into_iter().find(|format| format.name() == name).ok_or_else(|| format!("{name}: allowed are {}", known()))
 }
 
 #[derive(Serialize)]
@@ -39,6 +56,8 @@ struct Report {
     limitation: Option<&'static str>,
     series: Vec<SeriesReport>,
     rejected: Vec<RejectedFile>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    documents: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -102,17 +121,28 @@ fn analyse(args: &AnalyzeArgs, files: &[PathBuf]) -> anyhow::Result<Report> {
     let keys = args.models.trusted()?;
     let analyser = Analyser::open(&args.models.dir(), &Choice::default(), &keys, &TractEngine::default()).map(Arc::new);
     let mut offline = Offline::new(analyser.as_ref(), args.workers.count())?;
+    let formats: BTreeSet<ResultFormat> =
+        if args.formats.is_empty() { FORMATS.into() } else { args.formats.iter().copied().collect() };
+    if args.results.is_some() && formats.iter().any(|format| format.needs_clear_identifiers()) {
+        offline.keep_uids();
+    }
     for file in files {
         let bytes = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
         offline.read(&file.display().to_string(), &bytes);
     }
     let outcome = offline.finish();
     let phantom = analyser.as_ref().is_ok_and(|analyser| analyser.is_phantom_trained());
+    let models = analyser.as_ref().map_or_else(|_| Vec::new(), |analyser| model_tags(analyser));
+    let documents = match &args.results {
+        Some(dir) => documents::write(&outcome, &models, dir, &formats)?,
+        None => Vec::new(),
+    };
     Ok(Report {
         not_for_diagnosis: NOTICE,
         limitation: phantom.then_some(PHANTOM_NOTICE),
         series: outcome.statements.into_values().map(SeriesReport::from).collect(),
         rejected: outcome.rejected.into_iter().map(RejectedFile::from).collect(),
+        documents,
     })
 }
 
@@ -171,6 +201,9 @@ fn print(report: &Report) {
     }
     for file in &report.rejected {
         println!("{}: {} ({}): {}", file.file, file.fate, file.code, file.reason);
+    }
+    for name in &report.documents {
+        println!("written: {name}");
     }
     println!("{}.", report.not_for_diagnosis);
     if let Some(limitation) = report.limitation {

@@ -51,6 +51,7 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
         ("accelerator", accelerator(&settings, &engine)),
         ("broker", publishing.clone().and_then(|publishing| broker(&publishing))),
         ("screen", screen(&settings)),
+        ("results", results(&settings)),
         ("clock", clock(&settings)),
     ];
     if let Some(tls) = publishing.ok().and_then(|publishing| publishing.connection.tls) {
@@ -145,6 +146,20 @@ fn screen(settings: &Settings) -> Outcome {
                 .map_err(|error| format!("{}: {error}", display.framebuffer.display()))
         }
     }
+}
+
+fn results(settings: &Settings) -> Outcome {
+    let dir = &settings.results.dir;
+    if settings.results.formats.is_empty() {
+        return Ok("none, by configuration".into());
+    }
+    let words = |error: std::io::Error| {
+        format!("{}: {error}; the daemon's user must be able to write there, see board/results.md", dir.display())
+    };
+    std::fs::create_dir_all(dir).map_err(words)?;
+    tempfile::tempfile_in(dir).map_err(words)?;
+    let formats = settings.results.formats.iter().map(|format| format.name()).collect::<Vec<_>>().join(", ");
+    Ok(format!("{} is writable: {formats}", dir.display()))
 }
 
 fn clock(settings: &Settings) -> Outcome {

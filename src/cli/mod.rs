@@ -16,7 +16,10 @@ mod certificates;
 mod check;
 mod clinic;
 mod demo;
+mod documents;
 mod evaluate;
+mod facts;
+mod fleet_sim;
 mod model_folders;
 mod models;
 mod phantom;
@@ -33,7 +36,7 @@ const EX_CONFIG: u8 = 78;
 /// Scanner-side triage of suspected cervical spine fractures.
 ///
 /// Pulls CT slices from a shared folder as the console writes them, analyses them with quantised models, alerts on a
-/// small screen and publishes the result over MQTT 5. It names suspected findings for prioritisation: it never
+/// small screen and publishes the result over MQTT. It names suspected findings for prioritisation: it never
 /// diagnoses, never clears, never lowers a priority. "None suspected" does not mean "no fracture".
 #[derive(Debug, Parser)]
 #[command(name = "spinewatch", version, max_term_width = 100)]
@@ -64,6 +67,8 @@ enum Verb {
     Evaluate(evaluate::EvaluateArgs),
     /// Measure engine, path and scale on this machine, against named peers.
     Bench(bench::BenchArgs),
+    /// Drive a broker, or a cluster of which a node is killed, with many devices, and count what arrives.
+    FleetSim(fleet_sim::FleetSimArgs),
     /// Prove the model packages on this machine: signatures, digests and golden cases.
     Selftest(selftest::SelftestArgs),
     /// Sign, verify and list model packages.
@@ -107,6 +112,7 @@ impl Cli {
             Verb::Analyze(args) => analyze::run(&args),
             Verb::Evaluate(args) => evaluate::run(&args),
             Verb::Bench(args) => bench::run(&args),
+            Verb::FleetSim(args) => fleet_sim::run(&args),
             Verb::Selftest(args) => selftest::run(&args),
             Verb::Models(args) => models::run(args).map(|()| ExitCode::SUCCESS),
             Verb::Audit(args) => audit::run(args),

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use clap::{Args, Subcommand, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::facts::{self, FactsArgs};
 use crate::phantom::console::{Console, Manner};
 use crate::phantom::dataset::{self, DatasetSpec};
 use crate::phantom::{Direction, FractureKind, Fractures, Habits, Region, SliceTruth, Study, StudySpec};
@@ -28,6 +29,8 @@ enum What {
     Series(SeriesArgs),
     /// Write one study into a folder over time, as a CT console does.
     Console(ConsoleArgs),
+    /// Print what a data set is like beside what is published of the real data.
+    Facts(FactsArgs),
 }
 
 #[derive(Debug, Args)]
@@ -179,6 +182,7 @@ pub fn run(args: PhantomArgs) -> anyhow::Result<()> {
         What::Dataset(args) => write_dataset(args),
         What::Series(args) => write_series(&args),
         What::Console(args) => run_console(&args),
+        What::Facts(args) => facts::run(&args),
     }
 }
 

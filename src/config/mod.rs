@@ -12,7 +12,7 @@ mod settings;
 pub use accelerator::{AcceleratorSettings, Provider};
 pub use settings::{
     DeviceSettings, DisplaySettings, HealthSettings, Identifiers, ModelSettings, MqttProtocol, MqttSettings,
-    PrivacySettings, Settings, ShareSettings, StateSettings, StudySettings, SurfaceKind,
+    PrivacySettings, ResultFormat, ResultsSettings, Settings, ShareSettings, StateSettings, StudySettings, SurfaceKind,
 };
 
 /// Where the daemon looks when `--config` is not given.
@@ -166,6 +166,20 @@ mod tests {
         assert!(error.contains("accelerator.deadline_millis") && error.contains("half"), "{error}");
         assert!(error.contains("accelerator.slowest_ratio"), "{error}");
         assert!(parse("[accelerator]\ndeadline_millis = 4999\n").is_ok());
+    }
+
+    #[test]
+    fn a_dicom_document_without_clear_identifiers_is_refused_with_the_cure() {
+        let error = parse("[results]\nformats = ['fhir', 'dicom-sr', 'dicom-sc', 'fhir']\n").unwrap_err().to_string();
+        for part in ["\"dicom-sr\"", "\"dicom-sc\"", "privacy.identifiers = \"clear\"", "\"fhir\" twice"] {
+            assert!(error.contains(part), "{part} is missing from: {error}");
+        }
+        assert!(parse("[results]\nformats = ['fhir', 'hl7']\n").is_ok());
+        assert!(parse("[privacy]\nidentifiers = 'clear'\n[results]\nformats = ['dicom-sr', 'dicom-sc']\n").is_ok());
+        let error = parse("[results]\ndir = 'results'\nformats = ['cda']\n").unwrap_err().to_string();
+        assert!(error.contains("cda") && error.contains("`dicom-sr`"), "{error}");
+        let error = parse("[results]\ndir = 'results'\nformats = ['hl7']\n").unwrap_err().to_string();
+        assert!(error.contains("results.dir is results"), "{error}");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 
-use super::settings::Settings;
+use super::settings::{Identifiers, Settings};
 
 const SCREEN_SIZES: [[u32; 2]; 5] = [[240, 240], [320, 240], [480, 320], [800, 480], [128, 64]];
 
@@ -32,6 +32,7 @@ pub(super) fn problems(settings: &Settings) -> Vec<String> {
     found.within("health.disk_free_min_mib", settings.health.disk_free_min_mib, 1..=1_048_576);
     found.accelerator(settings);
     found.broker(settings);
+    found.results(settings);
     found.require(SCREEN_SIZES.contains(&settings.display.size), || {
         let sizes = SCREEN_SIZES.map(|[w, h]| format!("{w} x {h}")).join(", ");
         let [w, h] = settings.display.size;
@@ -88,6 +89,26 @@ impl Found {
             let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
             self.0.push(format!("accelerator.options: {} takes {known}, not {key}", provider.name()));
         }
+    }
+
+    fn results(&mut self, settings: &Settings) {
+        let formats = &settings.results.formats;
+        for (at, format) in formats.iter().enumerate() {
+            let name = format.name();
+            self.require(!formats[..at].contains(format), || {
+                format!("results.formats has {name:?} twice: once is enough")
+            });
+            let in_clear = settings.privacy.identifiers == Identifiers::Clear;
+            self.require(in_clear || !format.needs_clear_identifiers(), || {
+                format!(
+                    "results.formats has {name:?}, which an archive files by the StudyInstanceUID: set \
+                     privacy.identifiers = \"clear\", or leave it out (\"fhir\" and \"hl7\" need no UID)"
+                )
+            });
+        }
+        self.require(formats.is_empty() || settings.results.dir.is_absolute(), || {
+            format!("results.dir is {}: a path from / is needed", settings.results.dir.display())
+        });
     }
 
     fn broker(&mut self, settings: &Settings) {

@@ -28,6 +28,8 @@ pub struct Settings {
     pub display: DisplaySettings,
     /// What may leave the device.
     pub privacy: PrivacySettings,
+    /// Documents for archive and hospital system.
+    pub results: ResultsSettings,
     /// Database and keys.
     pub state: StateSettings,
     /// Metrics and limits of the device itself.
@@ -265,6 +267,53 @@ pub struct PrivacySettings {
 impl Default for PrivacySettings {
     fn default() -> Self {
         Self { identifiers: Identifiers::default(), key_image: true }
+    }
+}
+
+/// A format of the field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ResultFormat {
+    /// FHIR R4 transaction Bundle.
+    Fhir,
+    /// DICOM Comprehensive 3D SR, TID 1500.
+    DicomSr,
+    /// DICOM Secondary Capture.
+    DicomSc,
+    /// HL7 v2.5.1 ORU^R01.
+    Hl7,
+}
+
+impl ResultFormat {
+    /// As the configuration names it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Fhir => "fhir",
+            Self::DicomSr => "dicom-sr",
+            Self::DicomSc => "dicom-sc",
+            Self::Hl7 => "hl7",
+        }
+    }
+
+    /// A DICOM document belongs to a study by its UID.
+    pub const fn needs_clear_identifiers(self) -> bool {
+        matches!(self, Self::DicomSr | Self::DicomSc)
+    }
+}
+
+/// `[results]`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ResultsSettings {
+    /// Folder that documents are written to, from which a gateway takes them.
+    pub dir: PathBuf,
+    /// Which documents; none when empty.
+    pub formats: Vec<ResultFormat>,
+}
+
+impl Default for ResultsSettings {
+    fn default() -> Self {
+        Self { dir: "/var/lib/spinewatch/results".into(), formats: Vec::new() }
     }
 }
 

@@ -60,6 +60,11 @@ pub enum Fault {
         /// The reason of the last one.
         reason: Words,
     },
+    /// Documents for archive and hospital system are not written.
+    ResultsNotWritten {
+        /// Why, in one line.
+        reason: Words,
+    },
     /// The accelerator is not used, or not for everything: the processor does its work.
     AcceleratorFault {
         /// Why, in one line.
@@ -95,11 +100,12 @@ impl Fault {
             Self::AcksRefused { .. } => 5,
             Self::RecordsReset => 6,
             Self::FilesRefused { .. } => 7,
-            Self::AcceleratorFault { .. } => 8,
-            Self::CertificateUnusable { .. } => 9,
-            Self::CertificateExpires { .. } => 10,
-            Self::ClockUntrusted => 11,
-            Self::IdentifiersInClear => 12,
+            Self::ResultsNotWritten { .. } => 8,
+            Self::AcceleratorFault { .. } => 9,
+            Self::CertificateUnusable { .. } => 10,
+            Self::CertificateExpires { .. } => 11,
+            Self::ClockUntrusted => 12,
+            Self::IdentifiersInClear => 13,
         }
     }
 
@@ -129,10 +135,11 @@ impl Fault {
             Self::AcksRefused { .. } => "NO ANSWERS",
             Self::RecordsReset => "RECORDS RESET",
             Self::FilesRefused { .. } => "FILES REFUSED",
+            Self::ResultsNotWritten { .. } => "NOT FILING",
             Self::AcceleratorFault { .. } => "NOT ACCELERATED",
-            Self::CertificateUnusable { .. } => "CERTIFICATE UNUSABLE",
-            Self::CertificateExpires { days: ..0, .. } => "CERTIFICATE EXPIRED",
-            Self::CertificateExpires { .. } => "CERTIFICATE EXPIRES",
+            Self::CertificateUnusable { .. } => "CERT NOT USED",
+            Self::CertificateExpires { days: ..0, .. } => "CERT EXPIRED",
+            Self::CertificateExpires { .. } => "CERT EXPIRES",
             Self::ClockUntrusted => "CLOCK NOT SET",
             Self::IdentifiersInClear => "CLEAR IDS",
         }
@@ -149,6 +156,7 @@ impl Fault {
             Self::AcksRefused { .. } => "ACKS",
             Self::RecordsReset => "RECORDS",
             Self::FilesRefused { .. } => "FILES",
+            Self::ResultsNotWritten { .. } => "RESULTS",
             Self::AcceleratorFault { .. } => "ACCEL",
             Self::CertificateUnusable { .. } | Self::CertificateExpires { .. } => "CERT",
             Self::ClockUntrusted => "CLOCK",
@@ -186,6 +194,7 @@ impl Fault {
             Self::FilesRefused { files, reason } => {
                 format!("{files} files were refused; the last: {}.", bare(reason))
             }
+            Self::ResultsNotWritten { reason } => format!("The archive gets no results: {}.", bare(reason)),
             Self::AcceleratorFault { reason } => {
                 format!("The processor does the accelerator's work: {}.", bare(reason))
             }
@@ -218,6 +227,7 @@ impl Fault {
             Self::AcksRefused { .. } => "Ask by telephone whether alerts were seen. Call service.",
             Self::RecordsReset => "Look up earlier results in the clinic's system.",
             Self::FilesRefused { .. } => "Read that study as usual. Send it again.",
+            Self::ResultsNotWritten { .. } => "Alerts come as before. Call service.",
             Self::AcceleratorFault { .. } => "Alerts come as before, later. Call service.",
             Self::CertificateUnusable { .. } => "Alerts go out as before. Call service.",
             Self::CertificateExpires { .. } => "Call service to renew it.",

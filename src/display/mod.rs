@@ -8,6 +8,7 @@
 
 mod alarm;
 mod area;
+mod capture;
 mod chart;
 mod chrome;
 mod decide;
@@ -30,6 +31,7 @@ mod words;
 
 pub use alarm::{Alarm, Pair};
 pub use area::Area;
+pub use capture::{Capture, SIDE as CAPTURE_SIDE, capture};
 pub use chart::{Chart, ChartLine, draw_charts};
 pub use decide::{ATTENTION, HELD, NONE_SUSPECTED_HELD, STALE_AFTER, Screen, TURN, Turn, decide};
 pub use fault::Fault;

@@ -113,6 +113,11 @@ fn faults() -> Vec<Sample> {
             "Works until then. Call service.",
             Fault::CertificateExpires { days: 12, what: "this device's certificate" },
         ),
+        (
+            "results-not-written",
+            "The archive gets nothing. Call service.",
+            Fault::ResultsNotWritten { reason: Words::new("no space left on device") },
+        ),
         ("clock-untrusted", "Times are not known.", Fault::ClockUntrusted),
     ];
     let sample = |(name, meaning, fault): (&'static str, &'static str, Fault)| {

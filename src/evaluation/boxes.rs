@@ -1,12 +1,20 @@
 //! Figures of the fracture detector per box, as the COCO evaluation defines them (`pycocotools`): average precision over 101
 //! recall points at IoU 0.5, and its mean over 0.50 to 0.95; one class, all sizes, best box first.
 
+use super::ranked::Ranked;
 use super::vertebrae::ratio;
 use super::{StudyResult, TrueBox};
 use crate::triage::FractureBox;
 
 /// IoU thresholds 0.50, 0.55 ... 0.95.
 const THRESHOLDS: usize = 10;
+/// Boxes of one slice that count, best first.
+const MOST_BOXES: usize = 100;
+
+/// A threshold to the last bit as NumPy's `linspace` gives it to `pycocotools`: an IoU of exactly 0.6 decides.
+fn threshold(t: usize) -> f64 {
+    if t + 1 == THRESHOLDS { 0.95 } else { 0.5 + (0.95 - 0.5) / 9.0 * t as f64 }
+}
 
 /// A found box, and at which of the thresholds it meets a fracture.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -42,13 +50,13 @@ impl Boxes {
 fn matched(found: &[FractureBox], truth: &[TrueBox]) -> Vec<Found> {
     let mut order: Vec<&FractureBox> = found.iter().collect();
     order.sort_by(|a, b| b.score.total_cmp(&a.score));
+    order.truncate(MOST_BOXES);
     let mut result: Vec<Found> = order.iter().map(|b| Found { score: b.score, hits: 0 }).collect();
     for t in 0..THRESHOLDS {
-        let threshold = 0.5 + 0.05 * t as f64;
         let mut free = vec![true; truth.len()];
         for (b, found) in order.iter().zip(&mut result) {
             let candidates = truth.iter().enumerate().filter(|(i, _)| free[*i]).map(|(i, truth)| (i, iou(b, truth)));
-            let best = candidates.filter(|(_, iou)| *iou >= threshold - 1e-10).max_by(|a, b| a.1.total_cmp(&b.1));
+            let best = candidates.filter(|(_, iou)| *iou >= threshold(t)).max_by(|a, b| a.1.total_cmp(&b.1));
             if let Some((i, _)) = best {
                 free[i] = false;
                 found.hits |= 1 << t;
@@ -58,11 +66,13 @@ fn matched(found: &[FractureBox], truth: &[TrueBox]) -> Vec<Found> {
     result
 }
 
-fn iou(a: &FractureBox, b: &TrueBox) -> f64 {
-    let overlap = |a0: f32, a: f32, b0: f32, b: f32| f64::from((a0 + a).min(b0 + b) - a0.max(b0)).max(0.0);
-    let both = overlap(a.x, a.width, b.x, b.width) * overlap(a.y, a.height, b.y, b.height);
-    let area = |width: f32, height: f32| f64::from(width) * f64::from(height);
-    both / (area(a.width, a.height) + area(b.width, b.height) - both).max(f64::MIN_POSITIVE)
+/// Intersection over union.
+pub(super) fn iou(a: &FractureBox, b: &TrueBox) -> f64 {
+    let a = [a.x, a.y, a.width, a.height].map(f64::from);
+    let b = [b.x, b.y, b.width, b.height].map(f64::from);
+    let side = |i: usize| ((a[i] + a[i + 2]).min(b[i] + b[i + 2]) - a[i].max(b[i])).max(0.0);
+    let both = side(0) * side(1);
+    both / (a[2] * a[3] + b[2] * b[3] - both).max(f64::MIN_POSITIVE)
 }
 
 /// All studies' boxes, best first, so that a resample costs one walk.
@@ -90,26 +100,45 @@ impl Ranking {
         if there == 0 {
             return None;
         }
-        // (recall, precision) after each box
-        let mut curve: Vec<(f64, f64)> = Vec::with_capacity(self.found.len());
-        let (mut hits, mut all) = (0, 0);
-        for (study, found) in &self.found {
-            for _ in 0..drawn[*study] {
-                hits += u32::from(found.hits >> threshold & 1 == 1);
-                all += 1;
-                curve.push((f64::from(hits) / f64::from(there), f64::from(hits) / f64::from(all)));
-            }
-        }
+        let mut curve = self.curve(drawn, threshold);
         let mut best = 0.0_f64;
         for (_, precision) in curve.iter_mut().rev() {
             best = best.max(*precision);
             *precision = best;
         }
         let at = |point: u32| {
-            let recall = f64::from(point) / 100.0;
+            let recall = f64::from(point) * 0.01;
             curve.get(curve.partition_point(|(r, _)| *r < recall)).map_or(0.0, |(_, precision)| *precision)
         };
         Some((0..=100).map(at).sum::<f64>() / 101.0)
+    }
+
+    /// (recall, precision) after each box that meets a fracture: between two of them precision only falls.
+    fn curve(&self, drawn: &[u32], threshold: usize) -> Vec<(f64, f64)> {
+        let there = f64::from(self.there(drawn));
+        let mut curve = Vec::new();
+        let (mut hits, mut all) = (0, 0);
+        for (study, found) in &self.found {
+            let hit = found.hits >> threshold & 1 == 1;
+            for _ in 0..drawn[*study] {
+                all += 1;
+                if hit {
+                    hits += 1;
+                    curve.push((f64::from(hits) / there, f64::from(hits) / f64::from(all)));
+                }
+            }
+        }
+        curve
+    }
+
+    /// (recall, precision) at IoU 0.5 down the ranking, for a drawing.
+    pub fn curve50(&self, drawn: &[u32]) -> Vec<(f64, f64)> {
+        self.curve(drawn, 0)
+    }
+
+    /// Every box with its score, and whether it meets a fracture at IoU 0.5.
+    pub fn ranked(&self) -> Ranked {
+        Ranked::of(self.found.iter().map(|(study, found)| (*study, found.score, found.hits & 1 == 1)))
     }
 
     pub fn map50(&self, drawn: &[u32]) -> Option<f64> {
@@ -182,6 +211,13 @@ mod tests {
             (ranking.precision(&[1, 1, 1], 0.75), ranking.recall(&[1, 1, 1], 0.75)),
             (Some(0.5), Some(1.0 / 3.0))
         );
+    }
+
+    #[test]
+    fn an_overlap_of_exactly_the_threshold_meets() {
+        // 10 x 10 and 10 x 6: IoU 0.6
+        let low = TrueBox { x: 0.0, y: 0.0, width: 10.0, height: 6.0 };
+        assert_eq!(matched(&[found(0.0, 0.9)], &[low])[0].hits, 0b111, "0.50, 0.55 and 0.60");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The truth of a data set in the layout of the RSNA 2022 challenge: `train.csv`, `train_bounding_boxes.csv`,
-//! `train_images/<StudyInstanceUID>/<n>.dcm`, and `slices.csv` (which vertebrae each slice shows) where it is there.
+//! `train_images/<StudyInstanceUID>/<n>.dcm`, and, where they are there, `slices.csv` (which vertebrae each slice shows) and
+//! `fractures.csv` (pattern and difficulty of each fracture).
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
-use super::TrueBox;
+use super::{TrueBox, TrueFracture};
 use crate::triage::Level;
 
 /// One study's truth.
@@ -21,6 +22,8 @@ pub struct StudyTruth {
     pub files: Vec<(u32, PathBuf)>,
     /// Which of C1 to C7 a slice shows, by its number; empty where nobody has said.
     pub visible: BTreeMap<u32, [bool; 7]>,
+    /// What is known of each fracture; empty where nobody has said.
+    pub fractures: Vec<TrueFracture>,
     /// Fractures of a slice, by its number.
     pub boxes: BTreeMap<u32, Vec<TrueBox>>,
 }
@@ -43,7 +46,8 @@ pub fn read(folder: &Path) -> anyhow::Result<Vec<StudyTruth>> {
         let images = folder.join("train_images").join(&study);
         if images.is_dir() {
             let (fractured, files) = (row.levels()?, files(&images)?);
-            studies.push(StudyTruth { study, fractured, files, visible: BTreeMap::new(), boxes: BTreeMap::new() });
+            let (visible, boxes) = (BTreeMap::new(), BTreeMap::new());
+            studies.push(StudyTruth { study, fractured, files, visible, fractures: Vec::new(), boxes });
         }
     }
     if studies.is_empty() {
@@ -62,6 +66,14 @@ pub fn read(folder: &Path) -> anyhow::Result<Vec<StudyTruth>> {
         for row in Table::read(&slices)?.rows() {
             if let Some(&i) = index.get(row.text("StudyInstanceUID")?) {
                 studies[i].visible.insert(row.number("slice_number")?, row.levels()?);
+            }
+        }
+    }
+    let fractures = folder.join("fractures.csv");
+    if fractures.exists() {
+        for row in Table::read(&fractures)?.rows() {
+            if let Some(&i) = index.get(row.text("StudyInstanceUID")?) {
+                studies[i].fractures.push(row.fracture()?);
             }
         }
     }
@@ -124,6 +136,14 @@ impl Row<'_> {
         whole.parse().ok().with_context(|| format!("{path}, line {line}: {column} is `{text}`, not a number"))
     }
 
+    fn fracture(&self) -> anyhow::Result<TrueFracture> {
+        let name = self.text("level")?;
+        let (path, line) = (self.table.path.display(), self.number);
+        let level = Level::ALL.into_iter().find(|level| level.name() == name);
+        let level = level.with_context(|| format!("{path}, line {line}: level is `{name}`, not one of C1 to C7"))?;
+        Ok(TrueFracture { level, kind: self.text("kind")?.to_owned(), difficulty: self.number("difficulty")? })
+    }
+
     fn levels(&self) -> anyhow::Result<[bool; 7]> {
         let mut levels = [false; 7];
         for level in Level::ALL {
@@ -179,6 +199,9 @@ mod tests {
         for study in read(out.path()).unwrap() {
             assert_eq!(study.visible.len(), study.files.len());
             assert!(study.boxes.keys().all(|number| study.visible.contains_key(number)));
+            let mut levels = [false; 7];
+            study.fractures.iter().for_each(|fracture| levels[fracture.level as usize] = true);
+            assert_eq!(levels, study.fractured);
         }
     }
 

@@ -1,13 +1,12 @@
-//! All figures of a set of studies with their intervals, in the order in which a report shows them. Pure.
+//! All figures of a set of studies with their intervals, and those of two sets of packages on the same studies beside each
+//! other. Pure.
 
 use serde::Serialize;
 
-use super::boxes::{Boxes, Ranking};
+use super::catalogue::{Name, each};
 use super::interval::{draws, interval};
-use super::studies::{Drawn, Judged};
-use super::vertebrae::Counts;
+use super::measured::Measured;
 use super::{Cuts, StudyResult};
-use crate::triage::Level;
 
 /// What a figure counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -17,13 +16,32 @@ pub enum Group {
     Slices,
     /// Boxes: the fracture detector.
     Boxes,
+    /// Images with and without a box: the fracture detector.
+    Images,
     /// Studies: the verdict.
     Studies,
+}
+
+impl Group {
+    /// In the order of a report.
+    pub const ALL: [Self; 4] = [Self::Slices, Self::Boxes, Self::Images, Self::Studies];
+
+    /// For a heading.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Slices => "slices: vertebra classifier",
+            Self::Boxes => "boxes: fracture detector",
+            Self::Images => "images: a box or none",
+            Self::Studies => "studies: verdict",
+        }
+    }
 }
 
 /// One figure.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Figure {
+    /// For machines: stays what it is.
+    pub key: String,
     /// What it counts.
     pub group: Group,
     /// Its name, as the field has it.
@@ -34,56 +52,46 @@ pub struct Figure {
     pub interval: Option<[f64; 2]>,
 }
 
+/// One figure of these packages less that of others, on the same studies.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Beside {
+    /// That of the figure.
+    pub key: String,
+    /// The others' figure.
+    pub other: Option<f64>,
+    /// These less the others.
+    pub difference: Option<f64>,
+    /// The middle 95 % of the difference, both drawn from the same studies each time.
+    pub interval: Option<[f64; 2]>,
+}
+
 /// Every figure that the truth at hand allows.
 pub fn figures(studies: &[StudyResult], cuts: &Cuts) -> Vec<Figure> {
-    let counts: Vec<Counts> = studies.iter().map(|study| Counts::of(study, &cuts.point.thresholds)).collect();
-    let ranking = Ranking::of(&studies.iter().map(Boxes::of).collect::<Vec<_>>());
-    let judged: Vec<Judged> = studies.iter().map(Judged::of).collect();
+    let measured = Measured::of(studies, &cuts.point);
     let resamples = draws(studies.len(), cuts.resamples, cuts.seed);
     let once = vec![1; studies.len()];
     let mut figures = Vec::new();
-    let mut add = |group, name: &str, figure: &dyn Fn(&[u32]) -> Option<f64>| {
-        let value = figure(&once);
-        let interval = value.and_then(|_| interval(&resamples, figure));
-        figures.push(Figure { group, name: name.to_owned(), value, interval });
-    };
-
-    let slices = |of: fn(&Counts) -> Option<f64>| {
-        let counts = &counts;
-        move |drawn: &[u32]| of(&Counts::sum(counts, drawn))
-    };
-    add(Group::Slices, "macro F1", &slices(Counts::macro_f1));
-    add(Group::Slices, "exact match ratio", &slices(Counts::exact_match));
-    add(Group::Slices, "exact match ratio, slices with a vertebra", &slices(Counts::exact_match_with_vertebra));
-    add(Group::Slices, "coverage error, slices with a vertebra", &slices(Counts::coverage_error));
-    for level in Level::ALL {
-        let index = level as usize;
-        let sum = |drawn: &[u32]| Counts::sum(&counts, drawn);
-        let known = |counts: Counts| (counts.slices > 0).then_some(counts);
-        add(Group::Slices, &format!("F1 {}", level.name()), &|drawn| Some(known(sum(drawn))?.f1(index)));
-        add(Group::Slices, &format!("sensitivity {}", level.name()), &|drawn| sum(drawn).sensitivity(index));
-        add(Group::Slices, &format!("specificity {}", level.name()), &|drawn| sum(drawn).specificity(index));
-    }
-
-    let score = cuts.point.score;
-    add(Group::Boxes, "mAP50", &|drawn| ranking.map50(drawn));
-    add(Group::Boxes, "mAP50-95", &|drawn| ranking.map50_95(drawn));
-    add(Group::Boxes, "precision at IoU 0.5", &|drawn| ranking.precision(drawn, score));
-    add(Group::Boxes, "recall at IoU 0.5", &|drawn| ranking.recall(drawn, score));
-
-    let site = |of: fn(&Drawn) -> Option<f64>| {
-        let studies = &judged;
-        move |times: &[u32]| of(&Drawn { studies, times })
-    };
-    add(Group::Studies, "sensitivity", &site(|drawn| drawn.sensitivity()));
-    add(Group::Studies, "specificity", &site(|drawn| drawn.specificity()));
-    add(Group::Studies, "positive predictive value at a prevalence of 10 %", &site(|drawn| drawn.predictive_value()));
-    add(Group::Studies, "alarms per 100 studies at a prevalence of 10 %", &site(|drawn| drawn.alarms_per_100()));
-    add(Group::Studies, "named vertebrae that are fractured", &site(|drawn| drawn.level_precision()));
-    add(Group::Studies, "fractured vertebrae that are named", &site(|drawn| drawn.level_recall()));
-    add(Group::Studies, "studies with all levels right", &site(|drawn| drawn.all_levels_right()));
-    add(Group::Studies, "weighted log loss", &site(|drawn| drawn.log_loss()));
+    each(&mut |Name { group, key, name }, figure| {
+        let value = figure(&measured, &once);
+        let interval = value.and_then(|_| interval(&resamples, |drawn| figure(&measured, drawn)));
+        figures.push(Figure { key, group, name, value, interval });
+    });
     figures
+}
+
+/// Every figure of `studies` less that of `others`, which are the same studies by other packages.
+pub fn beside(studies: &[StudyResult], others: &[StudyResult], cuts: &Cuts) -> Vec<Beside> {
+    let (ours, theirs) = (Measured::of(studies, &cuts.point), Measured::of(others, &cuts.point));
+    let resamples = draws(studies.len(), cuts.resamples, cuts.seed);
+    let once = vec![1; studies.len()];
+    let mut result = Vec::new();
+    each(&mut |Name { key, .. }, figure| {
+        let less = |drawn: &[u32]| Some(figure(&ours, drawn)? - figure(&theirs, drawn)?);
+        let difference = less(&once);
+        let interval = difference.and_then(|_| interval(&resamples, less));
+        result.push(Beside { key, other: figure(&theirs, &once), difference, interval });
+    });
+    result
 }
 
 #[cfg(test)]
@@ -91,6 +99,7 @@ pub fn figures(studies: &[StudyResult], cuts: &Cuts) -> Vec<Figure> {
 pub(super) mod tests {
     use super::*;
     use crate::evaluation::{SliceResult, TrueBox};
+    use crate::triage::Level;
     use crate::triage::synthetic::OPERATING_POINT;
     use crate::triage::{Assessment, FractureBox, SeriesContext, Verdict, assess};
 
@@ -100,7 +109,7 @@ pub(super) mod tests {
             verdict: Verdict::NoneSuspected,
             ..assess(&[], &SeriesContext::complete(0), &OPERATING_POINT)
         };
-        StudyResult { study: "1.2.3".into(), fractured, boxes_known: true, slices, assessment }
+        StudyResult { study: "1.2.3".into(), fractured, fractures: vec![], boxes_known: true, slices, assessment }
     }
 
     /// The same, with findings.
@@ -118,6 +127,7 @@ pub(super) mod tests {
     #[test]
     fn figures_come_with_intervals_and_only_where_the_truth_is_known() {
         let slice = |known: bool| SliceResult {
+            number: 1,
             visible: known.then_some([true, false, false, false, false, false, false]),
             vertebrae: [0.9, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1],
             true_boxes: vec![TrueBox { x: 0.0, y: 0.0, width: 9.0, height: 9.0 }],
@@ -136,5 +146,37 @@ pub(super) mod tests {
             assert_eq!(value(&figures, name).value, None, "{name}");
         }
         assert_eq!(value(&figures, "specificity").value, Some(1.0));
+    }
+
+    #[test]
+    fn networks_beside_themselves_do_not_differ_and_a_worse_one_does() {
+        let slice = |score: f32| SliceResult {
+            number: 1,
+            visible: Some([true, false, false, false, false, false, false]),
+            vertebrae: [score, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1],
+            true_boxes: vec![],
+            boxes: vec![],
+        };
+        let cuts = Cuts { point: OPERATING_POINT, resamples: 40, seed: 1 };
+        let good = vec![study([false; 7], vec![slice(0.9)]); 4];
+        let same = beside(&good, &good, &cuts);
+        assert_eq!(same.len(), figures(&good, &cuts).len());
+        assert!(same.iter().all(|b| b.difference.is_none_or(|d| d == 0.0)));
+        let mut worse = good.clone();
+        worse[0].slices[0] = slice(0.1);
+        let exact = |b: &&Beside| b.key == "slices.exact_match";
+        let differing = beside(&worse, &good, &cuts);
+        let exact = differing.iter().find(exact).unwrap();
+        assert_eq!((exact.other, exact.difference), (Some(1.0), Some(-0.25)));
+        let [low, high] = exact.interval.unwrap();
+        assert!(low < -0.25 && high <= 0.0, "{low} {high}");
+    }
+
+    #[test]
+    fn every_figure_has_a_key_of_its_own() {
+        let cuts = Cuts { point: OPERATING_POINT, resamples: 0, seed: 1 };
+        let keys: Vec<String> = figures(&[], &cuts).into_iter().map(|figure| figure.key).collect();
+        let unique: std::collections::BTreeSet<&String> = keys.iter().collect();
+        assert_eq!(unique.len(), keys.len());
     }
 }

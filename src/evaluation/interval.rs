@@ -2,6 +2,7 @@
 
 use rand::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
+use rayon::prelude::*;
 
 /// How often each study counts, for every resample.
 pub(super) fn draws(studies: usize, resamples: usize, seed: u64) -> Vec<Vec<u32>> {
@@ -15,8 +16,8 @@ pub(super) fn draws(studies: usize, resamples: usize, seed: u64) -> Vec<Vec<u32>
 }
 
 /// 2.5th and 97.5th percentile (nearest rank) of `figure` over the resamples in which it can be had.
-pub(super) fn interval(draws: &[Vec<u32>], figure: impl Fn(&[u32]) -> Option<f64>) -> Option<[f64; 2]> {
-    let mut values: Vec<f64> = draws.iter().filter_map(|counts| figure(counts)).collect();
+pub(super) fn interval(draws: &[Vec<u32>], figure: impl Fn(&[u32]) -> Option<f64> + Sync) -> Option<[f64; 2]> {
+    let mut values: Vec<f64> = draws.par_iter().filter_map(|counts| figure(counts)).collect();
     values.sort_by(f64::total_cmp);
     let at = |thousandths: usize| values.get((values.len() * thousandths).div_ceil(1000).max(1) - 1).copied();
     Some([at(25)?, at(975)?])

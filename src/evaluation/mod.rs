@@ -1,19 +1,31 @@
 //! How good the packages are on studies with a known truth: what the device's own path said in, figures with their 95 %
-//! intervals out. Pure, but for [`dataset`], which reads the truth.
+//! intervals out. Pure, but for [`dataset`], which reads the truth, and [`facts`], which describes it beside the real data.
+//! [`report`] makes a page of it all.
 //!
-//! Per slice: the vertebra classifier ([`vertebrae`]). Per box: the fracture detector ([`boxes`]). Per study: what a site
-//! would see ([`studies`]). Intervals are bootstrapped by study, never by slice: the slices of one neck are alike.
+//! Per slice: the vertebra classifier ([`vertebrae`]). Per box and per image: the fracture detector ([`boxes`], [`images`]).
+//! Per study: what a site would see ([`studies`]). [`catalogue`] names every figure once. Intervals are bootstrapped by
+//! study, never by slice: the slices of one neck are alike.
 
 mod boxes;
+mod catalogue;
 pub mod dataset;
+pub mod facts;
 mod figures;
+mod images;
 mod interval;
+mod measured;
+pub mod predictions;
+mod ranked;
+mod reliability;
+pub mod report;
+mod strata;
 mod studies;
 mod vertebrae;
 
-pub use figures::{Figure, Group, figures};
+pub use figures::{Beside, Figure, Group, beside, figures};
+pub use strata::{Stratum, strata};
 
-use crate::triage::{Assessment, FractureBox, OperatingPoint};
+use crate::triage::{Assessment, FractureBox, Level, OperatingPoint};
 
 /// A box without a score, in pixels of the slice as stored.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -28,9 +40,22 @@ pub struct TrueBox {
     pub height: f32,
 }
 
+/// What the makers of a data set know of a fracture beyond its level.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrueFracture {
+    /// The vertebra.
+    pub level: Level,
+    /// Its pattern.
+    pub kind: String,
+    /// 0: wide and displaced; 1: a hair line.
+    pub difficulty: f32,
+}
+
 /// One slice: what it shows, and what the networks say of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SliceResult {
+    /// Its number in the data set.
+    pub number: u32,
     /// Which of C1 to C7 it shows; `None` where nobody has said.
     pub visible: Option<[bool; 7]>,
     /// What the classifier says, 0 to 1.
@@ -48,6 +73,8 @@ pub struct StudyResult {
     pub study: String,
     /// Which of C1 to C7 are fractured.
     pub fractured: [bool; 7],
+    /// What is known of the fractures; empty where nobody has said.
+    pub fractures: Vec<TrueFracture>,
     /// The boxes of this study are known: it has some, or no fracture.
     pub boxes_known: bool,
     /// Its slices.

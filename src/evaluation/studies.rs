@@ -1,6 +1,7 @@
 //! Figures per study: what a site would see.
 
 use super::StudyResult;
+use super::ranked::Ranked;
 use super::vertebrae::ratio;
 use crate::triage::{Level, Verdict};
 
@@ -12,7 +13,10 @@ const PREVALENCE: f64 = 0.1;
 pub(super) struct Judged {
     fractured: [bool; 7],
     named: [bool; 7],
+    /// The vertebra of the strongest finding is fractured.
+    first_is_right: bool,
     suspected: bool,
+    scores: [f32; 7],
     loss: f64,
 }
 
@@ -23,7 +27,9 @@ impl Judged {
         Self {
             fractured: study.fractured,
             named,
+            first_is_right: study.assessment.findings.first().is_some_and(|f| study.fractured[f.level as usize]),
             suspected: study.assessment.verdict == Verdict::Suspected,
+            scores: study.assessment.vertebrae,
             loss: weighted_log_loss(study),
         }
     }
@@ -31,10 +37,25 @@ impl Judged {
     fn is_fractured(&self) -> bool {
         self.fractured.contains(&true)
     }
+
+    fn score(&self) -> f32 {
+        self.scores.into_iter().fold(0.0, f32::max)
+    }
+}
+
+/// Studies by their strongest vertebra.
+pub(super) fn ranked(studies: &[Judged]) -> Ranked {
+    Ranked::of(studies.iter().enumerate().map(|(i, study)| (i, study.score(), study.is_fractured())))
+}
+
+/// Studies by the score of one vertebra.
+pub(super) fn ranked_level(studies: &[Judged], level: usize) -> Ranked {
+    Ranked::of(studies.iter().enumerate().map(|(i, study)| (i, study.scores[level], study.fractured[level])))
 }
 
 /// Weighted multi-label log loss of one study, as the RSNA 2022 challenge weighs it: 14 and 7 for the patient as a whole,
-/// 2 and 1 for each vertebra (fractured and not), normalised by the study's weights. Scores are taken as probabilities.
+/// 2 and 1 for each vertebra (fractured and not), divided by the sum of the study's own weights, then averaged over the
+/// studies. Scores are taken as probabilities, within 0.001 and 0.999; the patient's is that of the strongest vertebra.
 fn weighted_log_loss(study: &StudyResult) -> f64 {
     let scores = study.assessment.vertebrae;
     let overall = scores.into_iter().fold(0.0, f32::max);
@@ -95,6 +116,39 @@ impl Drawn<'_> {
         ratio(self.count(both), self.count(|s| ones(s.fractured)))
     }
 
+    /// Of the fractured studies that are suspected, those whose strongest finding names a fractured vertebra.
+    pub fn level_named_right(&self) -> Option<f64> {
+        self.share(|s| s.first_is_right, |s| s.is_fractured() && s.suspected)
+    }
+
+    /// Of all vertebrae, those that are named if fractured and not named if not.
+    pub fn level_accuracy(&self) -> Option<f64> {
+        let right = |s: &Judged| (0..7).map(|i| u32::from(s.named[i] == s.fractured[i])).sum();
+        ratio(self.count(right), self.count(|_| 7))
+    }
+
+    /// Of the studies in which this vertebra is fractured, those in which it is named.
+    pub fn level_sensitivity(&self, level: usize) -> Option<f64> {
+        self.share(|s| s.named[level], |s| s.fractured[level])
+    }
+
+    /// Of the studies in which this vertebra is not fractured, those in which it is not named.
+    pub fn level_specificity(&self, level: usize) -> Option<f64> {
+        self.share(|s| !s.named[level], |s| !s.fractured[level])
+    }
+
+    /// Fractured and suspected, fractured only, suspected only, neither.
+    pub fn confusion(&self) -> [u32; 4] {
+        [(true, true), (true, false), (false, true), (false, false)]
+            .map(|cell| self.count(|s| u32::from((s.is_fractured(), s.suspected) == cell)))
+    }
+
+    /// The same for one vertebra: fractured and named.
+    pub fn level_confusion(&self, level: usize) -> [u32; 4] {
+        [(true, true), (true, false), (false, true), (false, false)]
+            .map(|cell| self.count(|s| u32::from((s.fractured[level], s.named[level]) == cell)))
+    }
+
     /// Studies of which exactly the fractured vertebrae are named.
     pub fn all_levels_right(&self) -> Option<f64> {
         self.share(|s| s.named == s.fractured, |_| true)
@@ -137,6 +191,10 @@ mod tests {
         assert!((drawn.alarms_per_100().unwrap() - 50.0).abs() < 1e-9);
         assert_eq!((drawn.level_precision(), drawn.level_recall()), (Some(1.0 / 3.0), Some(0.5)));
         assert_eq!(drawn.all_levels_right(), Some(0.25));
+        assert_eq!(drawn.level_named_right(), Some(1.0), "C5 is the first finding");
+        assert!((drawn.level_accuracy().unwrap() - 25.0 / 28.0).abs() < 1e-12);
+        assert_eq!((drawn.level_sensitivity(4), drawn.level_specificity(0)), (Some(0.5), Some(0.75)));
+        assert_eq!((drawn.confusion(), drawn.level_confusion(4)), ([1, 1, 1, 1], [1, 1, 0, 2]));
         let intact_only = Drawn { studies: &judged, times: &[0, 0, 1, 0] };
         assert_eq!((intact_only.sensitivity(), intact_only.specificity()), (None, Some(1.0)));
     }

@@ -13,11 +13,10 @@ pub(super) struct Counts {
     pub slices: u32,
     /// Slices of which all seven answers are right.
     pub exact: u32,
-    /// The same among the slices that show a vertebra.
-    pub exact_with_vertebra: u32,
-    pub with_vertebra: u32,
     /// Sum over slices with a vertebra: how many labels down the ranking all true ones are covered.
     pub coverage: u64,
+    /// Slices by the uppermost vertebra that they show and that is said; the last row and column: none.
+    pub uppermost: [[u32; 8]; 8],
 }
 
 impl Counts {
@@ -31,6 +30,17 @@ impl Counts {
         counts
     }
 
+    /// Of the slices that show a vertebra only, as the papers choose their slices.
+    pub fn with_vertebra(study: &StudyResult, thresholds: &[f32; 7]) -> Self {
+        let mut counts = Self::default();
+        for slice in &study.slices {
+            if let Some(visible) = slice.visible.filter(|visible| visible.contains(&true)) {
+                counts.add(slice, visible, thresholds);
+            }
+        }
+        counts
+    }
+
     fn add(&mut self, slice: &SliceResult, visible: [bool; 7], thresholds: &[f32; 7]) {
         let said: [bool; 7] = std::array::from_fn(|i| slice.vertebrae[i] >= thresholds[i]);
         for i in 0..7 {
@@ -38,12 +48,10 @@ impl Counts {
             self.said[i] += u32::from(said[i]);
             self.shown[i] += u32::from(visible[i]);
         }
-        let exact = u32::from(said == visible);
+        self.uppermost[first(visible)][first(said)] += 1;
         self.slices += 1;
-        self.exact += exact;
+        self.exact += u32::from(said == visible);
         if visible.contains(&true) {
-            self.with_vertebra += 1;
-            self.exact_with_vertebra += exact;
             let lowest = (0..7).filter(|&i| visible[i]).map(|i| slice.vertebrae[i]).fold(f32::INFINITY, f32::min);
             self.coverage += slice.vertebrae.iter().filter(|p| **p >= lowest).count() as u64;
         }
@@ -60,9 +68,10 @@ impl Counts {
             }
             sum.slices += times * counts.slices;
             sum.exact += times * counts.exact;
-            sum.exact_with_vertebra += times * counts.exact_with_vertebra;
-            sum.with_vertebra += times * counts.with_vertebra;
             sum.coverage += u64::from(times) * counts.coverage;
+            for (row, counts) in sum.uppermost.iter_mut().zip(counts.uppermost) {
+                row.iter_mut().zip(counts).for_each(|(sum, count)| *sum += times * count);
+            }
         }
         sum
     }
@@ -80,12 +89,15 @@ impl Counts {
         ratio(self.exact, self.slices)
     }
 
-    pub fn exact_match_with_vertebra(&self) -> Option<f64> {
-        ratio(self.exact_with_vertebra, self.with_vertebra)
+    /// How far down the ranking one has to go, on average over all slices; a slice without a vertebra counts 0, as in
+    /// `coverage_error`.
+    pub fn coverage_error(&self) -> Option<f64> {
+        (self.slices > 0).then(|| self.coverage as f64 / f64::from(self.slices))
     }
 
-    pub fn coverage_error(&self) -> Option<f64> {
-        (self.with_vertebra > 0).then(|| self.coverage as f64 / f64::from(self.with_vertebra))
+    /// Vertebrae that a slice shows, on average: no coverage error is lower.
+    pub fn least_coverage_error(&self) -> Option<f64> {
+        (self.slices > 0).then(|| f64::from(self.shown.iter().sum::<u32>()) / f64::from(self.slices))
     }
 
     pub fn sensitivity(&self, level: usize) -> Option<f64> {
@@ -93,9 +105,27 @@ impl Counts {
     }
 
     pub fn specificity(&self, level: usize) -> Option<f64> {
-        let neither = self.slices + self.hit[level] - self.said[level] - self.shown[level];
-        ratio(neither, self.slices - self.shown[level])
+        ratio(self.neither(level), self.slices - self.shown[level])
     }
+
+    /// `None` where the level is never said.
+    pub fn precision(&self, level: usize) -> Option<f64> {
+        ratio(self.hit[level], self.said[level])
+    }
+
+    pub fn accuracy(&self, level: usize) -> Option<f64> {
+        ratio(self.hit[level] + self.neither(level), self.slices)
+    }
+
+    /// Neither shown nor said.
+    pub fn neither(&self, level: usize) -> u32 {
+        self.slices + self.hit[level] - self.said[level] - self.shown[level]
+    }
+}
+
+/// The first of the levels, 7 for none.
+fn first(levels: [bool; 7]) -> usize {
+    levels.into_iter().position(|level| level).unwrap_or(7)
 }
 
 /// `None` for nothing out of nothing.
@@ -110,7 +140,7 @@ mod tests {
     use super::*;
 
     fn slice(visible: [u8; 7], vertebrae: [f32; 7]) -> SliceResult {
-        SliceResult { visible: Some(visible.map(|v| v == 1)), vertebrae, true_boxes: vec![], boxes: vec![] }
+        SliceResult { number: 1, visible: Some(visible.map(|v| v == 1)), vertebrae, true_boxes: vec![], boxes: vec![] }
     }
 
     /// Three slices; the expected values are those of scikit-learn 1.9.1 on the same arrays.
@@ -121,13 +151,28 @@ mod tests {
             slice([0, 1, 1, 0, 0, 0, 0], [0.2, 0.7, 0.4, 0.5, 0.0, 0.0, 0.0]),
             slice([0, 0, 0, 0, 0, 0, 0], [0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.8]),
         ];
-        let counts = Counts::of(&study([false; 7], slices), &[0.5; 7]);
+        let study = study([false; 7], slices);
+        let (counts, shown) = (Counts::of(&study, &[0.5; 7]), Counts::with_vertebra(&study, &[0.5; 7]));
         assert!((counts.macro_f1().unwrap() - 2.0 / 7.0).abs() < 1e-12);
         assert!((counts.exact_match().unwrap() - 1.0 / 3.0).abs() < 1e-12);
-        assert_eq!(counts.exact_match_with_vertebra(), Some(0.5));
+        assert_eq!((shown.slices, shown.exact_match()), (2, Some(0.5)));
         // covered at rank 2 and at rank 3
-        assert_eq!(counts.coverage_error(), Some(2.5));
+        assert_eq!(shown.coverage_error(), Some(2.5));
+        assert!((counts.coverage_error().unwrap() - 5.0 / 3.0).abs() < 1e-12);
+        assert_eq!(shown.least_coverage_error(), Some(2.0), "each of the two shows two");
+        assert_eq!((counts.precision(1), counts.precision(2), counts.accuracy(6)), (Some(1.0), None, Some(2.0 / 3.0)));
         assert_eq!((counts.sensitivity(2), counts.specificity(3)), (Some(0.0), Some(2.0 / 3.0)));
+    }
+
+    #[test]
+    fn a_slice_stands_once_in_the_matrix_of_uppermost_vertebrae() {
+        let slices = vec![
+            slice([0, 1, 1, 0, 0, 0, 0], [0.9, 0.9, 0.1, 0.0, 0.0, 0.0, 0.0]),
+            slice([0, 0, 0, 0, 0, 0, 0], [0.1; 7]),
+        ];
+        let counts = Counts::sum(&[Counts::of(&study([false; 7], slices), &[0.5; 7])], &[3]);
+        assert_eq!((counts.uppermost[1][0], counts.uppermost[7][7]), (3, 3));
+        assert_eq!(counts.uppermost.iter().flatten().sum::<u32>(), 6);
     }
 
     #[test]

@@ -54,6 +54,11 @@ pub enum Degraded {
     },
     /// The database was corrupt and was set aside: earlier verdicts are not known here.
     RecordsReset,
+    /// Documents for archive and hospital system are not written; they are kept until they are.
+    ResultsNotWritten {
+        /// Why, in one line.
+        reason: String,
+    },
     /// The accelerator is not used, or not for everything: the processor does its work.
     AcceleratorFault {
         /// Why, in one line.
@@ -95,6 +100,7 @@ impl Degraded {
             Self::MessagesRefused { .. } => "messages_refused",
             Self::AcksRefused { .. } => "acks_refused",
             Self::RecordsReset => "records_reset",
+            Self::ResultsNotWritten { .. } => "results_not_written",
             Self::AcceleratorFault { .. } => "accelerator_fault",
             Self::CertificateUnusable { .. } => "certificate_unusable",
             Self::CertificateExpires { days: ..0, .. } => "certificate_expired",
@@ -116,6 +122,7 @@ impl Degraded {
             Self::MessagesRefused { .. } => "check access list, quota and packet size at the broker; messages are kept",
             Self::AcksRefused { .. } => "let the device subscribe to its ack topics in the broker's access list",
             Self::RecordsReset => "the damaged file lies beside the new one; call service",
+            Self::ResultsNotWritten { .. } => "check results.dir and its free space; what waits is written then",
             Self::AcceleratorFault { .. } => "nothing is lost, analysis is slower; spinewatch check says what it finds",
             Self::CertificateUnusable { .. } => "correct the files; those before stay in force until then",
             Self::CertificateExpires { .. } => "put a renewed file in its place; it is taken up without a restart",
@@ -144,6 +151,7 @@ impl fmt::Display for Degraded {
                 write!(f, "acknowledgements by clinics cannot arrive: {}", coded(trouble))
             }
             Self::RecordsReset => write!(f, "the database was damaged and set aside"),
+            Self::ResultsNotWritten { reason } => write!(f, "results are not written: {reason}"),
             Self::AcceleratorFault { reason } => {
                 write!(f, "the processor does the accelerator's work: {reason}")
             }

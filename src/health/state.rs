@@ -56,6 +56,9 @@ pub struct BrokerHealth {
 /// Most different quarantine reasons that are counted apart; the rest is counted as `other`.
 const MOST_REASONS: usize = 32;
 
+/// A folder for documents that has not answered for this long is a fault.
+const RESULTS_SILENT: Duration = Duration::from_secs(30);
+
 /// The state of the device. Starts pessimistic: no share, no broker, no model, no trusted clock.
 #[derive(Clone, Debug)]
 pub struct Health {
@@ -68,6 +71,8 @@ pub struct Health {
     quarantined: BTreeMap<String, u64>,
     models: Vec<Model>,
     records_reset: bool,
+    results: Option<String>,
+    results_busy: Option<Duration>,
     accelerator: Option<String>,
     certificates: Vec<Degraded>,
     silent: Option<(&'static str, Duration)>,
@@ -87,6 +92,8 @@ impl Health {
             quarantined: BTreeMap::new(),
             models: Vec::new(),
             records_reset: false,
+            results: None,
+            results_busy: None,
             accelerator: None,
             certificates: Vec::new(),
             silent: None,
@@ -138,6 +145,16 @@ impl Health {
         self.records_reset = true;
     }
 
+    /// Why documents are not written, in one line, or nothing.
+    pub fn results(&mut self, fault: Option<String>) {
+        self.results = fault;
+    }
+
+    /// Since when the writer of documents is at work; `None` while it rests.
+    pub fn results_busy(&mut self, since: Option<Duration>) {
+        self.results_busy = since;
+    }
+
     /// What is wrong with the accelerator, in one line, or nothing.
     pub fn accelerator(&mut self, fault: Option<String>) {
         self.accelerator = fault;
@@ -171,7 +188,7 @@ impl Health {
             ShareHealth::Lost { reason } => ("lost", Some(reason.clone())),
             ShareHealth::NotMounted => ("not_mounted", None),
         };
-        let degraded = self.degraded();
+        let degraded = self.degraded(now);
         let clock = self.clock();
         HealthReport {
             status: if degraded.is_empty() { Status::Online } else { Status::Degraded },
@@ -209,7 +226,7 @@ impl Health {
     }
 
     /// What is wrong, most urgent first.
-    fn degraded(&self) -> Vec<Degraded> {
+    fn degraded(&self, now: Duration) -> Vec<Degraded> {
         let mut degraded = Vec::new();
         degraded.extend(self.model_fault());
         degraded
@@ -224,6 +241,7 @@ impl Health {
         if self.records_reset {
             degraded.push(Degraded::RecordsReset);
         }
+        degraded.extend(self.results_fault(now));
         degraded.extend(self.accelerator.clone().map(|reason| Degraded::AcceleratorFault { reason }));
         degraded.extend(self.certificates.iter().cloned());
         degraded.extend(self.heat_fault());
@@ -259,6 +277,13 @@ impl Health {
         // A disk that does not answer takes no verdicts either.
         let free_mib = sensed.disk.map_or(0, |disk| disk.free_bytes >> 20);
         (free_mib < self.limits.disk_free_min_mib).then_some(Degraded::DiskLow { free_mib })
+    }
+
+    /// A folder on a dead mount says nothing at all.
+    fn results_fault(&self, now: Duration) -> Option<Degraded> {
+        let hangs = self.results_busy.map(|since| now.saturating_sub(since)).filter(|busy| *busy >= RESULTS_SILENT);
+        let hangs = hangs.map(|busy| format!("the folder has not answered for {} s", busy.as_secs()));
+        hangs.or_else(|| self.results.clone()).map(|reason| Degraded::ResultsNotWritten { reason })
     }
 
     fn heat_fault(&self) -> Option<Degraded> {
@@ -345,6 +370,7 @@ mod tests {
         health.share(ShareHealth::NotMounted, s(3));
         health.broker(offline(), s(3));
         health.records_reset();
+        health.results(Some("no space left on device".into()));
         health.accelerator(Some("given up: no answer within 1000 ms".into()));
         let expiries = [(29, "the broker's authority"), (-3, "this device's certificate")];
         health.certificates(expiries, Some("mqtt.key_file: not PEM".into()));
@@ -355,6 +381,7 @@ mod tests {
             "share_not_mounted",
             "broker_offline",
             "records_reset",
+            "results_not_written",
             "accelerator_fault",
             "certificate_unusable",
             "certificate_expired",
@@ -368,6 +395,15 @@ mod tests {
         let line =
             "degraded: nothing is analysed: fracture-detector-edge 0.1.0 is refused: its signature does not hold";
         assert_eq!(report.status_line(), line);
+    }
+
+    #[test]
+    fn a_results_folder_that_does_not_answer_is_a_fault_without_a_word_from_it() {
+        let mut health = well();
+        health.results_busy(Some(s(20)));
+        assert_eq!(codes(&health), ["results_not_written"]);
+        health.results_busy(Some(s(40)));
+        assert_eq!(codes(&health), [""; 0]);
     }
 
     #[test]

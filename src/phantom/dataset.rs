@@ -6,9 +6,11 @@ use std::ops::RangeInclusive;
 use std::path::Path;
 
 use anyhow::Context;
+use clap::ValueEnum;
 use rayon::prelude::*;
 
 use super::dicom_writer::{encode, study_instance_uid};
+use super::fracture::Fracture;
 use super::habits::Habits;
 use super::noise::hash;
 use super::spec::StudySpec;
@@ -35,8 +37,8 @@ pub const fn study_seed(dataset_seed: u64, number: u64) -> u64 {
     hash(hash(dataset_seed).wrapping_add(number))
 }
 
-/// Writes `train_images/<StudyInstanceUID>/<n>.dcm`, `train.csv`, `train_bounding_boxes.csv` and `slices.csv`
-/// (which vertebrae each slice shows) under `out`.
+/// Writes `train_images/<StudyInstanceUID>/<n>.dcm`, `train.csv`, `train_bounding_boxes.csv`, `slices.csv`
+/// (which vertebrae each slice shows) and `fractures.csv` (pattern and difficulty of each fracture) under `out`.
 /// `progress` is told after each slice: number of the study, and how many slices it has.
 ///
 /// # Errors
@@ -53,6 +55,7 @@ pub fn write(spec: &DatasetSpec, out: &Path, progress: &(impl Fn(u64, usize) + S
     let mut studies = table("train.csv", format!("StudyInstanceUID,patient_overall,{names}"))?;
     let mut boxes = table("train_bounding_boxes.csv", "StudyInstanceUID,x,y,width,height,slice_number".into())?;
     let mut slices = table("slices.csv", format!("StudyInstanceUID,slice_number,{names}"))?;
+    let mut fractures = table("fractures.csv", "StudyInstanceUID,level,kind,difficulty".into())?;
     for number in 0..spec.studies {
         let mut study = StudySpec::new(study_seed(spec.seed, number));
         study.spacing_mm = spec.spacing_mm.clone();
@@ -65,6 +68,10 @@ pub fn write(spec: &DatasetSpec, out: &Path, progress: &(impl Fn(u64, usize) + S
         let truths = write_series(&study, &habits, &folder, &|| progress(number, study.len()))?;
         let broken = study.truth();
         writeln!(studies, "{uid},{},{}", u8::from(broken.contains(&true)), flags(broken))?;
+        for Fracture { level, kind, difficulty } in study.fractures() {
+            let kind = kind.to_possible_value().map(|kind| kind.get_name().to_owned()).unwrap_or_default();
+            writeln!(fractures, "{uid},{},{kind},{difficulty:.3}", level.name())?;
+        }
         for (n, truth) in (1..).zip(&truths) {
             writeln!(slices, "{uid},{n},{}", flags(truth.levels))?;
             for b in &truth.boxes {

@@ -93,31 +93,33 @@ causes! {
     Refused = "refused", "the broker refuses without a reason";
     /// Not MQTT, or against its rules.
     ProtocolError = "protocol_error", "what answers does not keep to MQTT";
-    /// The broker's certificate is by another authority.
-    TlsUnknownAuthority = "tls_unknown_authority", "the broker's certificate is of an unknown authority";
-    /// The broker's certificate is out of date.
+    /// The broker's certificate is of another authority.
+    TlsUnknownAuthority = "tls_unknown_authority", "the broker's certificate is not of the authority in mqtt.ca_file";
+    /// The broker's certificate is past its end.
     TlsExpired = "tls_expired", "the broker's certificate has expired";
-    /// The broker's certificate is for later, or the device's clock is early.
-    TlsNotYetValid = "tls_not_yet_valid", "the broker's certificate is not valid yet";
+    /// The broker's certificate is for later, by a clock that is right.
+    TlsNotYetValid = "tls_not_yet_valid", "the broker's certificate is not yet valid";
     /// The broker's certificate is for another host.
     TlsWrongHost = "tls_wrong_host", "the broker's certificate is for another host";
-    /// The device's clock is not set, and the broker's certificate is not valid by what is known of the time.
-    ClockUntrusted = "clock_untrusted", "the broker's certificate cannot be checked: the clock is not set";
-    /// The broker speaks TLS 1.1 or older.
-    TlsVersion = "tls_version", "the broker speaks no TLS of version 1.2 or 1.3";
-    /// The broker's certificate was revoked.
-    TlsRevoked = "tls_revoked", "the broker's certificate was revoked";
-    /// The broker wants a certificate of the device.
-    TlsCertificateRequired = "tls_certificate_required", "the broker wants a certificate of the device";
-    /// The broker does not take the device's certificate.
-    TlsCertificateRefused = "tls_certificate_refused", "the broker refuses the device's certificate";
-    /// The broker finds the device's certificate expired.
-    TlsCertificateExpired = "tls_certificate_expired", "the broker finds the device's certificate expired";
-    /// The broker finds the device's certificate revoked.
-    TlsCertificateRevoked = "tls_certificate_revoked", "the broker finds the device's certificate revoked";
+    /// The broker's certificate is in mqtt.crl_file.
+    TlsRevoked = "tls_revoked", "the broker's certificate is revoked";
+    /// mqtt.crl_file is of another authority.
+    TlsNoRevocationList = "tls_no_revocation_list", "mqtt.crl_file has no list of the broker's authority";
+    /// The broker wants a certificate, and none is set.
+    TlsCertificateRequired = "tls_certificate_required", "the broker wants a client certificate";
+    /// The broker does not take this client's certificate.
+    TlsCertificateRefused = "tls_certificate_refused", "the broker refuses this device's certificate";
+    /// The broker says that this client's certificate is past its end, or for later.
+    TlsCertificateExpired = "tls_certificate_expired", "the broker finds this device's certificate out of date";
+    /// The broker says that this client's certificate is revoked.
+    TlsCertificateRevoked = "tls_certificate_revoked", "the broker finds this device's certificate revoked";
+    /// Too old on the other side.
+    TlsVersion = "tls_version", "the broker speaks neither TLS 1.2 nor 1.3";
     /// Any other failure of TLS.
     TlsHandshake = "tls_handshake", "no secure connection to the broker";
-    /// This side has ended the connection, to build it anew.
+    /// A certificate may be valid, but not by the time that this device knows of.
+    ClockUntrusted = "clock_untrusted", "the broker's certificate cannot be checked: the clock is not set";
+    /// Not a fault: the next link uses the new ones.
     CertificateRenewed = "certificate_renewed", "the certificate files were renewed";
     /// The client library gave up.
     Client = "client", "the device's MQTT client has failed";
@@ -179,7 +181,7 @@ impl Trouble {
         Cause::from_code(code).map_or_else(|| Self::new(Cause::Refused, line), |cause| Self::new(cause, detail))
     }
 
-    /// What the network or the resolver said; what TLS says is read in `tls`.
+    /// What the network or the resolver said; what TLS said, [`Tls::trouble`](super::Tls::trouble) knows.
     pub fn of_io(error: &io::Error) -> Self {
         let words = error.to_string();
         let cause = match error.kind() {

@@ -50,7 +50,20 @@ pub fn tell(next: &NextRevision, topics: &Topics, limits: &Limits, context: &Ver
         alert(next, &assessment, change, payload).map(|payload| alert_message(payload, topics, limits, context)),
     );
     messages.extend(key_image::message(next, &assessment, topics, limits, context));
-    Some(Told { assessment, messages })
+    Some(Told { assessment, messages, result: None })
+}
+
+/// The payload of a revision in full, for documents beside the messages: never cut to the size of a message.
+pub fn told_in_full(
+    next: &NextRevision,
+    assessment: &Assessment,
+    topics: &Topics,
+    context: &VerdictContext,
+) -> Option<TriagePayload> {
+    let previous = next.previous.as_ref();
+    let change = Revision::between(previous.map(|told| &told.assessment), assessment)?;
+    let supersedes = previous.map(|told| told.event_id.clone());
+    Some(TriagePayload { change, supersedes, ..payload(next, assessment, topics, context) })
 }
 
 /// A status message: birth, change, or (as the last will) the end.

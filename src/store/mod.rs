@@ -23,6 +23,8 @@ mod alerts;
 
 mod outbox;
 
+mod results;
+
 mod audit;
 
 mod retention;
@@ -42,6 +44,7 @@ pub use keys::{KeyedHeader, Keys, SecretOrigin};
 pub use ledger::{ClearIdentifiers, Fate, FileRecord, LedgerEntry, SliceRecord};
 pub use opening::{OpenReport, SetAside};
 pub use outbox::{DeadLetter, MessagePriority, MessageProperties, OutboxDepth, OutboxMessage, OutboxRow};
+pub use results::{PendingResult, ResultToWrite, SourceSlice};
 pub use retention::{Purged, Retention};
 pub use series::{OpenSeries, StoredSlice};
 pub use verdicts::{

@@ -11,7 +11,12 @@ use rusqlite::Connection;
 use super::{StoreError, audit};
 
 /// `MIGRATIONS[n]` brings a database from version n to n + 1. A shipped entry is never changed.
-const MIGRATIONS: &[&str] = &[include_str!("schema_1.sql"), include_str!("schema_2.sql"), include_str!("schema_3.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("schema_1.sql"),
+    include_str!("schema_2.sql"),
+    include_str!("schema_3.sql"),
+    include_str!("schema_4.sql"),
+];
 
 /// How many databases that were set aside are kept, so that a failing card does not fill up with them.
 const KEPT_ASIDE: usize = 3;

@@ -74,6 +74,9 @@ impl Store {
                      AND series_key NOT IN (SELECT series_key FROM slices)",
                 [records_before],
             )?;
+            // Those that were written are forgotten by their writer, which first removes what nobody took; this is for a device
+            // whose documents were switched off, or whose folder has failed for twice as long as anything is kept.
+            tx.execute("DELETE FROM results WHERE committed_at < ?", [before(now, 2 * retention.records)])?;
             let audit = audit::forget(tx, records_before, now)?;
             let files = purge_files(tx, records_before, retention.max_files, still_there)?;
             Ok(Purged { slices, series, files, verdicts, audit })

@@ -130,7 +130,9 @@ pub(super) fn record_slice(tx: &Transaction<'_>, slice: &SliceRecord, at: Timest
     tx.prepare_cached(
         "INSERT INTO series (series_key, study_key, state, first_seen, last_slice, study_instance_uid,
              series_instance_uid) VALUES (?1, ?2, 'open', ?3, ?3, ?4, ?5)
-         ON CONFLICT (series_key) DO UPDATE SET state = iif(?6, 'open', state), last_slice = iif(?6, ?3, last_slice)",
+         ON CONFLICT (series_key) DO UPDATE SET state = iif(?6, 'open', state), last_slice = iif(?6, ?3, last_slice),
+             study_instance_uid = coalesce(study_instance_uid, excluded.study_instance_uid),
+             series_instance_uid = coalesce(series_instance_uid, excluded.series_instance_uid)",
     )?
     .execute(params![
         keyed.series_key,

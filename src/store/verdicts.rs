@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use super::ledger::timestamp;
 use super::series::{from_json, json};
-use super::{OutboxMessage, StandingAlert, Store, StoreError, alerts, audit, outbox};
+use super::{OutboxMessage, ResultToWrite, StandingAlert, Store, StoreError, alerts, audit, outbox, results};
 use crate::triage::{Assessment, Verdict};
 
 /// An assessment of one series, to be committed.
@@ -73,6 +73,8 @@ pub struct Told {
     pub assessment: Assessment,
     /// Messages for the outbox.
     pub messages: Vec<OutboxMessage>,
+    /// For the writer of results, where documents are wanted.
+    pub result: Option<ResultToWrite>,
 }
 
 /// A revision that was made.
@@ -134,6 +136,7 @@ impl Store {
             insert_revision(tx, &next, &told, seen, verdict.at)?;
             told.messages.iter().try_for_each(|message| outbox::insert(tx, message, verdict.at))?;
             alerts::follow(tx, &next, &told, seen.is_some())?;
+            told.result.iter().try_for_each(|result| results::insert(tx, &next, result, verdict.at))?;
             Ok(Some(Committed { revision: next.revision, event_id: next.event_id, assessment: told.assessment }))
         })?;
         if committed.is_some() {

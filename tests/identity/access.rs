@@ -53,7 +53,7 @@ async fn subscriber(url: BrokerUrl, tls: Tls, id: &str) -> Subscriber {
     patiently("a subscription", Subscriber::connect(connection, Topics::everything())).await.unwrap()
 }
 
-async fn next_alert(subscriber: &mut Subscriber) -> Received {
+pub async fn next_alert(subscriber: &mut Subscriber) -> Received {
     patiently("an alert", async {
         loop {
             let received = subscriber.next_event().await.unwrap();
@@ -65,7 +65,7 @@ async fn next_alert(subscriber: &mut Subscriber) -> Received {
     .await
 }
 
-fn people(folder: &Path) -> Authority {
+pub fn people(folder: &Path) -> Authority {
     let ours = Authority::new(folder, "devices-ca");
     ours.broker("broker", "localhost", VALID);
     ours.client("ct-2", "north/ct-2", VALID);
@@ -142,4 +142,14 @@ async fn a_revoked_device_is_locked_out_when_the_broker_reads_its_list_again() {
     broker.start_again();
     assert_eq!(crate::attempt(&tls, "localhost", port).await.0, "tls_certificate_revoked");
     assert_eq!(crate::attempt(&ours.tls(Some("ct-2")), "localhost", port).await.0, "connected");
+}
+
+#[tokio::test]
+async fn a_list_past_its_next_update_locks_everybody_out_of_mosquitto() {
+    let folder = tempfile::tempdir().unwrap();
+    let ours = people(folder.path());
+    ours.revoke(&[], (-20, -10));
+    let Some(broker) = mosquitto(folder.path(), "broker") else { return };
+    let (code, words) = crate::attempt(&ours.tls(Some("ct-2")), "localhost", broker.url().port).await;
+    assert_eq!(code, "tls_certificate_expired", "{words}");
 }

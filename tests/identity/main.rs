@@ -8,9 +8,11 @@ mod authority;
 mod device;
 mod expiry;
 mod front;
+mod guide;
 #[allow(dead_code, reason = "shared with the tests of the wire")]
 #[path = "../mqtt/mosquitto.rs"]
 mod mosquitto;
+mod nats;
 mod negative;
 mod renewal;
 #[cfg(feature = "pkcs11")]

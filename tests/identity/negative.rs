@@ -109,7 +109,10 @@ async fn negative_cases_with_each_version_of_tls() {
                 case("an expired certificate", Some("expired"), "tls_certificate_expired"),
                 case("a revoked certificate", Some("revoked"), "tls_certificate_revoked"),
                 Case { tls: with_list(&ours, &ours), ..case("a list without the broker", None, "connected") },
-                Case { tls: with_list(&ours, &other), ..case("a list of another authority", None, "tls_handshake") },
+                Case {
+                    tls: with_list(&ours, &other),
+                    ..case("a list of another authority", None, "tls_no_revocation_list")
+                },
             ],
         )
         .await;

@@ -4,10 +4,13 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use rcgen::SubjectPublicKeyInfo;
+use rcgen::{PKCS_ECDSA_P256_SHA256, PKCS_RSA_SHA256, PublicKeyData, SignatureAlgorithm};
 use rustls::version::{TLS12, TLS13};
 use spinewatch::publish::Tls;
 use spinewatch::publish::tls::{ClientFiles, ClientKey, TlsFiles, TokenKey};
+
+use x509_parser::prelude::FromDer;
+use x509_parser::x509::SubjectPublicKeyInfo;
 
 use crate::authority::{Authority, VALID};
 use crate::front::Front;
@@ -28,6 +31,22 @@ fn run(folder: &Path, program: &str, arguments: &[&str]) {
     assert!(output.status.success(), "{program} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
+/// All that an authority sees of a key in a token.
+struct PublicKey {
+    bytes: Vec<u8>,
+    algorithm: &'static SignatureAlgorithm,
+}
+
+impl PublicKeyData for PublicKey {
+    fn der_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    fn algorithm(&self) -> &'static SignatureAlgorithm {
+        self.algorithm
+    }
+}
+
 /// A token with a pair of keys of each kind; the certificates for them, in ec.pem and rsa.pem. The commands are those of
 /// `board/certificates.md`.
 fn token(folder: &Path, library: &str) {
@@ -39,15 +58,22 @@ fn token(folder: &Path, library: &str) {
     run(folder, "softhsm2-util", &init);
     let ours = Authority::new(folder, "devices-ca");
     ours.broker("broker", "localhost", VALID);
-    for (label, kind) in [("ec", "EC:prime256v1"), ("rsa", "rsa:2048")] {
+    let kinds = [
+        ("ec", "EC:prime256v1", &PKCS_ECDSA_P256_SHA256),
+        ("another", "EC:prime256v1", &PKCS_ECDSA_P256_SHA256),
+        ("rsa", "rsa:2048", &PKCS_RSA_SHA256),
+    ];
+    for (label, kind, algorithm) in kinds {
         let login = ["--module", library, "--token-label", "spinewatch", "--login", "--pin", PIN];
         let make = ["--keypairgen", "--key-type", kind, "--label", label];
         run(folder, "pkcs11-tool", &[&login[..], &make[..]].concat());
         let public = folder.join(format!("{label}.der"));
         let read = ["--read-object", "--type", "pubkey", "--label", label, "--output-file", public.to_str().unwrap()];
         run(folder, "pkcs11-tool", &[&login[..], &read[..]].concat());
-        let key = SubjectPublicKeyInfo::from_der(&std::fs::read(public).unwrap()).unwrap();
-        ours.client_for(label, "north/ct-2", &key);
+        let public = std::fs::read(public).unwrap();
+        let (_, key) = SubjectPublicKeyInfo::from_der(&public).unwrap();
+        let bytes = key.subject_public_key.data.into_owned();
+        ours.client_for(label, "north/ct-2", &PublicKey { bytes, algorithm });
     }
 }
 
@@ -93,9 +119,10 @@ async fn with_the_token() {
     let folder = PathBuf::from(std::env::var_os(FOLDER).unwrap());
     let refused = |change: fn(&mut TokenKey)| Tls::open(files(&folder, "ec", change)).err().unwrap().to_string();
     for (error, part) in [
-        (refused(|key| key.token = "another".into()), "no token is labelled \"another\""),
-        (refused(|key| key.key = "another".into()), "no private key is labelled \"another\""),
-        (refused(|key| key.key = "rsa".into()), "the token's key is not the key of the certificate"),
+        (refused(|key| key.token = "lost".into()), "no token is labelled \"lost\""),
+        (refused(|key| key.key = "lost".into()), "no private key of the kind EC is labelled \"lost\""),
+        (refused(|key| key.key = "rsa".into()), "no private key of the kind EC is labelled \"rsa\""),
+        (refused(|key| key.key = "another".into()), "the token's key is not the key of the certificate"),
         (refused(|key| key.module = "/nonexistent.so".into()), "/nonexistent.so"),
         (refused(|key| key.pin_file = "/nonexistent".into()), "mqtt.pkcs11_pin_file"),
     ] {

@@ -1,4 +1,4 @@
-//! An error of the TLS library in; a stable code and words that a technician can act on out. Pure.
+//! An error of the TLS library in; the cause that it has for a technician out. Pure.
 
 use std::error::Error;
 use std::io;
@@ -43,48 +43,42 @@ fn read_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a io::Error> {
 pub(super) fn of(error: &rustls::Error, clock: &Reading, presents: bool) -> Trouble {
     match error {
         rustls::Error::InvalidCertificate(problem) => certificate(problem, clock),
-        rustls::Error::AlertReceived(alert) => broker_says(*alert, presents),
-        rustls::Error::InvalidCertRevocationList(problem) => {
-            Trouble::new(Cause::TlsHandshake, format!("the revocation list cannot be used: {problem:?}"))
+        rustls::Error::AlertReceived(alert) => {
+            let cause = broker_says(*alert, presents);
+            Trouble::new(cause, format!("alert {alert:?}"))
         }
         rustls::Error::PeerIncompatible(
             PeerIncompatible::ServerDoesNotSupportTls12Or13 | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
         ) => Cause::TlsVersion.into(),
-        rustls::Error::InvalidMessage(_) => Trouble::new(Cause::TlsHandshake, "it does not speak TLS on this port"),
+        rustls::Error::InvalidMessage(_) => Trouble::new(Cause::TlsHandshake, "what answers does not speak TLS"),
         other => Trouble::new(Cause::TlsHandshake, other),
     }
 }
 
 /// What this device finds wrong with the broker's certificate.
 fn certificate(problem: &CertificateError, clock: &Reading) -> Trouble {
-    match problem {
-        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
-            Trouble::new(Cause::TlsUnknownAuthority, "mqtt.ca_file has another")
+    let cause = match problem {
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => Cause::TlsUnknownAuthority,
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } if !clock.trusted => {
+            Cause::ClockUntrusted
         }
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            if clock.trusted {
-                Cause::TlsNotYetValid.into()
-            } else {
-                Cause::ClockUntrusted.into()
-            }
-        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => Cause::TlsNotYetValid,
         // Past its end by a clock that may run ahead is not the certificate's fault; past a time that has passed, it is.
         CertificateError::ExpiredContext { not_after, .. } if !clock.trusted && !has_passed(not_after, clock) => {
-            Cause::ClockUntrusted.into()
+            Cause::ClockUntrusted
         }
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => Cause::TlsExpired.into(),
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => Cause::TlsExpired,
         CertificateError::NotValidForNameContext { presented, .. } => {
             // as `DnsName("broker")`
             let bare = |name: &String| name.split('"').nth(1).unwrap_or(name).to_owned();
-            Trouble::new(Cause::TlsWrongHost, presented.iter().map(bare).collect::<Vec<_>>().join(", "))
+            return Trouble::new(Cause::TlsWrongHost, presented.iter().map(bare).collect::<Vec<_>>().join(", "));
         }
-        CertificateError::NotValidForName => Cause::TlsWrongHost.into(),
-        CertificateError::Revoked => Cause::TlsRevoked.into(),
-        CertificateError::UnknownRevocationStatus => {
-            Trouble::new(Cause::TlsHandshake, "mqtt.crl_file has no list of the authority of the broker's certificate")
-        }
-        other => Trouble::new(Cause::TlsHandshake, format!("the broker's certificate: {other}")),
-    }
+        CertificateError::NotValidForName => Cause::TlsWrongHost,
+        CertificateError::Revoked => Cause::TlsRevoked,
+        CertificateError::UnknownRevocationStatus => Cause::TlsNoRevocationList,
+        other => return Trouble::new(Cause::TlsHandshake, format!("the broker's certificate: {other}")),
+    };
+    cause.into()
 }
 
 fn has_passed(not_after: &UnixTime, clock: &Reading) -> bool {
@@ -93,29 +87,77 @@ fn has_passed(not_after: &UnixTime, clock: &Reading) -> bool {
 }
 
 /// What the broker finds wrong with this client. With TLS 1.3 it says so after the handshake, at the first read.
-fn broker_says(alert: AlertDescription, presents: bool) -> Trouble {
+fn broker_says(alert: AlertDescription, presents: bool) -> Cause {
     use AlertDescription as Alert;
     match alert {
-        Alert::ProtocolVersion => Cause::TlsVersion.into(),
-        Alert::CertificateRevoked => Cause::TlsCertificateRevoked.into(),
-        Alert::CertificateExpired => Trouble::new(Cause::TlsCertificateExpired, "or not yet valid by its clock"),
+        Alert::ProtocolVersion => Cause::TlsVersion,
+        Alert::CertificateRequired => Cause::TlsCertificateRequired,
         // TLS 1.2 has no word of its own for a certificate that is missing (RFC 5246, 7.4.6).
-        Alert::CertificateRequired => required(),
-        Alert::HandshakeFailure | Alert::BadCertificate if !presents => required(),
+        Alert::HandshakeFailure | Alert::BadCertificate if !presents => Cause::TlsCertificateRequired,
+        Alert::CertificateRevoked => Cause::TlsCertificateRevoked,
+        Alert::CertificateExpired => Cause::TlsCertificateExpired,
         Alert::UnknownCA
         | Alert::BadCertificate
         | Alert::UnsupportedCertificate
         | Alert::CertificateUnknown
         | Alert::AccessDenied
-        | Alert::DecryptError
-            if presents =>
-        {
-            Trouble::new(Cause::TlsCertificateRefused, format!("{alert:?}"))
-        }
-        other => Trouble::new(Cause::TlsHandshake, format!("the broker ends it: {other:?}")),
+        | Alert::DecryptError => Cause::TlsCertificateRefused,
+        _ => Cause::TlsHandshake,
     }
 }
 
-fn required() -> Trouble {
-    Trouble::new(Cause::TlsCertificateRequired, "set mqtt.certificate_file and its key")
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use std::time::Duration;
+
+    use super::*;
+
+    fn clock(wall: &str, trusted: bool, passed: &str) -> Reading {
+        Reading { wall: wall.parse().unwrap(), trusted, passed: passed.parse().unwrap() }
+    }
+
+    fn expired(not_after: &str) -> CertificateError {
+        let at = |text: &str| {
+            let secs = text.parse::<Timestamp>().unwrap().as_second().unsigned_abs();
+            UnixTime::since_unix_epoch(Duration::from_secs(secs))
+        };
+        CertificateError::ExpiredContext { time: at("2099-01-01T00:00:00Z"), not_after: at(not_after) }
+    }
+
+    #[test]
+    fn a_clock_that_may_run_ahead_is_blamed_before_the_certificate() {
+        let ahead = clock("2099-01-01T00:00:00Z", false, "2027-01-01T00:00:00Z");
+        assert_eq!(certificate(&expired("2028-01-01T00:00:00Z"), &ahead).cause, Cause::ClockUntrusted);
+        assert_eq!(certificate(&expired("2026-12-31T00:00:00Z"), &ahead).cause, Cause::TlsExpired);
+        let right = clock("2029-01-01T00:00:00Z", true, "2027-01-01T00:00:00Z");
+        assert_eq!(certificate(&expired("2028-01-01T00:00:00Z"), &right).cause, Cause::TlsExpired);
+    }
+
+    #[test]
+    fn not_yet_valid_is_the_clock_s_fault_only_while_it_is_not_trusted() {
+        let early = clock("1970-01-01T00:00:00Z", false, "2026-01-01T00:00:00Z");
+        assert_eq!(certificate(&CertificateError::NotValidYet, &early).cause, Cause::ClockUntrusted);
+        let right = clock("2027-01-01T00:00:00Z", true, "2026-01-01T00:00:00Z");
+        assert_eq!(certificate(&CertificateError::NotValidYet, &right).cause, Cause::TlsNotYetValid);
+    }
+
+    #[test]
+    fn the_error_is_found_however_it_is_wrapped() {
+        let alert = || rustls::Error::AlertReceived(AlertDescription::CertificateRequired);
+        let io = || io::Error::new(io::ErrorKind::InvalidData, alert());
+        let of_read = rumqttc::StateError::Deserialization(rumqttc::mqttbytes::Error::Io(io()));
+        let of_read_v4 = rumqttc_v4::StateError::Deserialization(rumqttc_v4::mqttbytes::Error::Io(io()));
+        for error in [
+            Box::new(io()) as Box<dyn Error>,
+            Box::new(rumqttc::ConnectionError::Io(io())),
+            Box::new(rumqttc::ConnectionError::Tls(io().into())),
+            Box::new(rumqttc::ConnectionError::MqttState(of_read)),
+            Box::new(rumqttc_v4::ConnectionError::MqttState(of_read_v4)),
+        ] {
+            assert_eq!(rustls_error(error.as_ref()), Some(&alert()), "{error:?}");
+        }
+        assert_eq!(rustls_error(&io::Error::from(io::ErrorKind::ConnectionReset)), None);
+    }
 }

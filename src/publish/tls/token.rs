@@ -14,7 +14,7 @@ use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::error::{Error, RvError};
 use cryptoki::mechanism::rsa::{PkcsMgfType, PkcsPssParams};
 use cryptoki::mechanism::{Mechanism, MechanismType};
-use cryptoki::object::{Attribute, ObjectClass, ObjectHandle};
+use cryptoki::object::{Attribute, KeyType, ObjectClass, ObjectHandle};
 use cryptoki::session::{Session, UserType};
 use cryptoki::types::AuthPin;
 use rustls::crypto::CryptoProvider;
@@ -89,10 +89,10 @@ impl Key {
         let (requests, queue) = bounded(4);
         let (opened, outcome) = bounded(1);
         let serve = move || {
-            let first = Opened::open(&settings);
+            let first = Opened::open(&settings, algorithm);
             let _ = opened.send(first.as_ref().map(|_| ()).map_err(Clone::clone));
             if let Ok(first) = first {
-                serve(&settings, first, &queue);
+                serve(&settings, algorithm, first, &queue);
             }
         };
         std::thread::Builder::new().name("token".into()).spawn(serve).map_err(|error| error.to_string())?;
@@ -142,14 +142,11 @@ fn silent() -> String {
     format!("no answer within {} s", PATIENCE.as_secs())
 }
 
-fn serve(settings: &TokenKey, first: Opened, queue: &Receiver<Request>) {
+fn serve(settings: &TokenKey, algorithm: SignatureAlgorithm, first: Opened, queue: &Receiver<Request>) {
     let mut opened = Some(first);
     for request in queue {
-        let signature = match opened.take().map_or_else(|| Opened::open(settings), Ok) {
-            Ok(token) => token.sign(request.scheme, &request.message).map(|signature| {
-                opened = Some(token);
-                signature
-            }),
+        let signature = match opened.take().map_or_else(|| Opened::open(settings, algorithm), Ok) {
+            Ok(token) => token.sign(request.scheme, &request.message).inspect(|_| opened = Some(token)),
             Err(why) => Err(why),
         };
         let _ = request.answer.send(signature);
@@ -163,7 +160,7 @@ struct Opened {
 }
 
 impl Opened {
-    fn open(settings: &TokenKey) -> Result<Self, String> {
+    fn open(settings: &TokenKey, algorithm: SignatureAlgorithm) -> Result<Self, String> {
         let module = module(&settings.module)?;
         let slots = module.get_slots_with_initialized_token().map_err(|error| words(&error))?;
         let labelled = |slot: &&cryptoki::slot::Slot| {
@@ -178,11 +175,17 @@ impl Opened {
             Ok(()) | Err(Error::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => {}
             Err(error) => return Err(words(&error)),
         }
-        let wanted = [Attribute::Class(ObjectClass::PRIVATE_KEY), Attribute::Label(settings.key.clone().into())];
+        let (kind, name) =
+            if algorithm == SignatureAlgorithm::RSA { (KeyType::RSA, "RSA") } else { (KeyType::EC, "EC") };
+        let wanted = [
+            Attribute::Class(ObjectClass::PRIVATE_KEY),
+            Attribute::KeyType(kind),
+            Attribute::Label(settings.key.clone().into()),
+        ];
         let found = session.find_objects(&wanted).map_err(|error| words(&error))?;
         match found.as_slice() {
             [key] => Ok(Self { key: *key, session }),
-            [] => Err(format!("no private key is labelled {:?}", settings.key)),
+            [] => Err(format!("no private key of the kind {name} is labelled {:?}", settings.key)),
             several => Err(format!("{} private keys are labelled {:?}", several.len(), settings.key)),
         }
     }

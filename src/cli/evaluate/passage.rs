@@ -1,0 +1,92 @@
+//! Studies with their truth in, what the device's own path says of each beside it out.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::appliance::{Offline, Outcome};
+use crate::evaluation::dataset::StudyTruth;
+use crate::evaluation::{SliceResult, StudyResult};
+use crate::inference::{Analyser, Engine, TractEngine};
+use crate::triage::OperatingPoint;
+
+/// Packages ready for studies.
+pub struct Passage {
+    analyser: Arc<Analyser>,
+    /// Name of the engine.
+    pub engine: String,
+    /// Name and version of each package.
+    pub models: Vec<String>,
+    /// One of them at least was trained on a phantom only.
+    pub phantom: bool,
+    /// Where they count as a yes.
+    pub point: OperatingPoint,
+}
+
+impl Passage {
+    /// With the packages of an analyser.
+    pub fn open(analyser: Analyser, engine: &TractEngine) -> Self {
+        Self {
+            engine: engine.name().to_owned(),
+            models: analyser.models().iter().map(|model| format!("{} {}", model.name, model.version)).collect(),
+            phantom: analyser.is_phantom_trained(),
+            point: analyser.operating_point(),
+            analyser: Arc::new(analyser),
+        }
+    }
+
+    /// Every study, with a bar on standard error.
+    ///
+    /// # Errors
+    /// When a file cannot be read, or a study has no slice that can be.
+    pub fn run(&self, truths: &[StudyTruth], workers: NonZeroUsize) -> anyhow::Result<Vec<StudyResult>> {
+        let bar = ProgressBar::new(truths.iter().map(|truth| truth.files.len() as u64).sum());
+        bar.set_style(ProgressStyle::with_template("{msg} {bar:30} {pos}/{len} slices, {eta} left")?);
+        bar.set_message(self.engine.clone());
+        let studies = truths.iter().map(|truth| self.study(truth, workers, &bar)).collect();
+        bar.finish_and_clear();
+        studies
+    }
+
+    fn study(&self, truth: &StudyTruth, workers: NonZeroUsize, bar: &ProgressBar) -> anyhow::Result<StudyResult> {
+        let mut offline = Offline::new(Ok(&self.analyser), workers)?;
+        for (number, path) in &truth.files {
+            let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+            offline.read(&number.to_string(), &bytes);
+            bar.inc(1);
+        }
+        let outcome = offline.finish();
+        let slices = slices(truth, &outcome);
+        // of several series in a study's folder the one that says most counts
+        let statements = outcome.statements.into_values().map(|statement| statement.assessment);
+        let Some(assessment) = statements.max_by_key(|assessment| assessment.verdict.priority()) else {
+            bail!("{}: no slice of it could be read", truth.study);
+        };
+        Ok(StudyResult {
+            study: truth.study.clone(),
+            fractured: truth.fractured,
+            fractures: truth.fractures.clone(),
+            boxes_known: truth.boxes_known(),
+            slices,
+            assessment,
+        })
+    }
+}
+
+/// Slices that the device did not analyse count as ones in which it saw nothing.
+fn slices(truth: &StudyTruth, outcome: &Outcome) -> Vec<SliceResult> {
+    let slice = |(number, _): &(u32, PathBuf)| {
+        let evidence = outcome.evidence.get(&number.to_string()).and_then(|evidence| evidence.first());
+        SliceResult {
+            number: *number,
+            visible: truth.visible.get(number).copied(),
+            vertebrae: evidence.map_or([0.0; 7], |evidence| evidence.vertebrae),
+            true_boxes: truth.boxes.get(number).cloned().unwrap_or_default(),
+            boxes: evidence.map(|evidence| evidence.boxes.clone()).unwrap_or_default(),
+        }
+    };
+    truth.files.iter().map(slice).collect()
+}
