@@ -1,4 +1,4 @@
-//! The clinic's page over HTTP: its three files, the list as server-sent events, key images, acknowledgements.
+//! The clinic's page over HTTP: its files, the list as server-sent events, key images, acknowledgements.
 //!
 //! Takes in requests from a browser on this machine; hands on the board. Loads nothing from elsewhere, and answers
 //! only under its own names ([`super::guard`]).
@@ -32,6 +32,8 @@ const BEAT: Duration = Duration::from_secs(4);
 const GATHER: Duration = Duration::from_millis(60);
 /// Pages that may be open at a time.
 const PAGES: usize = 32;
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+
 /// Longest request body.
 const BODY: usize = 4096;
 
@@ -63,7 +65,8 @@ fn router(clinic: Clinic, guard: Guard) -> Router {
     Router::new()
         .route("/", get(|| async { file("text/html; charset=utf-8", include_str!("page/index.html")) }))
         .route("/style.css", get(|| async { file("text/css; charset=utf-8", include_str!("page/style.css")) }))
-        .route("/page.js", get(|| async { file("text/javascript; charset=utf-8", include_str!("page/page.js")) }))
+        .route("/page.js", get(|| async { file(SCRIPT, include_str!("page/page.js")) }))
+        .route("/drawing.js", get(|| async { file(SCRIPT, include_str!("page/drawing.js")) }))
         .route("/icon.svg", get(|| async { file("image/svg+xml", include_str!("page/icon.svg")) }))
         .route("/state", get(state))
         .route("/events", get(events))

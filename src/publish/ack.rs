@@ -47,7 +47,8 @@ pub enum NotAnAck {
     Event,
 }
 
-/// Reads an acknowledgement, with or without its envelope (MQTT 3.1.1). The event may stand in the payload or in the correlation data; the payload goes first.
+/// Reads an acknowledgement, with or without its envelope (MQTT 3.1.1). The event may stand in the payload or in the
+/// correlation data; the payload goes first.
 ///
 /// # Errors
 /// [`NotAnAck`], which goes to the log.
