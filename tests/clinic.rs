@@ -105,14 +105,13 @@ fn a_page_that_hears_nothing_says_that_its_list_is_old_and_a_lost_broker_is_seen
 fn the_page_can_be_used_by_everybody_in_light_and_dark_wide_and_narrow() {
     let Some(mut browser) = Browser::start() else { return };
     let site = Site::start();
-    let _device = site.device(300, |commit| {
-        commit.none_suspected("e8b2");
-        commit.partly("09af");
-        commit.not_analysed("51cc");
-        commit.acknowledged("c1d4", &[Level::C6], "Trauma centre");
-        commit.suspected(&[Level::C2, Level::C5]);
+    let _devices = site.publishers(|commit| {
+        commit.ago(3130).none_suspected("e8b2");
+        commit.ago(380).partly("09af");
+        commit.ago(1290).not_analysed("51cc");
+        commit.ago(2310).acknowledged("c1d4", &[Level::C6], "Trauma centre");
+        commit.ago(72).suspected(&[Level::C2, Level::C5]);
     });
-    let _others = site.other_devices();
     let page = site.page();
     browser.look(1280, 900, "light");
     browser.open(&page.url());

@@ -9,8 +9,12 @@
 mod device;
 #[path = "delivery/faulty_broker.rs"]
 mod faulty_broker;
+#[path = "mqtt/mosquitto.rs"]
+mod mosquitto;
 #[path = "delivery/outage.rs"]
 mod outage;
+#[path = "delivery/real.rs"]
+mod real;
 #[path = "mqtt/scripted_broker.rs"]
 #[expect(dead_code, reason = "shared with the tests of the wire")]
 mod scripted_broker;

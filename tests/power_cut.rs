@@ -19,7 +19,7 @@ use spinewatch::phantom::dicom_writer::{encode, study_instance_uid};
 use spinewatch::phantom::{Fractures, Habits, Study, StudySpec};
 use spinewatch::publish::embedded_broker::EmbeddedBroker;
 use spinewatch::publish::{Arrival, Connection, Subscriber, Topics, TriagePayload};
-use spinewatch::store::Keys;
+use spinewatch::store::{AuditFile, Keys};
 use tokio::time::timeout;
 
 const SLICES: usize = 60;
@@ -123,6 +123,13 @@ async fn kill_minus_nine_loses_no_verdict_and_tells_none_twice() {
     }
     daemon.kill().unwrap();
     daemon.wait().unwrap();
+
+    let trail = AuditFile::open(&dir.path().join("state/spinewatch.db")).unwrap();
+    let verified = trail.verify(None).unwrap().expect("the chain holds over every kill");
+    let last = trail.last(u32::MAX).unwrap();
+    let starts = last.iter().filter(|link| link.entry.action == "start").count();
+    assert!(starts > 0 && last.iter().all(|link| link.entry.action != "stop"), "no end was in order");
+    println!("audit: {} entries, {starts} starts, chain holds", verified.entries);
 
     let mut revisions = 0;
     for (study, payloads) in &told {

@@ -34,7 +34,7 @@ pub fn writer(settings: &Settings, store: &Store) -> Option<Writer> {
 /// # Errors
 /// When the database fails.
 pub fn file(writer: &Writer, signals: &Signals, health: &Arc<Mutex<Health>>) -> anyhow::Result<()> {
-    let (mut next_try, mut removed) = (Duration::ZERO, None);
+    let (mut next_try, mut removed, mut was_stuck) = (Duration::ZERO, None, false);
     while !signals.is_stopping() {
         let now = signals.clock();
         if now >= next_try {
@@ -43,9 +43,10 @@ pub fn file(writer: &Writer, signals: &Signals, health: &Arc<Mutex<Health>>) -> 
             lock(health).results_busy(None);
             next_try = if outcome.is_stuck { now + RETRY } else { Duration::ZERO };
             // What could not be made stays on the screen until something is written.
-            if outcome.fault.is_some() || outcome.written > 0 {
+            if outcome.fault.is_some() || outcome.written > 0 || was_stuck {
                 lock(health).results(outcome.fault);
             }
+            was_stuck = outcome.is_stuck;
         }
         let trusted = signals.clock_trusted.load(std::sync::atomic::Ordering::Relaxed);
         if trusted && removed.is_none_or(|at| now.saturating_sub(at) >= REMOVE) {

@@ -15,9 +15,9 @@ const SESSION: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
 /// How a clinic reaches the broker.
 #[derive(Debug, Args)]
 pub struct BrokerArgs {
-    /// The broker: mqtt://HOST:PORT, or mqtts://HOST:PORT with --ca-file.
+    /// The broker: mqtt://HOST:PORT, or mqtts://HOST:PORT with --ca-file. Further ones are tried in turn.
     #[arg(long, value_name = "URL", default_value = "mqtt://127.0.0.1:1883")]
-    broker: String,
+    broker: Vec<String>,
     /// Certificate authority of the broker, PEM.
     #[arg(long, value_name = "FILE")]
     ca_file: Option<PathBuf>,
@@ -57,7 +57,8 @@ impl BrokerArgs {
     /// Starts to listen (inside a tokio runtime). `verb` keeps the sessions of two verbs on one host apart.
     pub fn listen(&self, verb: &str) -> anyhow::Result<Clinic> {
         let mqtt = MqttSettings {
-            url: self.broker.clone(),
+            url: self.broker.first().cloned().unwrap_or_default(),
+            fallback_urls: self.broker.iter().skip(1).cloned().collect(),
             username: self.username.clone(),
             password_file: self.password_file.clone(),
             ca_file: self.ca_file.clone(),

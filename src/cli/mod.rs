@@ -18,6 +18,7 @@ mod clinic;
 mod demo;
 mod documents;
 mod evaluate;
+mod fleet_sim;
 mod model_folders;
 mod models;
 mod phantom;
@@ -25,6 +26,7 @@ mod run;
 mod screens;
 mod selftest;
 mod table;
+mod watch;
 mod workers;
 
 /// EX_CONFIG of sysexits.h.
@@ -33,7 +35,7 @@ const EX_CONFIG: u8 = 78;
 /// Scanner-side triage of suspected cervical spine fractures.
 ///
 /// Pulls CT slices from a shared folder as the console writes them, analyses them with quantised models, alerts on a
-/// small screen and publishes the result over MQTT 5. It names suspected findings for prioritisation: it never
+/// small screen and publishes the result over MQTT. It names suspected findings for prioritisation: it never
 /// diagnoses, never clears, never lowers a priority. "None suspected" does not mean "no fracture".
 #[derive(Debug, Parser)]
 #[command(name = "spinewatch", version, max_term_width = 100)]
@@ -54,6 +56,8 @@ enum Verb {
     Demo(demo::DemoArgs),
     /// Show the alerts of all devices in a browser, with sound, and acknowledge them.
     Clinic(clinic::ClinicArgs),
+    /// Show the alerts of all devices in this terminal, and acknowledge them.
+    Watch(watch::WatchArgs),
     /// Check a configuration, and whether this device can work with it.
     Check(check::CheckArgs),
     /// Analyse DICOM files or folders on this machine and print a verdict per series.
@@ -62,6 +66,8 @@ enum Verb {
     Evaluate(evaluate::EvaluateArgs),
     /// Measure engine, path and scale on this machine, against named peers.
     Bench(bench::BenchArgs),
+    /// Drive a broker, or a cluster of which a node is killed, with many devices, and count what arrives.
+    FleetSim(fleet_sim::FleetSimArgs),
     /// Prove the model packages on this machine: signatures, digests and golden cases.
     Selftest(selftest::SelftestArgs),
     /// Sign, verify and list model packages.
@@ -100,10 +106,12 @@ impl Cli {
             Verb::Run(args) => run::run(&args),
             Verb::Demo(args) => demo::run(&args),
             Verb::Clinic(args) => clinic::run(&args),
+            Verb::Watch(args) => watch::run(&args),
             Verb::Check(args) => check::run(&args),
             Verb::Analyze(args) => analyze::run(&args),
             Verb::Evaluate(args) => evaluate::run(&args),
             Verb::Bench(args) => bench::run(&args),
+            Verb::FleetSim(args) => fleet_sim::run(&args),
             Verb::Selftest(args) => selftest::run(&args),
             Verb::Models(args) => models::run(args).map(|()| ExitCode::SUCCESS),
             Verb::Audit(args) => audit::run(args),

@@ -3,7 +3,7 @@
 //! Revisions take the place of what they supersede, whatever the order in which they come; retained verdicts fill the list of a
 //! clinic that connects late. Room is fixed: what nobody needs to look at goes first, and what does not fit is counted.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -79,11 +79,15 @@ pub struct Board {
     rules: Rules,
     studies: BTreeMap<StudyId, Study>,
     devices: BTreeMap<DeviceId, Device>,
-    beyond: u32,
+    /// Alerts that found no room.
+    beyond: BTreeSet<StudyId>,
     link: (Result<(), String>, Duration),
     /// What came before the verdict that it belongs to: a broker hands out what it kept in any order.
     early: VecDeque<(StudyId, Received)>,
 }
+
+/// Alerts beyond the list that are counted.
+const BEYOND: usize = 10_000;
 
 /// Events that may wait for their verdict.
 const EARLY: usize = 128;
@@ -99,7 +103,14 @@ impl Board {
     /// Nothing is known yet, and there is no connection.
     pub fn new(rules: Rules) -> Self {
         let link = (Err("connecting".to_owned()), Duration::ZERO);
-        Self { rules, studies: BTreeMap::new(), devices: BTreeMap::new(), beyond: 0, link, early: VecDeque::new() }
+        Self {
+            rules,
+            studies: BTreeMap::new(),
+            devices: BTreeMap::new(),
+            beyond: BTreeSet::new(),
+            link,
+            early: VecDeque::new(),
+        }
     }
 
     /// The connection to the broker stands, or why it does not.
@@ -182,7 +193,7 @@ impl Board {
             unacknowledged: studies.iter().filter(|study| study.alarm).count(),
             studies,
             devices,
-            beyond: self.beyond,
+            beyond: self.beyond.len(),
             link,
         }
     }
@@ -219,6 +230,7 @@ impl Board {
             },
         };
         self.hear_early(id, now);
+        self.beyond.remove(id);
         self.make_room(now);
         changed
     }
@@ -227,6 +239,9 @@ impl Board {
     fn hear_more(&mut self, id: &str, received: &Received, now: Now) -> bool {
         if let Some(study) = self.studies.get_mut(id) {
             return study.hear(received, now);
+        }
+        if received.event.kind == EventKind::Acknowledged {
+            self.beyond.remove(id);
         }
         if self.early.len() >= EARLY {
             self.early.pop_front();
@@ -251,7 +266,9 @@ impl Board {
         while self.studies.len() > self.rules.studies {
             let least = self.studies.iter().max_by_key(|(_, study)| (study.group(), study.age(now)));
             let Some((id, study)) = least.map(|(id, study)| (id.clone(), study)) else { return };
-            self.beyond += u32::from(study.is_alarm());
+            if study.is_alarm() && self.beyond.len() < BEYOND {
+                self.beyond.insert(id.clone());
+            }
             self.studies.remove(&id);
         }
     }

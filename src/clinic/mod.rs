@@ -20,10 +20,13 @@ mod guard;
 
 pub mod server;
 
-// pub mod terminal;
+pub mod terminal;
 
-// #[cfg(test)]
-// mod samples;
+#[cfg(test)]
+mod samples;
+
+#[cfg(test)]
+mod board_tests;
 
 pub use board::{Board, Heard, Now, Rules};
 pub use listener::{Clinic, Refused, ToAcknowledge};

@@ -17,7 +17,7 @@ pub struct View {
     /// By site and name.
     pub devices: Vec<DeviceView>,
     /// Alerts that found no room in the list.
-    pub beyond: u32,
+    pub beyond: usize,
     /// To the broker.
     pub link: LinkView,
 }

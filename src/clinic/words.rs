@@ -8,7 +8,7 @@ use crate::triage::{Completeness, Level, Missing};
 pub fn headline(verdict: &str) -> &'static str {
     match verdict {
         "suspected" => "SUSPECTED",
-        "none_suspected" => "None suspected: not a clearance",
+        "none_suspected" => "NONE SUSPECTED",
         "partly_analysed" => "PARTLY ANALYSED",
         _ => "NOT ANALYSED",
     }
@@ -101,7 +101,7 @@ pub fn timings(told: &TriagePayload) -> Vec<(String, String)> {
     };
     lines.push(("Series ended by".to_owned(), ended.to_owned()));
     let stage = |stage: &crate::publish::StageTiming| {
-        (stage.stage.clone(), format!("{:.0} ms a slice, at most {:.0} ms", stage.mean_ms, stage.max_ms))
+        (stage.stage.clone(), format!("{:.0} ms a slice, {:.0} at most", stage.mean_ms, stage.max_ms))
     };
     lines.extend(timings.stages.iter().map(stage));
     lines

@@ -4,9 +4,9 @@
 //! by noise.
 
 use super::client::Message;
-use super::event_id;
 use super::payload::AckPayload;
 use super::topics::Topics;
+use super::{event_id, structured};
 
 /// Longest name that is shown.
 pub const MAX_NAME: usize = 64;
@@ -47,12 +47,13 @@ pub enum NotAnAck {
     Event,
 }
 
-/// Reads an acknowledgement. The event may stand in the payload or in the correlation data; the payload goes first.
+/// Reads an acknowledgement, with or without its envelope (MQTT 3.1.1). The event may stand in the payload or in the correlation data; the payload goes first.
 ///
 /// # Errors
 /// [`NotAnAck`], which goes to the log.
 pub fn parse(message: &Message, topics: &Topics) -> Result<Ack, NotAnAck> {
     let study_key = topics.study_of_ack(&message.topic).ok_or(NotAnAck::Topic)?;
+    let message = structured::opened(message.clone());
     let payload: AckPayload =
         serde_json::from_slice(&message.payload).map_err(|error| NotAnAck::Payload(error.to_string()))?;
     let by = name(&payload.acknowledged_by)?;
@@ -90,9 +91,10 @@ pub fn note(text: &str) -> Result<Option<String>, NotAnAck> {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
 
+    use super::super::cloud_event::{CloudEvent, EventKind};
     use super::super::samples::topics;
     use super::*;
-    use crate::store::MessageProperties;
+    use crate::store::{MessagePriority, MessageProperties, OutboxMessage};
 
     fn message(payload: &str, correlation: Option<&str>) -> Message {
         Message {
@@ -133,6 +135,29 @@ mod tests {
         for bad in ["x".repeat(MAX_NOTE + 1), "a\\u0007b".into()] {
             assert_eq!(ack(&bad), Err(NotAnAck::Note));
         }
+    }
+
+    #[test]
+    fn an_acknowledgement_in_an_envelope_counts_as_well() {
+        let event = CloudEvent {
+            id: "ack-1".into(),
+            source: "/spinewatch/clinic/desk".into(),
+            kind: EventKind::Ack,
+            time: None,
+            subject: None,
+        };
+        let sent = OutboxMessage {
+            event_id: "ack-1".into(),
+            topic: topics().ack("ab12"),
+            payload: br#"{"acknowledged_by":"ER desk 2","event_id":"ab12-3-alert","note":"seen"}"#.to_vec(),
+            properties: event.properties(),
+            retain: false,
+            expiry_secs: None,
+            priority: MessagePriority::Other,
+        };
+        let text = String::from_utf8(structured::payload(&sent)).unwrap();
+        let ack = parse(&message(&text, None), &topics()).unwrap();
+        assert_eq!((ack.by.as_str(), ack.revision, ack.note.as_deref()), ("ER desk 2", Some(3), Some("seen")));
     }
 
     #[test]

@@ -6,7 +6,6 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use futures_util::FutureExt;
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -20,9 +19,6 @@ use crate::store::{Acknowledgement, GivenAcknowledgement, OutboxMessage, Store, 
 
 /// How long each half of a farewell may take: the last status, and the good-bye.
 pub const FAREWELL: Duration = Duration::from_secs(2);
-
-/// Rows that are deleted in one transaction at most.
-const MOST_AT_ONCE: usize = 64;
 
 /// What the rest of the device tells.
 pub struct Inputs {
@@ -43,8 +39,6 @@ pub struct Driver {
     /// Makes the ids of status and health messages unique over restarts.
     boot: String,
     messages: u64,
-    /// Event ids of rows that the broker has: deleted together, when nothing more is to be sent at once.
-    delivered: Vec<String>,
     inputs: Inputs,
     link_state: watch::Sender<LinkState>,
     acks: mpsc::Sender<Acknowledgement>,
@@ -76,7 +70,6 @@ impl Driver {
             started: Instant::now(),
             boot: format!("{:016x}", random()),
             messages: 0,
-            delivered: Vec::new(),
             inputs,
             link_state,
             acks,
@@ -90,10 +83,6 @@ impl Driver {
         loop {
             if let Some(event) = event.take() {
                 self.handle(event).await;
-            }
-            if !self.delivered.is_empty() {
-                event = self.settle().await;
-                continue;
             }
             let deadline = self.outflow.deadline();
             let wake = tokio::select! {
@@ -128,14 +117,7 @@ impl Driver {
         }
     }
 
-    /// Deletes what was delivered, all in one transaction: after the acknowledgements that are there already.
-    async fn settle(&mut self) -> Option<Event> {
-        if self.delivered.len() < MOST_AT_ONCE
-            && let Some(link_event) = next(&mut self.link).now_or_never()
-        {
-            return self.link_event(link_event).await;
-        }
-        let ids = std::mem::take(&mut self.delivered);
+    async fn delete(&self, ids: Vec<String>) -> Option<Event> {
         self.with_store(move |store| {
             let superseded =
                 store.outbox_sent(&ids.iter().map(String::as_str).collect::<Vec<_>>(), Timestamp::now())?;
@@ -173,10 +155,7 @@ impl Driver {
                 None
             }
             Command::SendStatus(id) => self.send_status(&id),
-            Command::Delete(ids) => {
-                self.delivered.extend(ids);
-                None
-            }
+            Command::Delete(ids) => self.delete(ids).await,
             Command::Revive => self.revive().await,
             Command::Refuse(id, trouble) => self.refuse(id, trouble).await,
         }

@@ -20,7 +20,7 @@ pub struct Limits {
     /// Refusals after which a message is given up until its next life.
     pub max_attempts: u32,
     /// What was given up gets another life so long after: a quota or an access list may have been repaired meanwhile.
-    /// Also after every connect, and every start.
+    /// Also after a connect, and a start.
     pub revive: Duration,
     /// Longest packet in bytes that is ever sent, whatever the broker allows: a key image of nothing but noise, in base64.
     pub max_packet_bytes: usize,

@@ -49,7 +49,7 @@ mod subscriber;
 pub mod embedded_broker;
 
 #[cfg(test)]
-mod samples;
+pub(crate) mod samples;
 
 #[cfg(test)]
 mod schema_tests;
@@ -63,7 +63,7 @@ pub use client::Protocol;
 pub use cloud_event::{CloudEvent, EventKind, NotAnEvent};
 pub use escalation::{Escalation, Step, again};
 pub use event_id::{EventOrder, order as event_order};
-pub use events::{VerdictContext, acknowledged, tell, told_in_full};
+pub use events::{VerdictContext, acknowledged, health, status, tell, told_in_full};
 pub use key_image::KeyImage;
 pub use limits::Limits;
 pub use payload::{
@@ -72,7 +72,7 @@ pub use payload::{
     TriagePayload, rfc3339,
 };
 pub use publisher::{LinkState, Publisher};
-pub use settings::{BrokerUrl, Connection, Credentials, Settings, SettingsError};
+pub use settings::{BrokerUrl, Connection, Credentials, Settings, SettingsError, protocol};
 pub use study_verdict::over_series;
 pub use subscriber::{Arrival, Inbox, Received, Subscriber};
 pub use tls::Tls;

@@ -104,7 +104,7 @@ pub enum Command {
 enum Link {
     Waiting { until: Duration },
     Connecting { since: Duration },
-    Online { max_packet_bytes: usize, window: usize, proven: bool },
+    Online { since: Duration, max_packet_bytes: usize, window: usize, proven: bool },
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -116,6 +116,12 @@ struct Rest {
 
 /// Id prefix of status messages, which have no row in the outbox.
 pub const STATUS_PREFIX: &str = "status-";
+
+/// Rows that may be delivered and not yet deleted.
+const MOST_UNDELETED: usize = 64;
+
+/// A delivered row is deleted so soon.
+const DELETE_WITHIN: Duration = Duration::from_millis(20);
 
 /// The state of delivery.
 #[derive(Debug)]
@@ -130,12 +136,16 @@ pub struct Outflow {
     resting: BTreeMap<String, Rest>,
     /// Rows that the broker has and the store has not deleted yet.
     delivered: Vec<String>,
+    /// When the first of them was acknowledged; `None` while the store deletes, or has failed to.
+    delete_by: Option<Duration>,
     /// So many rows go out one at a time: as many as were in flight when the link was lost.
     one_by_one: usize,
     /// The outbox may hold rows to send.
     dirty: bool,
     /// Something was given up, and gets another life then.
     revive_at: Option<Duration>,
+    /// The link was lost, and not for a message: what the broker refused before, it may take after the next connect.
+    broker_may_differ: bool,
     /// The store failed: nothing is asked of it before then.
     store_rests_until: Option<Duration>,
     status_count: u64,
@@ -152,9 +162,11 @@ impl Outflow {
             in_flight: BTreeMap::new(),
             resting: BTreeMap::new(),
             delivered: Vec::new(),
+            delete_by: None,
             one_by_one: 0,
             dirty: true,
             revive_at: None,
+            broker_may_differ: false,
             store_rests_until: None,
             status_count: 0,
         }
@@ -165,26 +177,29 @@ impl Outflow {
         let mut commands = Vec::new();
         match event {
             Event::Connected { max_packet_bytes, receive_max } => {
-                self.connected(max_packet_bytes, receive_max);
+                self.connected(max_packet_bytes, receive_max, now);
                 commands.push(self.send_status(now));
-                commands.extend(self.revive(now));
+                if std::mem::take(&mut self.broker_may_differ) {
+                    commands.extend(self.revive(now));
+                }
             }
             // Two causes of one loss may both be told.
             Event::Lost(_) if matches!(self.link, Link::Waiting { .. }) => {}
             Event::Lost(cause) => self.lost(cause, now, &mut commands),
-            Event::Acknowledged(id) => self.acknowledged(&id, &mut commands),
+            Event::Acknowledged(id) => self.acknowledged(&id, now),
             Event::Refused(id, trouble) => self.refused(id, trouble, now, &mut commands),
             Event::Rows(rows) => self.rows(rows, now, &mut commands),
-            Event::Gone(ids) => self.gone(&ids),
+            Event::Gone(ids) => self.gone(&ids, now),
             Event::GivenUp(id) => self.given_up(&id, now),
             Event::Revived => (self.revive_at, self.dirty) = (None, true),
-            Event::StoreFailed => self.store_rests_until = Some(now + self.limits.rest.0),
+            Event::StoreFailed => (self.store_rests_until, self.delete_by) = (Some(now + self.limits.rest.0), None),
             Event::Committed => self.dirty = true,
             Event::StatusChanged if self.is_online() => commands.push(self.send_status(now)),
             Event::StatusChanged | Event::Tick => {}
         }
         self.time(now, &mut commands);
         self.fetch(&mut commands);
+        self.delete(now, &mut commands);
         commands
     }
 
@@ -197,7 +212,7 @@ impl Outflow {
         };
         let rested = self.resting.values().filter_map(|rest| rest.until).min().filter(|_| self.is_online());
         let revived = self.revive_at.filter(|_| self.is_online());
-        [link, rested, revived, self.store_rests_until].into_iter().flatten().min()
+        [link, rested, revived, self.delete_by, self.store_rests_until].into_iter().flatten().min()
     }
 
     /// True between `Connected` and the loss of the link.
@@ -213,9 +228,10 @@ impl Outflow {
         }
     }
 
-    fn connected(&mut self, max_packet_bytes: Option<usize>, receive_max: Option<u16>) {
+    fn connected(&mut self, max_packet_bytes: Option<usize>, receive_max: Option<u16>, now: Duration) {
         let ours = self.limits.max_packet_bytes;
         self.link = Link::Online {
+            since: now,
             max_packet_bytes: max_packet_bytes.map_or(ours, |theirs| theirs.min(ours)),
             window: receive_max.map_or(self.limits.in_flight, |max| self.limits.in_flight.min(max.into())).max(1),
             proven: false,
@@ -239,21 +255,31 @@ impl Outflow {
             [suspect] if proven => self.rest(suspect.clone(), now),
             _ => {}
         }
+        self.broker_may_differ |= !cause.is_of_a_message();
+        // A link that neither lasts nor brings anything forward is no success: another device may have this name.
+        let longest = self.limits.reconnect.1;
+        if matches!(self.link, Link::Online { since, .. } if now.saturating_sub(since) >= longest) {
+            self.backoff.reset();
+        }
         // Two devices with one name must not throw each other out as fast as they can.
         let unit = self.random.random();
         let wait = if cause == Cause::SessionTakenOver { self.backoff.longest(unit) } else { self.backoff.next(unit) };
         self.link = Link::Waiting { until: now + wait };
     }
 
-    fn acknowledged(&mut self, id: &str, commands: &mut Vec<Command>) {
+    fn acknowledged(&mut self, id: &str, now: Duration) {
         // A late acknowledgement of a message that is no longer in flight still means that the broker has it.
         self.in_flight.remove(id);
         self.resting.remove(id);
         self.prove();
         if is_row(id) {
+            self.backoff.reset();
             self.one_by_one = self.one_by_one.saturating_sub(1);
+            // A failed store is asked when it has rested.
+            if self.delivered.is_empty() {
+                self.delete_by = Some(now + DELETE_WITHIN);
+            }
             self.delivered.push(id.to_owned());
-            commands.push(Command::Delete(vec![id.to_owned()]));
         }
         self.dirty = true;
     }
@@ -269,8 +295,20 @@ impl Outflow {
         self.dirty = true;
     }
 
-    fn gone(&mut self, ids: &[String]) {
+    /// Deletes together what was delivered: a transaction each, synced to the disk, would cost more than the sending. Soon
+    /// all the same: what is newer in its topic waits for it, and after a power cut it is sent again.
+    fn delete(&mut self, now: Duration, commands: &mut Vec<Command>) {
+        let Some(by) = self.delete_by else { return };
+        let none_is_coming = !self.in_flight.keys().any(|id| is_row(id));
+        if none_is_coming || by <= now || self.delivered.len() >= MOST_UNDELETED {
+            self.delete_by = None;
+            commands.push(Command::Delete(self.delivered.clone()));
+        }
+    }
+
+    fn gone(&mut self, ids: &[String], now: Duration) {
         self.delivered.retain(|delivered| !ids.contains(delivered));
+        self.delete_by = (!self.delivered.is_empty()).then_some(now + DELETE_WITHIN);
         self.resting.retain(|id, _| !ids.contains(id));
         // What waited behind it in its topic may go now.
         self.dirty = true;
@@ -289,11 +327,10 @@ impl Outflow {
         Some(Command::Revive)
     }
 
-    /// The broker answers: the link works, and the next loss starts with the shortest wait.
-    fn prove(&mut self) {
+    /// The broker answers: the link works.
+    const fn prove(&mut self) {
         if let Link::Online { proven, .. } = &mut self.link {
             *proven = true;
-            self.backoff.reset();
         }
     }
 

@@ -82,9 +82,21 @@ fn a_row_leaves_the_outbox_only_after_its_acknowledgement() {
     let mut outflow = online(secs(0));
     assert_eq!(sent(&outflow.on(rows(&["a", "b"]), secs(1))), ["a", "b"]);
     let commands = outflow.on(acknowledged("a"), secs(2));
-    assert_eq!(commands[0], Command::Delete(vec!["a".into()]));
     assert_eq!(fetch(&commands), Some((7, vec!["b", "a"])), "neither is fetched again meanwhile");
+    let due = outflow.deadline().unwrap();
+    assert!(commands.len() == 1 && due < secs(3), "b's may come with it, but it does not wait for long");
+    assert_eq!(outflow.on(Event::Tick, due), [Command::Delete(vec!["a".into()])]);
+    assert_eq!(outflow.on(Event::Tick, due), [], "once");
     assert!(outflow.on(Event::Gone(vec!["a".into()]), secs(2)).iter().all(|c| !matches!(c, Command::Delete(_))));
+}
+
+#[test]
+fn what_is_delivered_together_is_deleted_together() {
+    let mut outflow = online(secs(0));
+    outflow.on(rows(&["a", "b"]), secs(1));
+    outflow.on(acknowledged("a"), secs(1));
+    let commands = outflow.on(acknowledged("b"), secs(1));
+    assert_eq!(commands.last(), Some(&Command::Delete(vec!["a".into(), "b".into()])), "nothing more is coming");
 }
 
 #[test]
@@ -144,7 +156,8 @@ fn attempts_to_connect_come_less_and_less_often_and_at_once_after_a_link_that_wo
     );
     outflow.on(Event::Tick, now);
     outflow.on(CONNECTED, now);
-    outflow.on(acknowledged("status-1"), now);
+    outflow.on(rows(&["a"]), now);
+    outflow.on(acknowledged("a"), now);
     outflow.on(LOST, now);
     assert!(outflow.deadline().unwrap() - now <= Duration::from_millis(250));
 }
@@ -240,6 +253,38 @@ fn a_message_that_the_broker_blames_for_hanging_up_is_refused() {
 }
 
 #[test]
+fn a_message_that_is_blamed_for_each_loss_gets_no_new_life_by_them() {
+    let mut outflow = online(secs(0));
+    outflow.on(rows(&["large"]), secs(1));
+    outflow.on(Event::Lost(Cause::PacketTooLarge), secs(1));
+    outflow.on(Event::GivenUp("large".into()), secs(1));
+    let due = outflow.deadline().unwrap();
+    outflow.on(Event::Tick, due);
+    assert!(!outflow.on(CONNECTED, due).contains(&Command::Revive));
+    outflow.on(LOST, due);
+    let due = outflow.deadline().unwrap();
+    outflow.on(Event::Tick, due);
+    assert!(outflow.on(CONNECTED, due).contains(&Command::Revive), "this loss was not its fault");
+}
+
+#[test]
+fn a_link_that_does_not_last_and_brings_nothing_forward_is_tried_less_and_less_often() {
+    let mut outflow = online(secs(0));
+    let (mut now, mut waits) = (secs(0), Vec::new());
+    for n in 2..10 {
+        outflow.on(LOST, now);
+        let lost = now;
+        now = reconnect(&mut outflow);
+        waits.push(now - lost);
+        outflow.on(acknowledged(&format!("status-{n}")), now);
+    }
+    let longest = Limits::default().reconnect.1;
+    assert!(waits[0] < secs(1) && waits[7] >= longest / 2, "{waits:?}");
+    outflow.on(LOST, now + longest);
+    assert!(reconnect(&mut outflow) - now - longest < secs(1), "it had lasted");
+}
+
+#[test]
 fn two_devices_with_one_name_do_not_throw_each_other_out_as_fast_as_they_can() {
     let mut outflow = online(secs(0));
     outflow.on(Event::Lost(Cause::SessionTakenOver), secs(1));
@@ -256,6 +301,44 @@ fn a_dead_network_is_not_held_against_a_message() {
         assert_eq!(sent(&outflow.on(rows(&["a"]), outflow.deadline().unwrap() - secs(9))), ["a"]);
         outflow.on(LOST, outflow.deadline().unwrap() - secs(9));
         reconnect(&mut outflow);
+    }
+}
+
+/// Attempts in 24 simulated hours, each failing `after` it began.
+fn a_day_without_a_broker(cause: Cause, after: Duration) -> (Outflow, u64) {
+    let day = Duration::from_secs(24 * 3600);
+    let mut outflow = online(secs(0));
+    outflow.on(rows(&["a", "b"]), secs(1));
+    outflow.on(LOST, secs(1));
+    let mut attempts = 0;
+    while let Some(due) = outflow.deadline().filter(|due| *due < day) {
+        for command in outflow.on(Event::Tick, due) {
+            match command {
+                Command::Connect => attempts += 1,
+                Command::Drop(_) => {}
+                other => panic!("nothing else is to be done without a broker: {other:?}"),
+            }
+        }
+        if matches!(outflow.on(Event::Committed, due)[..], []) && after.is_zero() {
+            outflow.on(Event::Lost(cause), due);
+        }
+    }
+    (outflow, attempts)
+}
+
+#[test]
+fn a_day_without_a_broker_costs_an_attempt_each_ten_seconds_and_then_everything_goes() {
+    for (cause, after, expected) in
+        [(Cause::ConnectionRefused, secs(0), 5_760..=11_530), (Cause::NoAnswer, secs(10), 3_456..=4_950)]
+    {
+        let (mut outflow, attempts) = a_day_without_a_broker(cause, after);
+        assert!(expected.contains(&attempts), "{cause:?}: {attempts} attempts");
+        let mut due = outflow.deadline().unwrap();
+        while !outflow.on(Event::Tick, due).contains(&Command::Connect) {
+            due = outflow.deadline().unwrap();
+        }
+        assert_eq!(fetch(&outflow.on(CONNECTED, due)), Some((1, vec![])), "nothing is held back");
+        assert_eq!(sent(&outflow.on(rows(&["a"]), due)), ["a"]);
     }
 }
 

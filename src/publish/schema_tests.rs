@@ -115,6 +115,9 @@ fn every_message_holds_against_the_schema_of_its_envelope() {
     assert_eq!(all.len(), 3, "verdict, alert and picture");
     all.push(events::status(&status(DeviceState::Online, vec![]), "s-1".into(), Some(at()), &topics()));
     all.push(events::health(&HealthPayload::default(), "h-1".into(), None, &topics()));
+    let told = next(2, Some(&suspected(&[Level::C2])), &none_suspected()).previous.unwrap();
+    let recorded = Acknowledgement { study_key: STUDY_KEY.into(), revision: 1, by: "desk".into(), at: at() };
+    all.push(events::acknowledged(&told, &recorded, &topics(), &Limits::default(), false));
     for message in all {
         let payload = structured::payload(&message);
         check("envelope", &payload);

@@ -202,7 +202,22 @@ impl Settings {
     }
 }
 
-fn protocol(setting: MqttProtocol) -> Option<Protocol> {
+/// The keys of the configuration that make sense with `mqtts` only, and whether they are set.
+fn tls_keys(mqtt: &MqttSettings) -> [(&'static str, bool); 8] {
+    [
+        ("ca_file", mqtt.ca_file.is_some()),
+        ("certificate_file", mqtt.certificate_file.is_some()),
+        ("key_file", mqtt.key_file.is_some()),
+        ("crl_file", mqtt.crl_file.is_some()),
+        ("pkcs11_module", mqtt.pkcs11_module.is_some()),
+        ("pkcs11_token", mqtt.pkcs11_token.is_some()),
+        ("pkcs11_key", mqtt.pkcs11_key.is_some()),
+        ("pkcs11_pin_file", mqtt.pkcs11_pin_file.is_some()),
+    ]
+}
+
+/// The version of the configuration as a connection takes it.
+pub const fn protocol(setting: MqttProtocol) -> Option<Protocol> {
     match setting {
         MqttProtocol::Auto => None,
         MqttProtocol::V5 => Some(Protocol::V5),
@@ -217,20 +232,6 @@ fn fallback(mqtt: &MqttSettings, url: &BrokerUrl) -> Result<Vec<BrokerUrl>, Sett
         if other.tls == url.tls { Ok(other) } else { Err(SettingsError::MixedTls(text.clone())) }
     };
     mqtt.fallback_urls.iter().map(parsed).collect()
-}
-
-/// The keys of the configuration that make sense with `mqtts` only, and whether they are set.
-fn tls_keys(mqtt: &MqttSettings) -> [(&'static str, bool); 8] {
-    [
-        ("ca_file", mqtt.ca_file.is_some()),
-        ("certificate_file", mqtt.certificate_file.is_some()),
-        ("key_file", mqtt.key_file.is_some()),
-        ("crl_file", mqtt.crl_file.is_some()),
-        ("pkcs11_module", mqtt.pkcs11_module.is_some()),
-        ("pkcs11_token", mqtt.pkcs11_token.is_some()),
-        ("pkcs11_key", mqtt.pkcs11_key.is_some()),
-        ("pkcs11_pin_file", mqtt.pkcs11_pin_file.is_some()),
-    ]
 }
 
 fn tls(mqtt: &MqttSettings, wanted: bool) -> Result<Option<Tls>, SettingsError> {

@@ -65,6 +65,7 @@ impl Received {
 
 /// What a message is to the subscriber.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "one at a time, and nearly all are the large one")]
 pub enum Arrival {
     /// An event that did not come before.
     Event(Received),

@@ -155,3 +155,52 @@ impl StudyResult {
 pub(super) fn percent(score: f32) -> f64 {
     (f64::from(score) * 1000.0).round() / 10.0
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples;
+    use super::*;
+
+    fn states(result: &StudyResult) -> Vec<&'static str> {
+        let word = |level| match result.level(level) {
+            LevelState::Suspected(_) => "suspected",
+            LevelState::NoneSuspected(_) => "none",
+            LevelState::Awaited => "awaited",
+            LevelState::NotAnalysed(_) => "not",
+        };
+        Level::ALL.map(word).to_vec()
+    }
+
+    #[test]
+    fn a_vertebra_that_nobody_looked_at_is_never_none_suspected() {
+        assert_eq!(states(&samples::not_analysed()), ["not"; 7]);
+        assert_eq!(states(&samples::partly_analysed())[4..], ["none", "not", "not"]);
+        assert_eq!(states(&samples::provisional())[3..], ["none", "suspected", "awaited", "awaited"]);
+        let mut without_detector = samples::none_suspected();
+        without_detector.told.missing = vec![Missing::Detector { reason: "its signature does not hold".into() }];
+        assert_eq!(states(&without_detector), ["not"; 7]);
+        let why = LevelState::NotAnalysed("no fracture search: its signature does not hold".into());
+        assert_eq!(without_detector.level(Level::C1), why);
+    }
+
+    #[test]
+    fn a_conclusion_says_what_is_missing_and_what_it_is_not() {
+        let words = samples::partly_analysed().conclusion();
+        for part in
+            ["in part", "C6 to C7 not seen", "Gap of 12.5 mm", "did not end in time", "not for diagnosis", "clock"]
+        {
+            assert!(words.contains(part), "{part} is missing from: {words}");
+        }
+        let withdrawn = samples::withdrawn().conclusion();
+        assert!(withdrawn.starts_with("An earlier suspicion is withdrawn."), "{withdrawn}");
+    }
+
+    #[test]
+    fn a_suspicion_stands_though_the_rest_could_not_be_analysed() {
+        let mut result = samples::suspected();
+        result.told.missing = vec![Missing::TimeLimit];
+        result.told.coverage.levels_seen.clear();
+        assert_eq!(result.level(Level::C5), LevelState::Suspected(0.912));
+        assert!(!result.is_complete());
+    }
+}

@@ -93,27 +93,33 @@ impl Site {
         };
         let database = path("state").join("spinewatch.db");
         let store = Store::open(&database, Timestamp::now()).unwrap().0;
-        verdicts(&mut Commit { store, topics: Topics::new("north", "ct-2").unwrap() });
+        verdicts(&mut Commit { store, topics: Topics::new("north", "ct-2").unwrap(), ago: 0 });
         let appliance = Appliance::start(Launch { settings, surface: None }).unwrap();
         Device { appliance: Some(appliance), database, _folder: folder }
     }
 
-    /// One that is not well, and one that is gone.
-    pub fn other_devices(&self) -> Vec<(Publisher, tempfile::TempDir)> {
+    /// One that is well and tells these verdicts, one that is not well, and one that is gone.
+    pub fn publishers(&self, verdicts: impl FnOnce(&mut Commit)) -> Vec<(Publisher, tempfile::TempDir)> {
+        let mut verdicts = Some(verdicts);
         let mut publishers = Vec::new();
-        for (site, name, state) in [("south", "ct-1", DeviceState::Degraded), ("island", "ct-1", DeviceState::Online)] {
+        for (site, name, state) in [
+            ("north", "ct-2", DeviceState::Online),
+            ("south", "ct-1", DeviceState::Degraded),
+            ("island", "ct-1", DeviceState::Offline),
+        ] {
             let folder = tempfile::tempdir().unwrap();
             let store = Store::open(&folder.path().join("s.db"), Timestamp::now()).unwrap().0;
-            let settings = publish::Settings {
-                connection: Connection::plain(self.url.clone(), &format!("spinewatch-{site}-{name}")),
-                topics: Topics::new(site, name).unwrap(),
-                limits: Limits::default(),
-            };
+            let topics = Topics::new(site, name).unwrap();
+            if let Some(verdicts) = verdicts.take() {
+                verdicts(&mut Commit { store: store.clone(), topics: topics.clone(), ago: 0 });
+            }
+            let connection = Connection::plain(self.url.clone(), &format!("spinewatch-{site}-{name}"));
+            let settings = publish::Settings { connection, topics, limits: Limits::default() };
             let _inside = self.runtime.enter();
             let (publisher, _acks) = Publisher::start(settings, store, status(site, name, state)).unwrap();
             let link = publisher.link();
             patiently("the link", || link.borrow().online);
-            if state == DeviceState::Online {
+            if state == DeviceState::Offline {
                 self.runtime.block_on(publisher.stop());
             } else {
                 publishers.push((publisher, folder));
@@ -141,9 +147,20 @@ fn status(site: &str, device: &str, state: DeviceState) -> StatusPayload {
 pub struct Commit {
     store: Store,
     topics: Topics,
+    ago: i64,
 }
 
 impl Commit {
+    /// What follows was said so many seconds ago.
+    pub fn ago(&mut self, seconds: i64) -> &mut Self {
+        self.ago = seconds;
+        self
+    }
+
+    fn at(&self) -> Timestamp {
+        Timestamp::now() - jiff::SignedDuration::from_secs(self.ago)
+    }
+
     pub fn suspected(&mut self, levels: &[Level]) {
         self.suspected_in("7f3a", levels);
     }
@@ -162,7 +179,7 @@ impl Commit {
 
     pub fn acknowledged(&mut self, name: &str, levels: &[Level], by: &str) {
         self.suspected_in(name, levels);
-        let (key, at) = (study_key(name), Timestamp::now());
+        let (key, at) = (study_key(name), self.at());
         let given = spinewatch::store::GivenAcknowledgement { study_key: &key, revision: None, by, note: None, at };
         let topics = self.topics.clone();
         self.store
@@ -182,7 +199,7 @@ impl Commit {
 
     fn commit(&mut self, name: &str, assessment: Assessment, key_image: Option<KeyImage>) {
         let stage = |stage: &str, mean_ms, max_ms| StageTiming { stage: stage.into(), slices: 300, mean_ms, max_ms };
-        let at = Timestamp::now();
+        let at = self.at();
         let model = |name: &str| ModelTag {
             name: name.into(),
             version: "0.1.0".into(),

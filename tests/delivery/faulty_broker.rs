@@ -37,6 +37,8 @@ pub enum Mode {
     RefusesConnect(ConnectReturnCode),
     /// Refuses alerts and verdicts; the device's status passes, as with an access list.
     RefusesPublish(PubAckReason),
+    /// Refuses every subscription.
+    RefusesSubscribe(SubscribeReasonCode),
     /// Says in its CONNACK how large a packet may be.
     Announces(u32),
     /// Hangs up on packets that are larger, without having said so.
@@ -171,7 +173,11 @@ impl Connection {
             Packet::Connect(connect, ..) => self.connect(&connect).await,
             Packet::Publish(publish) => self.publish(publish).await,
             Packet::Subscribe(subscribe) => {
-                let return_codes = subscribe.filters.iter().map(|f| SubscribeReasonCode::Success(f.qos)).collect();
+                let code = |qos| match self.mode() {
+                    Mode::RefusesSubscribe(code) => code,
+                    _ => SubscribeReasonCode::Success(qos),
+                };
+                let return_codes = subscribe.filters.iter().map(|filter| code(filter.qos)).collect();
                 self.write(Packet::SubAck(SubAck { pkid: subscribe.pkid, return_codes, properties: None })).await;
                 Some(())
             }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
-use rumqttc::mqttbytes::v5::{ConnectReturnCode, DisconnectReasonCode, PubAckReason};
+use rumqttc::mqttbytes::v5::{ConnectReturnCode, DisconnectReasonCode, PubAckReason, SubscribeReasonCode};
 use spinewatch::publish::{Cause, LinkState, Trouble};
 use spinewatch::store::Keys;
 use spinewatch::triage::Level;
@@ -79,6 +79,21 @@ async fn no_fault_of_a_broker_loses_doubles_or_disorders_and_each_is_shown_by_it
         assert_eq!((lost, doubled, out_of_order), (0, 0, 0), "{}", row.name);
         assert_eq!(row.injected, times);
     }
+}
+
+#[tokio::test]
+async fn a_broker_that_refuses_the_subscription_is_said_and_alerts_still_pass() {
+    let broker = FaultyBroker::start().await;
+    broker.set(Mode::RefusesSubscribe(SubscribeReasonCode::NotAuthorized));
+    let clinic = Clinic::listen(broker.behind()).await;
+    let device = Device::new(broker.url());
+    device.commit("a", suspected(&[Level::C2]));
+    let (publisher, _acks) = device.start();
+    let mut link = publisher.link();
+    let link = patiently("the word", link.wait_for(|link| link.acks_refused.is_some())).await.unwrap().clone();
+    assert_eq!((link.online, link.acks_refused.unwrap().cause), (true, Cause::NotAuthorized));
+    until("alert and verdict", || clinic.topics().len() == 2).await;
+    until("an empty outbox", || device.waiting() == 0).await;
 }
 
 /// A device at work: studies that are revised before, during and after each fault, over real TCP, from a real store.

@@ -48,6 +48,11 @@ impl Mosquitto {
         self.child = run(&program("mosquitto").unwrap(), self.folder.path(), self.port);
     }
 
+    #[allow(dead_code, reason = "for the tests of delivery")]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }

@@ -8,6 +8,7 @@ use clap::{Args, Subcommand};
 
 mod clock;
 mod contender;
+mod delivery;
 mod engine;
 mod figures;
 mod isa;
@@ -32,6 +33,8 @@ enum What {
     Pipeline(pipeline::PipelineArgs),
     /// What a slice costs as a study grows, and a poll as the folder grows.
     Scale(scale::ScaleArgs),
+    /// From a verdict's commit to a subscriber, against mosquitto's own clients.
+    Delivery(delivery::DeliveryArgs),
     /// What this machine can do at most.
     Peak(peak::PeakArgs),
 }
@@ -45,6 +48,7 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<ExitCode> {
         What::Engine(args) => engine::run(args),
         What::Pipeline(args) => pipeline::run(args),
         What::Scale(args) => scale::run(args).map(|()| ExitCode::SUCCESS),
+        What::Delivery(args) => delivery::run(args),
         What::Peak(args) => peak::run(args).map(|()| ExitCode::SUCCESS),
     }
 }

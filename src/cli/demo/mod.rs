@@ -4,6 +4,7 @@
 //! writes studies into a folder slice by slice. Prints what the subscriber hears, and at the end what was expected and
 //! what was reported.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -17,6 +18,7 @@ use self::daemon::Daemon;
 use self::exam::{Exam, Expected};
 use self::outcome::Outcome;
 use super::model_folders::ModelFolders;
+use crate::clinic::{Clinic, Rules, server};
 use crate::publish::embedded_broker::EmbeddedBroker;
 use crate::publish::{BrokerUrl, Connection, Received, Subscriber, Topics};
 use crate::store::Keys;
@@ -49,6 +51,9 @@ pub struct DemoArgs {
     /// Use this broker (mqtt://HOST:PORT) instead of the embedded one.
     #[arg(long, value_name = "URL")]
     broker: Option<BrokerUrl>,
+    /// Serve the clinic's page beside it, here or on a free port, and stay until Ctrl-C.
+    #[arg(long, value_name = "ADDRESS:PORT", num_args = 0..=1, default_missing_value = "127.0.0.1:0")]
+    clinic: Option<SocketAddr>,
     #[command(flatten)]
     models: ModelFolders,
 }
@@ -87,6 +92,9 @@ async fn demo(args: &DemoArgs) -> anyhow::Result<ExitCode> {
         daemon.id(),
         daemon.share().display()
     );
+    if let Some(address) = args.clinic {
+        serve_clinic(&broker, address).await?;
+    }
     wait_for_birth(&mut subscriber).await?;
     let keys = Keys::open(&daemon.state())?;
     let mut outcomes = Vec::new();
@@ -105,9 +113,24 @@ async fn demo(args: &DemoArgs) -> anyhow::Result<ExitCode> {
         screens: daemon.screens(),
         key_images: daemon.key_images(),
     };
-    daemon.stop();
     print!("\n{report}");
+    if args.clinic.is_some() {
+        println!("The daemon and the clinic's page stay until Ctrl-C.");
+        tokio::signal::ctrl_c().await?;
+    }
+    daemon.stop();
     Ok(if report.all_right() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The clinic's page, as `spinewatch clinic` serves it.
+async fn serve_clinic(broker: &BrokerUrl, address: SocketAddr) -> anyhow::Result<()> {
+    anyhow::ensure!(address.ip().is_loopback(), "--clinic {address}: the demo serves its page on this machine only");
+    let connection = Connection::plain(broker.clone(), "demo-clinic");
+    let clinic = Clinic::start(connection, Topics::everything(), Rules::default(), "demo");
+    let listener = server::bind(address).await.with_context(|| format!("cannot serve the page on {address}"))?;
+    println!("the clinic's page: http://{}/", listener.local_addr()?);
+    tokio::spawn(async move { server::serve(listener, clinic, &[]).await });
+    Ok(())
 }
 
 /// The daemon is there when its retained status is.

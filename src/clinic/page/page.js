@@ -101,7 +101,7 @@ function certaintyWord(study) {
 function row(study) {
   const title = study.verdict === "suspected"
     ? element("span", { class: "levels" }, study.levels.join(" "))
-    : element("span", { class: "word" }, study.certainty === "retracted" ? "Suspicion retracted" : study.headline);
+    : element("span", { class: "word" }, study.certainty === "retracted" ? "SUSPICION RETRACTED" : study.headline);
   const where = [`${study.site} / ${study.device}`, study.name, certaintyWord(study)].filter(Boolean).join(" · ");
   const made = element("button", { type: "button", class: "row", "data-id": study.id, "data-group": study.group, "data-urgency": study.urgency },
     element("span", { class: "mark" }, icon(iconOf(study), study.verdict === "suspected" ? "Suspected" : study.headline)),
@@ -175,6 +175,13 @@ function step(direction) {
 
 // ---- one study ----------------------------------------------------------------------------------------------------
 
+// What a person has to know first where there is no suspected level.
+function summary(study) {
+  if (study.why) return study.why;
+  if (study.verdict === "none_suspected") return "Not a clearance. Read the study as usual.";
+  return study.missing[0] ?? study.coverage.find((line) => /^Gap/.test(line)) ?? "Read the study.";
+}
+
 function verdictBand(study) {
   const suspected = study.verdict === "suspected";
   const words = [study.certainty === "retracted" ? "SUSPICION RETRACTED" : study.headline];
@@ -186,7 +193,7 @@ function verdictBand(study) {
   return element("div", { class: "verdict", "data-group": study.group },
     icon(iconOf(study)),
     element("h2", { id: "detail-title" }, words.join(" · ")),
-    element("p", { class: "levels" }, levels || study.why || study.headline),
+    levels ? element("p", { class: "levels" }, levels) : element("p", { class: "words" }, summary(study)),
     element("p", { class: "age" }, age(study.age_secs, study.at_least ? "> " : ""), element("small", {}, urgent || "since the verdict")));
 }
 
@@ -389,8 +396,10 @@ const wantsSound = () => localStorage.getItem("sound") !== "off";
 const isBlocked = () => wantsSound() && (!audio || audio.state !== "running");
 
 function renderSound() {
-  const words = !wantsSound() ? "Sound off" : isBlocked() ? "Sound is blocked: click" : "Sound on";
-  by("sound").textContent = words;
+  const words = !wantsSound() ? "Sound off" : isBlocked() ? "Sound blocked" : "Sound on";
+  if (!by("sound").textContent.startsWith(words)) {
+    by("sound").replaceChildren(words, isBlocked() ? element("span", { class: "wide" }, ": click") : "");
+  }
   by("sound").dataset.state = !wantsSound() ? "off" : isBlocked() ? "blocked" : "on";
   by("sound").setAttribute("aria-pressed", String(wantsSound() && !isBlocked()));
 }
@@ -458,12 +467,12 @@ function listen() {
 
 // ---- theme and keys -----------------------------------------------------------------------------------------------
 
-const THEMES = { auto: "Theme: as the system", light: "Theme: light", dark: "Theme: dark" };
+const THEMES = { auto: "as the system", light: "light", dark: "dark" };
 function renderTheme() {
   const theme = localStorage.getItem("theme") ?? "auto";
   if (theme === "auto") delete document.documentElement.dataset.theme;
   else document.documentElement.dataset.theme = theme;
-  by("theme").textContent = THEMES[theme];
+  by("theme").replaceChildren("Theme", element("span", { class: "wide" }, `: ${THEMES[theme]}`));
 }
 
 function switchTheme() {

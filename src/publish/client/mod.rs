@@ -264,7 +264,3 @@ impl Outlet {
         let _ = self.events.send(LinkEvent::Lost(ending.trouble)).await;
     }
 }
-
-fn seconds(duration: Duration) -> u16 {
-    u16::try_from(duration.as_secs()).unwrap_or(u16::MAX)
-}

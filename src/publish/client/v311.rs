@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 
 use super::route::Outcome;
 use super::v311_reasons::{client_error, connection_error, outcome};
-use super::{Ending, LinkEvent, MAX_INCOMING_BYTES, Message, Outlet, Plan, REQUEST_CAPACITY, seconds};
+use super::{Ending, LinkEvent, MAX_INCOMING_BYTES, Message, Outlet, Plan, REQUEST_CAPACITY};
 use crate::publish::cause::{Cause, Trouble};
 use crate::publish::structured;
 use crate::store::{MessageProperties, OutboxMessage};
@@ -136,7 +136,7 @@ fn options(plan: &Plan<'_>) -> MqttOptions {
     let mut options = MqttOptions::new(connection.client_id.clone(), Broker::tcp(url.host.clone(), url.port));
     let most = MAX_INCOMING_BYTES as usize;
     options
-        .set_keep_alive(seconds(connection.keep_alive).max(1))
+        .set_keep_alive(u16::try_from(connection.keep_alive.as_secs()).unwrap_or(u16::MAX).max(1))
         .set_clean_session(false)
         .set_session_store(OutboxOwnsDelivery)
         .set_inflight(IN_FLIGHT)

@@ -1,6 +1,7 @@
 //! What the MQTT 3.1.1 client library says in; why, as a [`Trouble`], out. Pure. This version gives a reason for a refused
 //! connection only: whatever else a broker does not like, it hangs up.
 
+use rumqttc_v4::mqttbytes::Error as MqttError;
 use rumqttc_v4::mqttbytes::v4::ConnectReturnCode;
 use rumqttc_v4::{ClientError, ConnectionError, StateError, TlsError};
 
@@ -12,9 +13,13 @@ pub fn outcome(error: &ConnectionError) -> Outcome {
     match error {
         ConnectionError::ConnectionRefused(ConnectReturnCode::RefusedProtocolVersion) => Outcome::NotSpoken,
         ConnectionError::ConnectionRefused(_) => Outcome::Refused,
-        ConnectionError::MqttState(StateError::ConnectionAborted | StateError::Io(_)) => Outcome::Mute,
+        ConnectionError::MqttState(error) if is_hang_up(error) => Outcome::Mute,
         _ => Outcome::Gone,
     }
+}
+
+const fn is_hang_up(error: &StateError) -> bool {
+    matches!(error, StateError::ConnectionAborted | StateError::Io(_) | StateError::Deserialization(MqttError::Io(_)))
 }
 
 pub fn client_error(error: &ClientError) -> Trouble {
@@ -25,7 +30,9 @@ pub fn client_error(error: &ClientError) -> Trouble {
 pub fn connection_error(error: &ConnectionError, dots: bool) -> Trouble {
     let trouble = match error {
         ConnectionError::ConnectionRefused(code) => connack(*code),
-        ConnectionError::MqttState(StateError::Io(error)) => Trouble::of_io(error),
+        ConnectionError::MqttState(StateError::Io(error) | StateError::Deserialization(MqttError::Io(error))) => {
+            Trouble::of_io(error)
+        }
         ConnectionError::MqttState(StateError::ConnectionAborted) => Cause::ConnectionLost.into(),
         ConnectionError::MqttState(StateError::AwaitPingResp) => Trouble::new(Cause::NoAnswer, "no answer to a ping"),
         ConnectionError::MqttState(error @ (StateError::Unsolicited(_) | StateError::Deserialization(_))) => {

@@ -7,14 +7,21 @@ use rumqttc::{ClientError, ConnectionError, StateError, TlsError};
 use super::route::Outcome;
 use crate::publish::cause::{Cause, Trouble};
 
+/// As in a DISCONNECT (MQTT 5, 2.4).
+const PACKET_TOO_LARGE: u8 = 0x95;
+
 /// How an attempt ended that was not accepted.
 pub fn outcome(error: &ConnectionError) -> Outcome {
     match error {
         ConnectionError::ConnectionRefused(ConnectReturnCode::UnsupportedProtocolVersion) => Outcome::NotSpoken,
         ConnectionError::ConnectionRefused(_) => Outcome::Refused,
-        ConnectionError::MqttState(StateError::ConnectionAborted | StateError::Io(_)) => Outcome::Mute,
+        ConnectionError::MqttState(error) if is_hang_up(error) => Outcome::Mute,
         _ => Outcome::Gone,
     }
+}
+
+const fn is_hang_up(error: &StateError) -> bool {
+    matches!(error, StateError::ConnectionAborted | StateError::Io(_) | StateError::Deserialization(MqttError::Io(_)))
 }
 
 pub fn puback(reason: PubAckReason) -> Result<(), Trouble> {
@@ -87,6 +94,10 @@ fn state_error(error: &StateError) -> Trouble {
             Trouble { cause: disconnect(*reason_code), detail: reason_string.clone().unwrap_or_default() }
         }
         StateError::Io(error) | StateError::Deserialization(MqttError::Io(error)) => Trouble::of_io(error),
+        // mosquitto 2.0 says this in a PUBACK, where MQTT 5 has no such reason, and the library hangs up.
+        StateError::Deserialization(MqttError::InvalidConnectReturnCode(PACKET_TOO_LARGE)) => {
+            Cause::PacketTooLarge.into()
+        }
         StateError::ConnectionAborted => Cause::ConnectionLost.into(),
         StateError::AwaitPingResp => Trouble::new(Cause::NoAnswer, "no answer to a ping"),
         StateError::OutgoingPacketTooLarge { pkt_size, max } => {

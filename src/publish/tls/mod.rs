@@ -27,7 +27,6 @@ use jiff::Timestamp;
 use rustls::ClientConfig;
 
 use super::cause::Trouble;
-
 pub use clock::{CertificateClock, Reading, build_time};
 pub use files::{ClientFiles, ClientKey, TlsError, TlsFiles, TokenKey};
 use material::Material;
@@ -120,7 +119,7 @@ impl Tls {
     /// Why a connection failed, if TLS is why.
     pub fn trouble(&self, error: &(dyn std::error::Error + 'static)) -> Option<Trouble> {
         let presents = self.files.client.is_some();
-        Some(reason::of(reason::rustls_error(error)?, &self.clock.reading(), presents))
+        reason::rustls_error(error).map(|error| reason::of(error, &self.clock.reading(), presents))
     }
 
     fn look(&self) {

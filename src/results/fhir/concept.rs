@@ -15,8 +15,10 @@ fn system(scheme: &str) -> &'static str {
         "LN" => "http://loinc.org",
         "DCM" => "http://dicom.nema.org/resources/ontology/DCM",
         "UCUM" => "http://unitsofmeasure.org",
-        OWN => OWN_SYSTEM,
-        _ => "http://terminology.hl7.org/CodeSystem/v3-NullFlavor",
+        other => {
+            debug_assert_eq!(other, OWN);
+            OWN_SYSTEM
+        }
     }
 }
 
