@@ -89,9 +89,36 @@ async fn a_device_speaks_under_its_own_name_and_a_clinic_reads_and_acknowledges(
     assert_eq!(alert.topic, "spinewatch/v1/north/ct-2/alert/abcd");
     clinic.acknowledge(&alert, "Dr. B").await;
     assert_eq!(patiently("an acknowledgement", acks.recv()).await.unwrap().by, "Dr. B");
+    until("an empty outbox", || device.store.queue_depth().unwrap().waiting == 0).await;
+    assert_eq!(device.store.queue_depth().unwrap().dead, 0, "everything that a device says is allowed");
     // The clinic has everything by now; who is in no list has nothing.
     assert!(tokio::time::timeout(Duration::from_millis(200), nobody.next()).await.is_err());
     publisher.stop().await;
+}
+
+/// Whether a topic stands under one of the lines for devices, for north/ct-2.
+fn device_may(verb: &str, topic: &str) -> bool {
+    let filters = ACL.lines().filter_map(|line| line.strip_prefix(&format!("pattern {verb} ")));
+    filters.map(|filter| filter.replace("%u", "north/ct-2")).any(|filter| rumqttc::matches(topic, &filter))
+}
+
+#[test]
+fn the_access_list_has_every_topic_of_a_device_and_none_of_another() {
+    let (own, other) = (Topics::new("north", "ct-2").unwrap(), Topics::new("north", "ct-3").unwrap());
+    let written = |topics: &Topics| {
+        [
+            topics.status(),
+            topics.health(),
+            topics.triage("ab"),
+            topics.alert("ab"),
+            topics.image("ab"),
+            topics.acknowledged("ab"),
+        ]
+    };
+    assert!(written(&own).iter().all(|topic| device_may("write", topic)));
+    assert!(!written(&other).iter().any(|topic| device_may("write", topic)));
+    assert!(device_may("read", &own.ack("ab")) && !device_may("read", &other.ack("ab")));
+    assert!(!device_may("write", &own.ack("ab")), "a device does not acknowledge its own alerts");
 }
 
 #[tokio::test]

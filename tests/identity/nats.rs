@@ -105,6 +105,17 @@ async fn on_nats_a_device_speaks_under_its_own_name_and_a_clinic_reads_and_ackno
     assert_eq!(alert.topic, "spinewatch/v1/north/ct-2/alert/abcd");
     clinic.acknowledge(&alert, "Dr. B").await;
     assert_eq!(patiently("an acknowledgement", acks.recv()).await.unwrap().by, "Dr. B");
+    until("the word that it is recorded", || device.store.queue_depth().unwrap().waiting == 0).await;
+    let recorded = patiently("what is recorded", async {
+        loop {
+            let received = clinic.next_event().await.unwrap();
+            if received.topic.contains("/acknowledged/") {
+                return received.topic;
+            }
+        }
+    })
+    .await;
+    assert_eq!(recorded, "spinewatch/v1/north/ct-2/acknowledged/abcd");
     publisher.stop().await;
 }
 
