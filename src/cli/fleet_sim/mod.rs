@@ -85,7 +85,7 @@ fn protocol_of(text: &str) -> Result<MqttProtocol, String> {
     }
 }
 
-/// Runs the verb; exit code 1 when an alert is lost, or handed on twice.
+/// Runs the verb; exit code 1 when an alert is lost or handed on twice, or a message stays on a device.
 ///
 /// # Errors
 /// When a broker or a device cannot be started.
@@ -150,8 +150,15 @@ async fn simulate(args: &FleetSimArgs) -> anyhow::Result<Report> {
     };
     tokio::try_join!(load, kill)?;
     let patience = Duration::from_secs(args.patience_secs);
-    let _ = tokio::time::timeout(patience, tally.settled(QUIET)).await;
-    let waiting = devices.iter().map(Device::waiting).sum();
+    let left = || devices.iter().map(Device::waiting).sum::<u32>();
+    let emptied = async {
+        tally.settled(QUIET).await;
+        while left() > 0 {
+            tokio::time::sleep(QUIET / 4).await;
+        }
+    };
+    let _ = tokio::time::timeout(patience, emptied).await;
+    let waiting = left();
     let losses = devices.iter().map(Device::losses).sum();
     counting.abort();
     drop(devices);

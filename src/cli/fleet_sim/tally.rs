@@ -159,9 +159,9 @@ fn revision(event_id: &str) -> u32 {
 }
 
 impl Report {
-    /// Nothing lost, nothing handed on twice, nothing that was never committed.
+    /// Nothing lost, nothing handed on twice, nothing that was never committed, and every outbox empty.
     pub fn all_right(&self) -> bool {
-        self.lost == 0 && self.handed_on_twice == 0 && self.unexpected == 0
+        self.lost == 0 && self.handed_on_twice == 0 && self.unexpected == 0 && self.waiting == 0
     }
 }
 
