@@ -33,7 +33,7 @@ fn wide(sheet: &mut Sheet<'_>, report: &StudyReport, turn: Turn) {
     let mut lines = vec![(report.study.words(), SOFT_ON_NIGHT)];
     lines.extend(turn.words().map(|t| (t, ON_NIGHT)));
     lines.push((certainty(report).to_owned(), SOFT_ON_NIGHT));
-    lines.push((report.delivery.words().to_owned(), delivery_pair(report.delivery)));
+    lines.push((delivery_words(report), delivery_pair(report.delivery)));
     let count = i32::try_from(lines.len()).unwrap_or(4);
     for ((text, pair), row) in lines.iter().zip(column.rows(count, 0)) {
         sheet.scene.text(text, row, Setting::line(Face::Medium, 17.0 * sheet.unit), *pair);
@@ -52,8 +52,9 @@ fn narrow(sheet: &mut Sheet<'_>, report: &StudyReport, turn: Turn) {
     column.cut_top(sheet.px(3.0));
     best_slice(sheet, report, column);
     let (mut facts, small) = (facts, Setting::line(Face::Medium, 14.0 * sheet.unit));
-    let delivery = facts.cut_right(width(report.delivery.words(), small.face, small.max).min(facts.width / 2));
-    sheet.scene.text(report.delivery.words(), delivery, small.right(), delivery_pair(report.delivery));
+    let words = delivery_words(report);
+    let delivery = facts.cut_right(width(&words, small.face, small.max).min(facts.width / 2));
+    sheet.scene.text(&words, delivery, small.right(), delivery_pair(report.delivery));
     facts.cut_right(sheet.px(5.0));
     let which = turn.words().unwrap_or_else(|| report.study.words());
     sheet.scene.text(&format!("{which} · {}", certainty(report)), facts, small, SOFT_ON_NIGHT);
@@ -76,12 +77,10 @@ fn acknowledgement(sheet: &mut Sheet<'_>, report: &StudyReport) {
             let setting = Setting { lines: 2, ..Setting::line(Face::Medium, 18.0 * sheet.unit) };
             (format!("Seen by {}", seen.by.as_str()), ON_PANEL, setting)
         }
-        None if report.sent_again > 0 => {
-            let words = format!("NOT ACKNOWLEDGED, SENT AGAIN {}x: TELEPHONE", report.sent_again);
-            let setting = Setting { lines: 2, ..Setting::line(Face::Bold, px) };
-            (words, Pair { ink: BLACK, paper: WHITE }, setting)
+        None => {
+            let words = if report.sent_again > 0 { "NO ANSWER: TELEPHONE" } else { "NOT ACKNOWLEDGED" };
+            (words.to_owned(), Pair { ink: BLACK, paper: WHITE }, Setting::line(Face::Bold, px))
         }
-        None => ("NOT ACKNOWLEDGED".to_owned(), Pair { ink: BLACK, paper: WHITE }, Setting::line(Face::Bold, px)),
     };
     sheet.card(card, pair.paper, 4.0);
     let age = report.since.words(sheet.now);
@@ -101,6 +100,14 @@ fn level_names(sheet: &mut Sheet<'_>, report: &StudyReport, area: Area) {
 
 const fn certainty(report: &StudyReport) -> &'static str {
     if report.assessment.provisional { "provisional" } else { "confirmed" }
+}
+
+/// Where the message is, and how often it was sent again because nobody acknowledged it.
+fn delivery_words(report: &StudyReport) -> String {
+    match (report.delivery, report.sent_again) {
+        (Delivery::Sent, 1..) => format!("sent again {}x", report.sent_again),
+        (delivery, _) => delivery.words().to_owned(),
+    }
 }
 
 /// What has not left the device stands out.
