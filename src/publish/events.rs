@@ -37,6 +37,21 @@ pub struct VerdictContext {
     pub key_image: Option<KeyImage>,
 }
 
+impl VerdictContext {
+    /// Of a verdict taken `at`, by a clock that is right, with nothing else to say.
+    pub fn bare(at: Timestamp) -> Self {
+        Self {
+            at,
+            clock_trusted: true,
+            study_instance_uid: None,
+            unreadable: BTreeMap::new(),
+            timings: Timings { decided_at: rfc3339(at), ..Timings::default() },
+            models: Vec::new(),
+            key_image: None,
+        }
+    }
+}
+
 /// Decides whether a revision is to be told, and writes its messages. For [`crate::store::Store::commit_verdict`].
 pub fn tell(next: &NextRevision, topics: &Topics, limits: &Limits, context: &VerdictContext) -> Option<Told> {
     let assessment = study_verdict::over_series(&next.series)?;

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::Topics;
 use crate::triage::{Completeness, Finding, FractureBox, Gap, Level, Missing, Priority, Revision};
 
 /// Stands in every payload that speaks of a study.
@@ -329,6 +330,22 @@ pub struct AcknowledgedPayload {
     pub acknowledged_at: String,
     /// That time is to be trusted.
     pub clock_trusted: bool,
+}
+
+impl StatusPayload {
+    /// All is well, nothing analyses: what a simulated device says.
+    pub fn online(topics: &Topics) -> Self {
+        Self {
+            state: DeviceState::Online,
+            reasons: Vec::new(),
+            site: topics.site().to_owned(),
+            device: topics.device().to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            models: Vec::new(),
+            started_at: None,
+            not_for_diagnosis: NOTICE.to_owned(),
+        }
+    }
 }
 
 impl FindingPayload {

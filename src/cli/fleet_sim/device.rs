@@ -1,6 +1,5 @@
 //! One device of the fleet: a real store and a real publisher; made-up studies.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,12 +8,10 @@ use jiff::Timestamp;
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::sync::mpsc;
 
-use crate::publish::{
-    Connection, DeviceState, Limits, NOTICE, Publisher, Settings, StatusPayload, Timings, Topics, VerdictContext,
-    rfc3339, tell,
-};
+use crate::display::samples;
+use crate::publish::{Connection, Limits, Publisher, Settings, StatusPayload, Topics, VerdictContext, tell};
 use crate::store::{Acknowledgement, Keys, SeriesVerdict, Store};
-use crate::triage::{Assessment, BestSlice, Completeness, Coverage, Finding, FractureBox, Level, Verdict};
+use crate::triage::Level;
 
 const SITE: &str = "fleet";
 
@@ -46,7 +43,7 @@ impl Device {
         let topics = Topics::new(SITE, &name)?;
         let limits = Limits::default();
         let settings = Settings { connection, topics: topics.clone(), limits };
-        let (publisher, acks) = Publisher::start(settings, store.clone(), birth(&name))?;
+        let (publisher, acks) = Publisher::start(settings, store.clone(), StatusPayload::online(&topics))?;
         Ok(Self { store, topics, limits, publisher, keys, _acks: acks })
     }
 
@@ -69,11 +66,11 @@ impl Device {
             let verdict = SeriesVerdict {
                 series_key: format!("series-{study}"),
                 study_key: keys.path(&format!("{}/{study}", topics.device())),
-                assessment: suspected(levels),
+                assessment: samples::suspected(SITE, levels, false, 0).assessment,
                 at,
             };
             let committed = store
-                .commit_verdict(&verdict, |next| tell(next, &topics, &limits, &context(at)))?
+                .commit_verdict(&verdict, |next| tell(next, &topics, &limits, &VerdictContext::bare(at)))?
                 .context("a suspicion is always told")?;
             Ok(format!("{}-alert", committed.event_id))
         };
@@ -109,61 +106,4 @@ pub fn allow_open_files(devices: u32) -> anyhow::Result<()> {
         "{devices} devices need {needed} open files, {current} are allowed: ulimit -n"
     );
     Ok(())
-}
-
-fn birth(name: &str) -> StatusPayload {
-    StatusPayload {
-        state: DeviceState::Online,
-        reasons: vec![],
-        site: SITE.into(),
-        device: name.into(),
-        version: env!("CARGO_PKG_VERSION").into(),
-        models: vec![],
-        started_at: Some(rfc3339(Timestamp::now())),
-        not_for_diagnosis: NOTICE.into(),
-    }
-}
-
-fn context(at: Timestamp) -> VerdictContext {
-    VerdictContext {
-        at,
-        clock_trusted: true,
-        study_instance_uid: None,
-        unreadable: BTreeMap::new(),
-        timings: Timings { decided_at: rfc3339(at), ..Timings::default() },
-        models: vec![],
-        key_image: None,
-    }
-}
-
-fn suspected(levels: &[Level]) -> Assessment {
-    let finding = |level: &Level| Finding {
-        level: *level,
-        score: 0.9,
-        best_slice: BestSlice {
-            slice_key: "0123456789abcdef0123456789abcdef".into(),
-            instance_number: Some(117),
-            z_mm: -3.0,
-            fracture_box: FractureBox { x: 200.0, y: 210.0, width: 31.0, height: 17.0, score: 0.9 },
-            matrix: [512, 512],
-        },
-        z_range_mm: [-5.0, -1.0],
-        slices: 4,
-    };
-    Assessment {
-        verdict: Verdict::Suspected,
-        provisional: false,
-        completeness: Completeness::Quiet,
-        findings: levels.iter().map(finding).collect(),
-        vertebrae: [0.0; 7],
-        coverage: Coverage {
-            levels_seen: Level::ALL.to_vec(),
-            slices_analysed: 300,
-            slices_missing: 0,
-            slices_unreadable: 0,
-            gaps: vec![],
-            extent_mm: 187.5,
-        },
-        missing: vec![],
-    }
 }

@@ -12,8 +12,7 @@ use super::{PATIENCE, Way, at_pace};
 use crate::cli::bench::clock::ms;
 use crate::display::samples;
 use crate::publish::{
-    BrokerUrl, Connection, DeviceState, Limits, NOTICE, Publisher, Settings, StatusPayload, Subscriber, Timings,
-    Topics, VerdictContext, rfc3339, tell,
+    BrokerUrl, Connection, Limits, Publisher, Settings, StatusPayload, Subscriber, Topics, VerdictContext, tell,
 };
 use crate::store::{SeriesVerdict, Store};
 use crate::triage::{Assessment, Level};
@@ -120,15 +119,7 @@ impl Ours {
         self.studies += 1;
         let study_key = format!("bench{:011}", self.studies);
         let at = Timestamp::now();
-        let context = VerdictContext {
-            at,
-            clock_trusted: true,
-            study_instance_uid: None,
-            unreadable: BTreeMap::new(),
-            timings: Timings { decided_at: rfc3339(at), ..Timings::default() },
-            models: vec![],
-            key_image: None,
-        };
+        let context = VerdictContext::bare(at);
         let verdict =
             SeriesVerdict { series_key: study_key.clone(), study_key, assessment: self.assessment.clone(), at };
         let mut ids = Vec::new();
@@ -145,16 +136,7 @@ impl Ours {
 
     /// A publisher that is online.
     fn publish(&self) -> anyhow::Result<Publisher> {
-        let birth = StatusPayload {
-            state: DeviceState::Online,
-            reasons: vec![],
-            site: "bench".to_owned(),
-            device: "device".to_owned(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            models: vec![],
-            started_at: None,
-            not_for_diagnosis: NOTICE.to_owned(),
-        };
+        let birth = StatusPayload::online(&self.settings.topics);
         let _entered = self.runtime.enter();
         let (publisher, _) = Publisher::start(self.settings.clone(), self.store.clone(), birth)?;
         let mut link = publisher.link();
