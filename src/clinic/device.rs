@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::anchor::Anchor;
 use super::board::{Now, Rules, age_of};
 use super::view::DeviceView;
 use crate::display::Since;
@@ -19,6 +20,7 @@ pub struct Device {
     heard: Option<Since>,
     last_health: Option<Duration>,
     interval: Option<Duration>,
+    trail: Anchor,
 }
 
 impl Device {
@@ -60,6 +62,9 @@ impl Device {
             self.last_health = Some(now.monotonic);
         }
         self.sign_of_life(age_of(received, now), now);
+        if let Some(head) = &health.audit_head {
+            self.trail.hear(head, received.retained);
+        }
         self.health = Some(health);
         true
     }
@@ -95,7 +100,7 @@ impl Device {
             device: device.to_owned(),
             state: state.to_owned(),
             age_secs: age.as_secs(),
-            reasons: status.map_or_else(Vec::new, |s| s.reasons.iter().map(|r| r.words.clone()).collect()),
+            reasons: self.reasons(),
             version: status.map(|status| status.version.clone()),
             heard_secs: self.heard.map(|heard| heard.age(now.monotonic).as_secs()),
             waiting: health.map_or(0, |health| health.queue_waiting),
@@ -104,6 +109,12 @@ impl Device {
             slices_per_second: health.map_or(0.0, |health| health.slices_per_second),
             clock_trusted: health.is_none_or(|health| health.clock_trusted),
         }
+    }
+
+    /// What the device says is wrong, and what its audit trail says.
+    fn reasons(&self) -> Vec<String> {
+        let said = self.status.iter().flat_map(|(status, _)| &status.reasons).map(|reason| reason.words.clone());
+        said.chain(self.trail.words().map(str::to_owned)).collect()
     }
 
     fn status_age(&self, now: Now) -> Duration {

@@ -12,6 +12,8 @@ mod device;
 
 mod view;
 
+mod anchor;
+
 mod board;
 
 mod listener;
