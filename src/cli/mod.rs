@@ -92,6 +92,8 @@ impl Cli {
     /// Level of messages on standard error.
     pub const fn log_level(&self) -> &'static str {
         match self.verbose {
+            // a warning for each of hundreds of devices would hide the result
+            0 if matches!(self.verb, Verb::FleetSim(_)) => "error",
             0 => "warn",
             1 => "spinewatch=info,warn",
             _ => "spinewatch=debug,info",
