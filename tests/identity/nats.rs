@@ -1,16 +1,14 @@
 //! Who may do what on NATS, by the configuration that ships in `board/brokers`.
 
-use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::process::{Child, Command};
 
 use spinewatch::publish::{BrokerUrl, Connection, EventKind, Protocol, Subscriber, Tls, Topics};
 
 use crate::access::{next_alert, people};
 use crate::authority::VALID;
 use crate::device::Device;
-use crate::mosquitto::program;
+use crate::mosquitto::{free_port, listening, program};
 use crate::{patiently, until};
 
 const NATS: &str = include_str!("../../board/brokers/nats/nats.conf");
@@ -39,7 +37,7 @@ impl Nats {
         std::fs::write(&file, configuration).unwrap();
         let checked = Command::new(&program).arg("-t").arg("-c").arg(&file).output().unwrap();
         assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
-        let child = run(&program, &file, port);
+        let child = listening(&program, &file, port);
         Some(Self { folder, port, child })
     }
 
@@ -62,22 +60,6 @@ impl Drop for Nats {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
-fn run(program: &PathBuf, file: &Path, port: u16) -> Child {
-    let mut child =
-        Command::new(program).arg("-c").arg(file).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    let started = Instant::now();
-    while TcpStream::connect(("127.0.0.1", port)).is_err() {
-        assert!(started.elapsed() < Duration::from_secs(10), "nats-server does not listen");
-        assert!(child.try_wait().unwrap().is_none(), "nats-server ended");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    child
 }
 
 fn device(nats: &Nats, tls: Tls, name: &str) -> Device {

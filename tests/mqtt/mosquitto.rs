@@ -26,11 +26,11 @@ impl Mosquitto {
     }
 
     pub fn start_in(program: &Path, folder: tempfile::TempDir, lines: &str) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let lines = lines.replace("{dir}", folder.path().to_str().unwrap());
         let configuration = format!("listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\n{lines}\n");
         std::fs::write(folder.path().join("mosquitto.conf"), configuration).unwrap();
-        let child = run(program, folder.path(), port);
+        let child = listening(program, &folder.path().join("mosquitto.conf"), port);
         Self { folder, port, tls: lines.contains("certfile"), child }
     }
 
@@ -45,7 +45,7 @@ impl Mosquitto {
     }
 
     pub fn start_again(&mut self) {
-        self.child = run(&program("mosquitto").unwrap(), self.folder.path(), self.port);
+        self.child = listening(&program("mosquitto").unwrap(), &self.folder.path().join("mosquitto.conf"), self.port);
     }
 
     #[allow(dead_code, reason = "for the tests of delivery")]
@@ -71,18 +71,19 @@ pub fn program(name: &str) -> Option<PathBuf> {
     folders.map(|folder| folder.join(name)).find(|file| file.is_file())
 }
 
-fn run(program: &Path, folder: &Path, port: u16) -> Child {
-    let mut child = Command::new(program)
-        .arg("-c")
-        .arg(folder.join("mosquitto.conf"))
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// Starts a broker with its configuration file, and waits until it listens.
+pub fn listening(program: &Path, configuration: &Path, port: u16) -> Child {
+    let name = program.display();
+    let mut child =
+        Command::new(program).arg("-c").arg(configuration).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let started = Instant::now();
     while TcpStream::connect(("127.0.0.1", port)).is_err() {
-        assert!(started.elapsed() < Duration::from_secs(10), "mosquitto does not listen");
-        assert!(child.try_wait().unwrap().is_none(), "mosquitto ended");
+        assert!(started.elapsed() < Duration::from_secs(10), "{name} does not listen");
+        assert!(child.try_wait().unwrap().is_none(), "{name} ended");
         std::thread::sleep(Duration::from_millis(5));
     }
     child

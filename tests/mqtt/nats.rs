@@ -1,12 +1,10 @@
 //! A real NATS server with JetStream and its MQTT listener on free ports, where there is one on this machine.
 
-use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Child;
 
 use spinewatch::publish::BrokerUrl;
 
-use crate::mosquitto::program;
+use crate::mosquitto::{free_port, listening, program};
 
 pub struct Nats {
     folder: tempfile::TempDir,
@@ -28,7 +26,7 @@ impl Nats {
             folder.path()
         );
         std::fs::write(folder.path().join("nats.conf"), configuration).unwrap();
-        let child = run(&program, folder.path(), port);
+        let child = listening(&program, &folder.path().join("nats.conf"), port);
         Some(Self { folder, port, child })
     }
 
@@ -43,7 +41,7 @@ impl Nats {
     }
 
     pub fn start_again(&mut self) {
-        self.child = run(&program("nats-server").unwrap(), self.folder.path(), self.port);
+        self.child = listening(&program("nats-server").unwrap(), &self.folder.path().join("nats.conf"), self.port);
     }
 }
 
@@ -52,25 +50,4 @@ impl Drop for Nats {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
-fn run(program: &std::path::Path, folder: &std::path::Path, port: u16) -> Child {
-    let mut child = Command::new(program)
-        .arg("-c")
-        .arg(folder.join("nats.conf"))
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let started = Instant::now();
-    while TcpStream::connect(("127.0.0.1", port)).is_err() {
-        assert!(started.elapsed() < Duration::from_secs(10), "nats-server does not listen");
-        assert!(child.try_wait().unwrap().is_none(), "nats-server ended");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    child
 }

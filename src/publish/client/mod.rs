@@ -129,7 +129,8 @@ impl Link {
         let (sender, events) = mpsc::channel(EVENT_CAPACITY);
         let renewed = Arc::new(AtomicBool::new(false));
         let tls = plan.connection.tls.clone();
-        let outlet = Outlet { events: sender.clone(), report, tls: tls.clone(), renewed: Arc::clone(&renewed) };
+        let outlet =
+            Outlet { events: sender.clone(), report, tls: tls.clone(), renewed: Arc::clone(&renewed), accepted: false };
         let (client, task) = match protocol {
             Protocol::V5 => {
                 let (client, event_loop) = v5::open(plan);
@@ -234,15 +235,23 @@ struct Outlet {
     report: Report,
     tls: Option<Tls>,
     renewed: Arc<AtomicBool>,
+    /// The broker has accepted the connection.
+    accepted: bool,
 }
 
 impl Outlet {
     /// False when the owner of the link has dropped it.
-    async fn put(&self, event: LinkEvent) -> bool {
+    async fn put(&mut self, event: LinkEvent) -> bool {
         if matches!(event, LinkEvent::Connected { .. }) {
+            self.accepted = true;
             self.report.tell(Outcome::Accepted);
         }
         self.events.send(event).await.is_ok()
+    }
+
+    /// How the attempt ended: an accepted connection is lost, whatever the library's error says of one that is not.
+    const fn outcome(&self, of_error: Outcome) -> Outcome {
+        if self.accepted { Outcome::Gone } else { of_error }
     }
 
     /// What TLS has to say of the library's error, if TLS is why.

@@ -11,7 +11,6 @@ use rumqttc_v4::{
 };
 use tokio::sync::mpsc;
 
-use super::route::Outcome;
 use super::v311_reasons::{client_error, connection_error, outcome};
 use super::{Ending, LinkEvent, MAX_INCOMING_BYTES, Message, Outlet, Plan, REQUEST_CAPACITY};
 use crate::publish::cause::{Cause, Trouble};
@@ -93,8 +92,7 @@ pub fn packet_bytes(message: &OutboxMessage) -> usize {
 }
 
 /// Polls until the first error; the owner decides when the next link is built.
-pub async fn poll(mut event_loop: EventLoop, outlet: Outlet) {
-    let mut accepted = false;
+pub async fn poll(mut event_loop: EventLoop, mut outlet: Outlet) {
     let dots = event_loop.mqtt_options.last_will().is_some_and(|will| will.topic.contains('.'));
     loop {
         let event = match event_loop.poll().await {
@@ -102,16 +100,15 @@ pub async fn poll(mut event_loop: EventLoop, outlet: Outlet) {
             Ok(_) => None,
             Err(ConnectionError::RequestsDone) => return outlet.end(None).await,
             Err(error) => {
-                let outcome = if accepted { Outcome::Gone } else { outcome(&error) };
+                let outcome = outlet.outcome(outcome(&error));
                 let trouble = outlet.of_tls(&error).unwrap_or_else(|| connection_error(&error, dots));
                 return outlet.end(Some(Ending { outcome, trouble })).await;
             }
         };
-        if let Some(event) = event {
-            accepted |= matches!(event, LinkEvent::Connected { .. });
-            if !outlet.put(event).await {
-                return;
-            }
+        if let Some(event) = event
+            && !outlet.put(event).await
+        {
+            return;
         }
     }
 }

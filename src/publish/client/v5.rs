@@ -87,15 +87,14 @@ pub fn packet_bytes(message: &OutboxMessage) -> usize {
 }
 
 /// Polls until the first error; the owner decides when the next link is built.
-pub async fn poll(mut event_loop: EventLoop, outlet: Outlet) {
-    let mut accepted = false;
+pub async fn poll(mut event_loop: EventLoop, mut outlet: Outlet) {
     loop {
         let event = match event_loop.poll().await {
             Ok(Event::Incoming(packet)) => incoming(packet),
             Ok(_) => None,
             Err(ConnectionError::RequestsDone) => return outlet.end(None).await,
             Err(error) => {
-                let outcome = if accepted { Outcome::Gone } else { outcome(&error) };
+                let outcome = outlet.outcome(outcome(&error));
                 let mut trouble = outlet.of_tls(&error).unwrap_or_else(|| connection_error(&error));
                 if outcome == Outcome::Mute && trouble.cause == Cause::ConnectionLost {
                     // As NATS does: its answer is one of MQTT 3.1.1, which is half an answer in MQTT 5.
@@ -104,11 +103,10 @@ pub async fn poll(mut event_loop: EventLoop, outlet: Outlet) {
                 return outlet.end(Some(Ending { outcome, trouble })).await;
             }
         };
-        if let Some(event) = event {
-            accepted |= matches!(event, LinkEvent::Connected { .. });
-            if !outlet.put(event).await {
-                return;
-            }
+        if let Some(event) = event
+            && !outlet.put(event).await
+        {
+            return;
         }
     }
 }
