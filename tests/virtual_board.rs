@@ -10,8 +10,12 @@ mod virtual_board {
     pub mod board;
     pub mod boot;
     pub mod clinic;
+    pub mod cuts;
+    pub mod lab;
     pub mod qmp;
     pub mod serial;
     pub mod share;
+    pub mod study;
     pub mod table;
+    pub mod update;
 }

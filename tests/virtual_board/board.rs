@@ -9,9 +9,13 @@ use std::time::{Duration, Instant};
 
 use super::qmp::Qmp;
 use super::serial::{Ran, Serial};
+use super::share;
 
 /// A boot to the daemon's READY takes 75 to 110 s under emulation on two quiet cores.
 pub const BOOT: Duration = Duration::from_secs(420);
+
+/// The console's shell (board/virtual/rootfs) waits.
+const PROMPT: &str = "spinewatch-board#";
 
 /// A shell command that does little.
 pub const SHORT: Duration = Duration::from_secs(90);
@@ -57,8 +61,10 @@ impl Disk {
 pub struct PowerOn {
     /// The button is held.
     pub button: bool,
-    /// Go on from this snapshot instead of booting.
+    /// Go on from this snapshot instead of booting; with the same disks as then.
     pub snapshot: Option<&'static str>,
+    /// A second disk, read-only: the bundles.
+    pub lab: Option<PathBuf>,
 }
 
 /// Where board.env looks for the button, and what stands there while it is held.
@@ -88,6 +94,10 @@ impl Board {
         if how.button {
             command.args(["-device", BUTTON]);
         }
+        if let Some(lab) = &how.lab {
+            command.arg("-drive").arg(format!("file={},format=raw,if=none,id=lab,readonly=on", lab.display()));
+            command.args(["-device", "virtio-blk-pci,drive=lab"]);
+        }
         if let Some(snapshot) = how.snapshot {
             command.args(["-loadvm", snapshot]);
         }
@@ -100,15 +110,31 @@ impl Board {
 
     /// Waits for the shell on the console.
     pub fn shell(&mut self) {
-        self.serial.expect("spinewatch-board#", BOOT);
+        self.serial.expect(PROMPT, BOOT);
     }
 
     /// Waits until the daemon is ready; guest seconds from the kernel's start to READY.
     pub fn ready(&mut self) -> f64 {
-        self.shell();
+        self.try_ready().unwrap_or_else(|why| panic!("{why}"))
+    }
+
+    /// As [`Self::ready`], where a board that does not come up is counted.
+    pub fn try_ready(&mut self) -> Result<f64, String> {
+        self.serial.wait(PROMPT, BOOT)?;
         let ran = self.serial.run("systemctl start spinewatch; systemctl is-active spinewatch", BOOT);
-        assert_eq!(ran.status, 0, "the daemon does not start: {}", ran.output);
-        self.guest_seconds("spinewatch.service")
+        if ran.status != 0 {
+            return Err(format!("the daemon does not start: {}", ran.output));
+        }
+        Ok(self.guest_seconds("spinewatch.service"))
+    }
+
+    /// What an engineer does once: the share's password is sealed for this device, and the share is mounted.
+    pub fn set_up(&mut self) {
+        let password = format!("username={}\\npassword={}\\n", share::USER, share::PASSWORD);
+        self.sh(&format!(
+            "printf '{password}' | systemd-creds encrypt --name=share - /etc/spinewatch/share.cred && sync"
+        ));
+        self.sh("mkdir -p /run/lab && mount -o ro /dev/vdb /run/lab");
     }
 
     /// When a unit became active, in seconds since the kernel's start.

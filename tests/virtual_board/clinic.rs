@@ -15,7 +15,8 @@ pub const PORT: u16 = 21883;
 #[derive(Default)]
 struct Heard {
     triage: Vec<TriagePayload>,
-    alerts: Vec<(String, String)>,
+    /// Everything else: topic and payload as they came.
+    messages: Vec<(String, String)>,
     duplicates: usize,
 }
 
@@ -89,9 +90,22 @@ impl Clinic {
         self.wait(limit, |told| (whole(told, slices) >= studies).then_some(())).is_some()
     }
 
-    /// The alerts so far: topic and payload as they came.
-    pub fn alerts(&self) -> Vec<(String, String)> {
-        self.heard.0.lock().unwrap().alerts.clone()
+    /// Waits until the last message whose topic contains `topic` has all of `words` in it, or none of them when they
+    /// must be `gone`; the message.
+    pub fn wait_for_message(&self, topic: &str, words: &[&str], gone: bool, limit: Duration) -> Option<(String, String)> {
+        let due = Instant::now() + limit;
+        let mut heard = self.heard.0.lock().unwrap();
+        loop {
+            let last = heard.messages.iter().rev().find(|(on, _)| on.contains(topic));
+            if let Some(last) = last.filter(|(_, said)| words.iter().all(|word| said.contains(word) != gone)) {
+                return Some(last.clone());
+            }
+            let left = due.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return None;
+            }
+            heard = self.heard.1.wait_timeout(heard, left).unwrap().0;
+        }
     }
 
     pub fn story(&self, slices: usize) -> Story {
@@ -112,10 +126,9 @@ impl Heard {
             Arrival::Duplicate(_) => self.duplicates += 1,
             Arrival::Foreign(error) => panic!("not an event of ours: {error}"),
             Arrival::Event(event) if event.topic.contains("/triage/") => self.triage.push(event.triage().unwrap()),
-            Arrival::Event(event) if event.topic.contains("/alert/") => {
-                self.alerts.push((event.topic.clone(), String::from_utf8_lossy(&event.payload).into_owned()));
+            Arrival::Event(event) => {
+                self.messages.push((event.topic.clone(), String::from_utf8_lossy(&event.payload).into_owned()));
             }
-            Arrival::Event(_) => {}
         }
     }
 }

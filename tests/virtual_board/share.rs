@@ -11,8 +11,8 @@ use spinewatch::phantom::{Fractures, Habits, Study, StudySpec};
 
 /// What board/virtual/rootfs sets: port, user and password of the share.
 pub const PORT: u16 = 24450;
-const USER: &str = "nobody";
-const PASSWORD: &str = "phantom-console";
+pub const USER: &str = "nobody";
+pub const PASSWORD: &str = "phantom-console";
 
 pub struct Share {
     folder: PathBuf,

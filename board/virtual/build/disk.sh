@@ -1,5 +1,5 @@
 #!/bin/sh
-# A device disk as it leaves the works: BOOT, slot A, an empty slot B, data.
+# A device disk as it leaves the works: BOOT, slot A, an empty slot B, an empty data partition.
 #   disk.sh SLOT.ext4 OUT.img
 set -eu
 here=$(dirname "$(dirname "$(realpath "$0")")")
@@ -16,18 +16,15 @@ cp "$work/uboot.env" "$work/uboot.bak"
 truncate -s 64M "$work/boot.img"
 mkfs.vfat -n BOOT "$work/boot.img" > /dev/null
 mcopy -i "$work/boot.img" "$work/boot.scr" "$here/board.env" "$work/uboot.env" "$work/uboot.bak" ::
-truncate -s 1G "$work/data.img"
-mkfs.ext4 -q -L data -m 0 "$work/data.img"
 
 rm -f "$out"
 truncate -s 2500M "$out"
 sfdisk -q "$out" <<'S'
 label: gpt
-start=1MiB, size=64MiB, type=uefi, name=boot, attrs="LegacyBIOSBootable"
+start=1MiB, size=64MiB, type=uefi, name=BOOT, attrs="LegacyBIOSBootable"
 size=640MiB, type=linux, name=slot-a
 size=640MiB, type=linux, name=slot-b
 size=1024MiB, type=linux, name=data
 S
 dd if="$work/boot.img" of="$out" bs=1M seek=1 conv=notrunc,sparse status=none
 dd if="$slot" of="$out" bs=1M seek=65 conv=notrunc,sparse status=none
-dd if="$work/data.img" of="$out" bs=1M seek=1345 conv=notrunc,sparse status=none

@@ -26,7 +26,6 @@ trap 'rm -f "$pins"' EXIT
 printf 'Package: *\nPin: release n=%s\nPin-Priority: 100\n\nPackage: rauc rauc-service libnl-3-200 libnl-genl-3-200\nPin: release n=%s\nPin-Priority: 990\n' \
     "$next" "$next" > "$pins"
 
-# The kernel is unpacked, not installed: installing it would build an initial RAM disk that we do not use.
 # RAUC's own D-Bus policy lets anyone control it; ours is in board/rootfs.
 mmdebstrap --format=tar --variant=minbase --arch=arm64 --mode=root --include="$packages" \
     --aptopt='Apt::Install-Recommends "false"' --aptopt='Acquire::Languages "none"' \
@@ -35,6 +34,6 @@ mmdebstrap --format=tar --variant=minbase --arch=arm64 --mode=root --include="$p
     --dpkgopt='path-exclude=/usr/share/locale/*' --dpkgopt='path-exclude=/usr/share/info/*' \
     --dpkgopt='path-exclude=/usr/share/dbus-1/system.d/de.pengutronix.rauc.conf' \
     --setup-hook="mkdir -p \"\$1/etc/apt/preferences.d\" && cp '$pins' \"\$1/etc/apt/preferences.d/next\"" \
-    --customize-hook="'$here/build/kernel.sh' \"\$1\"" \
+    --customize-hook="'$here/build/unpack.sh' \"\$1\"" \
     "$suite" "$out.new" "deb $mirror $suite main" "deb $mirror $next main"
 mv "$out.new" "$out"

@@ -26,6 +26,7 @@ cp -r --no-preserve=ownership "$project/models/keys" "$root/usr/share/spinewatch
 rm -f "$root"/usr/share/spinewatch/models/keys/*.key
 
 chroot "$root" systemd-sysusers
+chroot "$root" systemd-tmpfiles --create --prefix=/data --prefix=/srv --prefix=/boot --prefix=/etc --prefix=/var
 chroot "$root" systemctl preset-all 2>/dev/null
 "$here/build/initrd.sh" "$root" "$root/boot/initrd.img"
 rm -rf "$root"/var/lib/apt "$root"/var/cache/* "$root"/var/log/* "$root"/tmp/* "$root"/usr/share/locale "$root"/usr/share/doc \

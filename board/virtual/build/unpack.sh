@@ -1,16 +1,28 @@
 #!/bin/sh
-# Unpacks the suite's kernel into the tree ROOT: boot/vmlinuz, and the modules that board/virtual/modules names with
-# whatever these need.
-#   kernel.sh ROOT
+# What is unpacked into the tree ROOT instead of installed. The kernel, since installing it would build an initial RAM disk
+# that we do not use: boot/vmlinuz, and the modules that board/virtual/modules names with whatever these need. The programs
+# that mount shares, since their packages want Python.
+#   unpack.sh ROOT
 set -eu
 here=$(dirname "$(dirname "$(realpath "$0")")")
 root=$1
-name=$(chroot "$root" apt-cache depends linux-image-arm64 | awk '/Depends: linux-image/ { print $2; exit }')
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-(chroot "$root" sh -c "cd /tmp && apt-get -qq -o APT::Sandbox::User=root download $name")
-dpkg-deb -x "$root"/tmp/"$name"_*.deb "$work"
-rm "$root"/tmp/"$name"_*.deb
+
+unpack() { # PACKAGE
+    chroot "$root" sh -c "cd /tmp && apt-get -qq -o APT::Sandbox::User=root download $1"
+    dpkg-deb -x "$root"/tmp/"$1"_*.deb "$work"
+    rm "$root"/tmp/"$1"_*.deb
+}
+
+unpack cifs-utils
+unpack nfs-common
+for program in mount.cifs mount.nfs umount.nfs mount.nfs4 umount.nfs4; do
+    cp -P "$(find "$work" -path "*sbin/$program")" "$root/usr/sbin/"
+done
+
+name=$(chroot "$root" apt-cache depends linux-image-arm64 | awk '/Depends: linux-image/ { print $2; exit }')
+unpack "$name"
 
 release=${name#linux-image-}
 from=$work/usr/lib/modules/$release
@@ -27,12 +39,14 @@ sed 's/#.*//' "$here/modules" | tr -s ' \n' '\n' | while read -r module; do
     if [ -z "$line" ]; then
         # Debian names modules with - or _; built into the kernel is as good.
         grep -q "/$(echo "$module" | tr '_-' '..')\.ko" "$from/modules.builtin" && continue
-        echo "kernel.sh: this kernel has no module $module" >&2
+        echo "unpack.sh: this kernel has no module $module" >&2
         continue
     fi
     for file in $(echo "$line" | tr -d ':'); do
         install -D -m644 "$from/$file" "$to/$file"
     done
 done
+# Unpacking them at every boot would take an emulated processor longer than reading them.
+find "$to" -name '*.ko.xz' -exec xz -d {} +
 depmod -b "$root" "$release"
 install -m644 "$work/boot/vmlinuz-$release" "$root/boot/vmlinuz"
