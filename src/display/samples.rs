@@ -176,6 +176,13 @@ fn fill_recent(state: &mut DeviceState) {
     state.report(earlier(none_suspected(), 21), at(21));
 }
 
+/// The studies of a day, all of them read by now.
+pub fn recent() -> Vec<StudyReport> {
+    let mut state = running();
+    fill_recent(&mut state);
+    state.recent().to_vec()
+}
+
 /// A series half way.
 pub fn progress() -> Progress {
     let study = StudyName::new("7f3a99", Some(Time::constant(14, 32, 5, 0)));
