@@ -216,7 +216,7 @@ fn device_down(state: &DeviceState, now: Duration) -> Option<Screen<'_>> {
     if let Phase::Failed { reason } = &state.phase {
         return Some(Screen::StartupFailed { reason });
     }
-    let silent_for = now.saturating_sub(state.beat);
+    let silent_for = state.silent_for(now);
     if silent_for > STALE_AFTER {
         return Some(Screen::Stale { silent_for });
     }

@@ -109,6 +109,11 @@ fn faults() -> Vec<Sample> {
             Fault::AcceleratorFault { reason: Words::new("given up: no answer within 1000 ms") },
         ),
         (
+            "controls-fault",
+            "Not all is heard or lit. Call service.",
+            Fault::ControlsFault { reason: Words::new("controls.buzzer: no GPIO line is called \"PIN_15\"") },
+        ),
+        (
             "certificate-expires",
             "Works until then. Call service.",
             Fault::CertificateExpires { days: 12, what: "this device's certificate" },
