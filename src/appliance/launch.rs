@@ -22,7 +22,9 @@ use super::{filing, front, logbook, screen, vitals};
 use crate::config::{Identifiers, Settings, StudySettings, SurfaceKind};
 use crate::controls::{Front, KernelLines};
 use crate::dicom;
-use crate::display::{DeviceState, Display, DrivenPanel, Fault, FrameBuffer, Panel, Phase, PngFiles, Surface, Terminal, Words};
+use crate::display::{
+    DeviceState, Display, DrivenPanel, Fault, FrameBuffer, Panel, Phase, PngFiles, Surface, Terminal, Words,
+};
 use crate::health::{self, Beat, Health, Heartbeats, Notifier, Sensors, ShareHealth};
 use crate::inference::{
     Accelerated, Analyser, AnalyserError, Choice, Engine, ModelSummary, Pool, Refusal, TrustedKeys,

@@ -147,7 +147,9 @@ fn screen(settings: &Settings) -> Outcome {
         SurfaceKind::Panel => {
             let ([width, height], name) = (display.size, settings.panel.controller.name());
             DrivenPanel::of_settings(&settings.panel, Size::new(width, height))
-                .map(|_| format!("{name} is set up{}", if settings.panel.controller.is_spi() { SPI_IS_MUTE } else { "" }))
+                .map(|_| {
+                    format!("{name} is set up{}", if settings.panel.controller.is_spi() { SPI_IS_MUTE } else { "" })
+                })
                 .map_err(|error| format!("{name}: {error}"))
         }
         SurfaceKind::Framebuffer => {

@@ -229,8 +229,11 @@ mod tests {
         };
         assert!(panel("").is_ok());
         assert!(panel("rotation = 90\n").unwrap_err().to_string().contains("allowed is 0, 180"));
-        assert!(panel("offset = [1, 0]\n").unwrap_err().to_string().contains("must fit into the controller's 240 x 320"));
-        let oled = "[display]\nsurface = 'panel'\nsize = [128, 64]\n[panel]\ncontroller = 'ssd1306'\ni2c_address = 0x3d\n";
+        assert!(
+            panel("offset = [1, 0]\n").unwrap_err().to_string().contains("must fit into the controller's 240 x 320")
+        );
+        let oled =
+            "[display]\nsurface = 'panel'\nsize = [128, 64]\n[panel]\ncontroller = 'ssd1306'\ni2c_address = 0x3d\n";
         assert!(parse(oled).is_ok());
     }
 

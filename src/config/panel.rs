@@ -154,7 +154,9 @@ impl PanelSettings {
         require(sizes.contains(&size), format!("display.size is {} x {}: {name} has {spoken}", size[0], size[1]));
         require(
             self.data_command.is_some() || !self.controller.is_spi(),
-            format!("panel.data_command is needed with {name}: the GPIO line of the panel's D/C (RS) pin, such as \"gpiochip1/9\""),
+            format!(
+                "panel.data_command is needed with {name}: the GPIO line of the panel's D/C (RS) pin, such as \"gpiochip1/9\""
+            ),
         );
         let square = size[0] == size[1];
         let turns: &[u16] = if square { &[0, 90, 180, 270] } else { &[0, 180] };

@@ -184,10 +184,7 @@ pub fn decide(state: &DeviceState, now: Duration) -> Screen<'_> {
     if let Some(alert) = unacknowledged(state, now) {
         return asked().unwrap_or(alert);
     }
-    service()
-        .or_else(|| device_down(state, now))
-        .or_else(asked)
-        .unwrap_or_else(|| automatic(state, now))
+    service().or_else(|| device_down(state, now)).or_else(asked).unwrap_or_else(|| automatic(state, now))
 }
 
 /// The screen that the state calls for, whatever a person has asked to see: lights and sound go by it.

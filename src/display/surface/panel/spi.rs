@@ -138,12 +138,7 @@ where
     T: DelayNs,
 {
     /// Resets a controller and sets it up for a layout of `size`.
-    fn new(
-        model: M,
-        parts: SpiParts<S, D, R, T>,
-        settings: &PanelSettings,
-        size: Size,
-    ) -> io::Result<Self> {
+    fn new(model: M, parts: SpiParts<S, D, R, T>, settings: &PanelSettings, size: Size) -> io::Result<Self> {
         let SpiParts { spi, data_command, reset, mut delay, chunk } = parts;
         let setup = Setup::new(settings, size);
         let mut wire = Wire::new(spi, data_command, chunk);
