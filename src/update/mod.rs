@@ -25,9 +25,18 @@ pub mod stick;
 
 pub mod rauc;
 
+pub mod confirm;
+
+mod attempts;
+
+mod trial;
+
 mod installer;
 
+pub use attempts::BootLoader;
 pub use installer::{InstallOptions, Installed, Installer, SYSTEM_CONF, boot_id, running, uptime};
 pub use progress::{Phase, Progress, ProgressFile};
+pub(crate) use record::replace;
 pub use record::{Entry, Outcome, Pending, RecordError, Records, Source};
 pub use refusal::Refusal;
+pub use trial::{Trial, TrialError, Verdict};

@@ -63,6 +63,8 @@ pub enum Outcome {
     Proved,
     /// The old system runs again.
     RolledBack,
+    /// The old system runs again, because a person wanted it.
+    Undone,
     /// Nothing was written.
     Refused,
     /// Writing began and did not end well; the running system is untouched.
@@ -76,6 +78,7 @@ impl Outcome {
             Self::Installed => "installed, not proved yet",
             Self::Proved => "proved",
             Self::RolledBack => "rolled back",
+            Self::Undone => "rolled back by hand",
             Self::Refused => "refused",
             Self::Failed => "failed",
         }
@@ -87,6 +90,7 @@ impl Outcome {
             Self::Installed => "installed",
             Self::Proved => "proved",
             Self::RolledBack => "rolled_back",
+            Self::Undone => "undone",
             Self::Refused => "refused",
             Self::Failed => "failed",
         }
@@ -240,7 +244,7 @@ mod as_text {
 }
 
 /// Replaces `path` by a file with `bytes` that everybody may read: whole and on the disk, or not at all.
-pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let dir = path.parent().unwrap_or_else(|| Path::new("/"));
     let mut file = tempfile::Builder::new().permissions(Permissions::from_mode(0o644)).tempfile_in(dir)?;
     file.as_file().set_permissions(Permissions::from_mode(0o644))?;
