@@ -76,7 +76,7 @@ pub struct ShareSettings {
 impl Default for ShareSettings {
     fn default() -> Self {
         Self {
-            path: "/var/lib/spinewatch/share".into(),
+            path: "/srv/ct".into(),
             require_mount: false,
             scan_millis: 250,
             settle_millis: 250,
