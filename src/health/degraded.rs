@@ -64,6 +64,11 @@ pub enum Degraded {
         /// Why, in one line.
         reason: String,
     },
+    /// An installed model package is not used: the one before it, or the system's, analyses in its place.
+    ModelReplaced {
+        /// Which, why, and what is in its place, in one line.
+        reason: String,
+    },
     /// Certificate files were changed and cannot be used; those before stay in force.
     CertificateUnusable {
         /// Key of the configuration, file and why, in one line.
@@ -102,6 +107,7 @@ impl Degraded {
             Self::RecordsReset => "records_reset",
             Self::ResultsNotWritten { .. } => "results_not_written",
             Self::AcceleratorFault { .. } => "accelerator_fault",
+            Self::ModelReplaced { .. } => "model_replaced",
             Self::CertificateUnusable { .. } => "certificate_unusable",
             Self::CertificateExpires { days: ..0, .. } => "certificate_expired",
             Self::CertificateExpires { .. } => "certificate_expires",
@@ -124,6 +130,7 @@ impl Degraded {
             Self::RecordsReset => "the damaged file lies beside the new one; call service",
             Self::ResultsNotWritten { .. } => "check results.dir and its free space; what waits is written then",
             Self::AcceleratorFault { .. } => "nothing is lost, analysis is slower; spinewatch check says what it finds",
+            Self::ModelReplaced { .. } => "install the package again; spinewatch check says what it finds",
             Self::CertificateUnusable { .. } => "correct the files; those before stay in force until then",
             Self::CertificateExpires { .. } => "put a renewed file in its place; it is taken up without a restart",
             Self::Hot { .. } => "give the device air; analysis slows down when it is hot",
@@ -155,6 +162,7 @@ impl fmt::Display for Degraded {
             Self::AcceleratorFault { reason } => {
                 write!(f, "the processor does the accelerator's work: {reason}")
             }
+            Self::ModelReplaced { reason } => write!(f, "an installed model is not used: {reason}"),
             Self::CertificateUnusable { reason } => write!(f, "the new certificate files are not used: {reason}"),
             Self::CertificateExpires { days: ..0, what } => write!(f, "{what} has expired"),
             Self::CertificateExpires { days: 0, what } => write!(f, "{what} expires today"),

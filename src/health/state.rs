@@ -74,6 +74,7 @@ pub struct Health {
     results: Option<String>,
     results_busy: Option<Duration>,
     accelerator: Option<String>,
+    model_replaced: Option<String>,
     certificates: Vec<Degraded>,
     silent: Option<(&'static str, Duration)>,
     sensed: Option<Sensed>,
@@ -95,6 +96,7 @@ impl Health {
             results: None,
             results_busy: None,
             accelerator: None,
+            model_replaced: None,
             certificates: Vec::new(),
             silent: None,
             sensed: None,
@@ -158,6 +160,11 @@ impl Health {
     /// What is wrong with the accelerator, in one line, or nothing.
     pub fn accelerator(&mut self, fault: Option<String>) {
         self.accelerator = fault;
+    }
+
+    /// Why an installed package is not used and what is in its place, in one line, or nothing.
+    pub fn model_replaced(&mut self, why: Option<String>) {
+        self.model_replaced = why;
     }
 
     /// What ends when, as days that are left and its words, and why changed files are not used; only those that are to
@@ -243,6 +250,7 @@ impl Health {
         }
         degraded.extend(self.results_fault(now));
         degraded.extend(self.accelerator.clone().map(|reason| Degraded::AcceleratorFault { reason }));
+        degraded.extend(self.model_replaced.clone().map(|reason| Degraded::ModelReplaced { reason }));
         degraded.extend(self.certificates.iter().cloned());
         degraded.extend(self.heat_fault());
         if !self.clock().is_trusted() {
@@ -372,6 +380,7 @@ mod tests {
         health.records_reset();
         health.results(Some("no space left on device".into()));
         health.accelerator(Some("given up: no answer within 1000 ms".into()));
+        health.model_replaced(Some("its signature does not hold; 0.1.0 in its place".into()));
         let expiries = [(29, "the broker's authority"), (-3, "this device's certificate")];
         health.certificates(expiries, Some("mqtt.key_file: not PEM".into()));
         let all = [
@@ -383,6 +392,7 @@ mod tests {
             "records_reset",
             "results_not_written",
             "accelerator_fault",
+            "model_replaced",
             "certificate_unusable",
             "certificate_expired",
             "certificate_expires",

@@ -40,6 +40,7 @@ fn every_fault(state: &mut DeviceState) {
     state.set_fault(Fault::FilesRefused { files: 99_999, reason: Words::new(LONG) }, NOW);
     state.set_fault(Fault::ResultsNotWritten { reason: Words::new(LONG) }, NOW);
     state.set_fault(Fault::AcceleratorFault { reason: Words::new(LONG) }, NOW);
+    state.set_fault(Fault::ModelReplaced { reason: Words::new(LONG) }, NOW);
     state.set_fault(Fault::CertificateUnusable { reason: Words::new(LONG) }, NOW);
     state.set_fault(Fault::CertificateExpires { days: 30, what: "this device's certificate" }, NOW);
     state.set_fault(Fault::ClockUntrusted, NOW);
