@@ -105,7 +105,9 @@ fn models(settings: &Settings, engine: &Accelerated) -> Outcome {
     match (refused, fallbacks.first()) {
         (Some((package, why)), _) => Err(format!("{package}: {why}")),
         (None, Some(why)) => Err(why.clone()),
-        (None, None) => Ok(report.models.iter().map(|model| model.package.clone()).collect::<Vec<_>>().join(", ") + " hold"),
+        (None, None) => {
+            Ok(report.models.iter().map(|model| model.package.clone()).collect::<Vec<_>>().join(", ") + " hold")
+        }
     }
 }
 

@@ -96,7 +96,8 @@ impl SwitchArgs {
 
 /// Which package, what its golden cases gave, and when it is taken over.
 fn said(Installed { summary, golden, before }: &Installed) -> String {
-    let before = before.as_ref().map_or_else(|| "nothing".into(), |before| format!("{} {}", before.name, before.version));
+    let before =
+        before.as_ref().map_or_else(|| "nothing".into(), |before| format!("{} {}", before.name, before.version));
     format!(
         "{} {} in the place of {before}: {} golden cases, largest difference {:.4} of {}\n\
          A daemon that runs uses it from its next start on: systemctl restart spinewatch",

@@ -52,7 +52,9 @@ pub enum SwitchError {
         other: String,
     },
     /// There is nothing to take back.
-    #[error("{name} is not installed here, so there is nothing to take back; `spinewatch selftest` says what is in use")]
+    #[error(
+        "{name} is not installed here, so there is nothing to take back; `spinewatch selftest` says what is in use"
+    )]
     NotInstalled {
         /// As it was asked for.
         name: String,

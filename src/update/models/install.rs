@@ -86,9 +86,9 @@ fn before(
     let nothing = |why: String| SwitchError::NothingBefore { name: name.to_owned(), why };
     let other = in_use.and_then(|opened| opened.place).or(places.current(name)).map_or(Place::A, Place::other);
     if !to_shipped && places.package(name, other).exists() {
-        let opened = sources.open(places, name, other).map_err(|why| {
-            nothing(format!("{why}; --shipped goes back to the one that came with the system"))
-        })?;
+        let opened = sources
+            .open(places, name, other)
+            .map_err(|why| nothing(format!("{why}; --shipped goes back to the one that came with the system")))?;
         if sources.counts(places, &opened) {
             return Ok((Some(other), opened));
         }

@@ -52,7 +52,7 @@ pub(super) struct Places {
 #[derive(Debug)]
 pub(super) struct Locked {
     places: Places,
-    _lock: File,
+    lock: File,
 }
 
 impl Places {
@@ -115,7 +115,7 @@ impl Places {
             rustix::io::Errno::WOULDBLOCK => SwitchError::Busy(self.dir.clone()),
             errno => io(&lock)(errno.into()),
         })?;
-        let locked = Locked { places: self, _lock: lock_file };
+        let locked = Locked { places: self, lock: lock_file };
         let dir = &locked.places.dir;
         locked.empty_staging().map_err(io(dir))?;
         make_folder(&places).map_err(io(&places))?;
@@ -181,5 +181,7 @@ impl Drop for Locked {
     /// What is left over takes space and nothing else: the next verb removes it when this cannot.
     fn drop(&mut self) {
         let _ = self.empty_staging();
+        // by hand: a process that is just being started would hold the lock until it runs
+        let _ = flock(&self.lock, FlockOperation::Unlock);
     }
 }

@@ -162,12 +162,13 @@ impl Sources<'_> {
     pub(super) fn in_use(&self, places: &Places, name: &str) -> Option<Opened> {
         let mut shipped = self.shipped();
         let base = named(&shipped, name);
-        let installed = places.current(name).and_then(|_| {
+        let installed = places.names().iter().any(|installed| installed == name).then_some(()).and_then(|()| {
             let mut opened = places.in_order(name).into_iter().filter_map(|place| self.open(places, name, place).ok());
             opened.next().filter(|opened| counts(places, opened, base))
         });
         installed.or_else(|| {
-            let at = shipped.iter().position(|opened| opened.as_ref().is_ok_and(|opened| opened.summary.name == name))?;
+            let at =
+                shipped.iter().position(|opened| opened.as_ref().is_ok_and(|opened| opened.summary.name == name))?;
             shipped.swap_remove(at).ok()
         })
     }

@@ -25,6 +25,9 @@ const MAX_EXTENSION: u64 = 64 << 10;
 /// of its files are not.
 pub(super) fn unpack(source: &Path, staging: &Path) -> Result<PathBuf, SwitchError> {
     let about = source.metadata().map_err(|error| SwitchError::source(source, format!("cannot be read: {error}")))?;
+    if !about.is_dir() && !about.is_file() {
+        return Err(SwitchError::source(source, "is neither a tar nor a folder"));
+    }
     let name = if about.is_dir() { source.file_name() } else { source.file_stem() };
     let into = staging.join(name.unwrap_or("package".as_ref()));
     make_folder(&into).map_err(SwitchError::io(&into))?;
@@ -81,7 +84,10 @@ impl Unpacking<'_> {
 
     fn archive(mut self) -> Result<(), SwitchError> {
         let unreadable = |source: &Path, error: io::Error| {
-            SwitchError::source(source, format!("is no tar that can be read ({error}); copy it again, unpacked from gzip"))
+            SwitchError::source(
+                source,
+                format!("is no tar that can be read ({error}); copy it again, unpacked from gzip"),
+            )
         };
         let file = File::open(self.source).map_err(|error| unreadable(self.source, error))?;
         let mut archive = Archive::new(io::BufReader::new(file));
@@ -126,7 +132,9 @@ impl Unpacking<'_> {
                     path.push(name);
                     depth += 1;
                 }
-                _ => return Err(self.refused(format!("{name:?} leaves the folder of the package, or is too deep in it"))),
+                _ => {
+                    return Err(self.refused(format!("{name:?} leaves the folder of the package, or is too deep in it")));
+                }
             }
         }
         if name.contains(['\0', '\u{fffd}']) {
