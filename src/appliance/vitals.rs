@@ -41,6 +41,7 @@ pub fn faults(report: &HealthReport, now: Duration) -> Vec<Fault> {
         Degraded::RecordsReset => Some(Fault::RecordsReset),
         Degraded::ResultsNotWritten { reason } => Some(Fault::ResultsNotWritten { reason: Words::new(reason) }),
         Degraded::AcceleratorFault { reason } => Some(Fault::AcceleratorFault { reason: Words::new(reason) }),
+        Degraded::ModelReplaced { reason } => Some(Fault::ModelReplaced { reason: Words::new(reason) }),
         Degraded::CertificateUnusable { reason } => Some(Fault::CertificateUnusable { reason: Words::new(reason) }),
         Degraded::CertificateExpires { days, what } => Some(Fault::CertificateExpires { days: *days, what }),
         Degraded::UpdateRolledBack { version, reason } => {

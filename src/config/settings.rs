@@ -354,6 +354,13 @@ impl Default for HealthSettings {
     }
 }
 
+impl Settings {
+    /// Folder of the model packages that were installed after the system.
+    pub fn installed_models(&self) -> PathBuf {
+        self.state.dir.join("models")
+    }
+}
+
 impl ShareSettings {
     /// Time between two scans.
     pub const fn scan_interval(&self) -> Duration {

@@ -127,6 +127,11 @@ fn faults() -> Vec<Sample> {
             Fault::AcceleratorFault { reason: Words::new("given up: no answer within 1000 ms") },
         ),
         (
+            "model-replaced",
+            "Another model analyses. Call service.",
+            Fault::ModelReplaced { reason: Words::new("the package's signature does not hold; 0.2.0 in its place") },
+        ),
+        (
             "certificate-expires",
             "Works until then. Call service.",
             Fault::CertificateExpires { days: 12, what: "this device's certificate" },

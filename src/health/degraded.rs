@@ -71,6 +71,11 @@ pub enum Degraded {
         /// Why, in one line.
         reason: String,
     },
+    /// An installed model package is not used: the one before it, or the system's, analyses in its place.
+    ModelReplaced {
+        /// Which, why, and what is in its place, in one line.
+        reason: String,
+    },
     /// Certificate files were changed and cannot be used; those before stay in force.
     CertificateUnusable {
         /// Key of the configuration, file and why, in one line.
@@ -110,6 +115,7 @@ impl Degraded {
             Self::ResultsNotWritten { .. } => "results_not_written",
             Self::UpdateRolledBack { .. } => "update_rolled_back",
             Self::AcceleratorFault { .. } => "accelerator_fault",
+            Self::ModelReplaced { .. } => "model_replaced",
             Self::CertificateUnusable { .. } => "certificate_unusable",
             Self::CertificateExpires { days: ..0, .. } => "certificate_expired",
             Self::CertificateExpires { .. } => "certificate_expires",
@@ -133,6 +139,7 @@ impl Degraded {
             Self::ResultsNotWritten { .. } => "check results.dir and its free space; what waits is written then",
             Self::UpdateRolledBack { .. } => "nothing is lost, the old system runs; spinewatch update status says more",
             Self::AcceleratorFault { .. } => "nothing is lost, analysis is slower; spinewatch check says what it finds",
+            Self::ModelReplaced { .. } => "install the package again; spinewatch check says what it finds",
             Self::CertificateUnusable { .. } => "correct the files; those before stay in force until then",
             Self::CertificateExpires { .. } => "put a renewed file in its place; it is taken up without a restart",
             Self::Hot { .. } => "give the device air; analysis slows down when it is hot",
@@ -167,6 +174,7 @@ impl fmt::Display for Degraded {
             Self::AcceleratorFault { reason } => {
                 write!(f, "the processor does the accelerator's work: {reason}")
             }
+            Self::ModelReplaced { reason } => write!(f, "an installed model is not used: {reason}"),
             Self::CertificateUnusable { reason } => write!(f, "the new certificate files are not used: {reason}"),
             Self::CertificateExpires { days: ..0, what } => write!(f, "{what} has expired"),
             Self::CertificateExpires { days: 0, what } => write!(f, "{what} expires today"),
