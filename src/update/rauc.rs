@@ -250,14 +250,20 @@ fn slot(name: &str, status: &HashMap<String, OwnedValue>) -> Option<Slot> {
     })
 }
 
+/// Errors of the bus, not of RAUC: nobody answered.
+const NOBODY: [&str; 6] = ["ServiceUnknown", "NameHasNoOwner", "NoReply", "Disconnected", "AccessDenied", "Timeout"];
+
 /// RAUC's words where it answered with an error; otherwise what D-Bus says of its absence.
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn said(error: zbus::Error) -> RaucError {
-    match &error {
-        zbus::Error::MethodError(name, words, _) if !name.starts_with("org.freedesktop.DBus.Error.") => {
-            RaucError::Said(one_line(words.as_deref().unwrap_or(name.as_str())))
-        }
-        zbus::Error::MethodError(_, Some(words), _) => RaucError::Absent(one_line(words)),
-        other => RaucError::Absent(one_line(&other.to_string())),
+    let zbus::Error::MethodError(name, words, _) = &error else {
+        return RaucError::Absent(one_line(&error.to_string()));
+    };
+    let words = one_line(words.as_deref().unwrap_or(name.as_str()));
+    let of_bus = name.strip_prefix("org.freedesktop.DBus.Error.");
+    if of_bus.is_some_and(|error| NOBODY.contains(&error) || error.starts_with("Spawn.")) {
+        RaucError::Absent(words)
+    } else {
+        RaucError::Said(words)
     }
 }
