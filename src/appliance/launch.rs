@@ -18,11 +18,12 @@ use super::reader::Reader;
 use super::signals::Signals;
 use super::telling::Teller;
 use super::threads::Threads;
+use super::updates::Updates;
 use super::{filing, logbook, screen, vitals};
 use crate::config::{DisplaySettings, Identifiers, Settings, StudySettings, SurfaceKind};
 use crate::dicom;
 use crate::display::{DeviceState, Display, Fault, FrameBuffer, Panel, Phase, PngFiles, Surface, Terminal, Words};
-use crate::health::{self, Beat, Health, Heartbeats, Notifier, Sensors, ShareHealth};
+use crate::health::{self, Beat, Health, Heartbeats, Notifier, Sensors, ShareHealth, StandingFile};
 use crate::inference::{
     Accelerated, Analyser, AnalyserError, Choice, Engine, ModelSummary, Pool, Refusal, TrustedKeys,
 };
@@ -151,7 +152,7 @@ impl Appliance {
             .build()?;
         let (publisher, acks) = {
             let _inside = runtime.enter();
-            let birth = vitals::status(&lock(&health).report(signals.clock()), &topics, &models, None);
+            let birth = vitals::status(&lock(&health).report(signals.clock()), &topics, &models, None, None);
             Publisher::start(publish_settings, store.clone(), birth)?
         };
 
@@ -242,6 +243,8 @@ impl Appliance {
             limits,
             models,
             started: wall,
+            updates: Updates::of_device(settings),
+            standing: StandingFile::from_environment(),
             notifier: Notifier::from_environment(),
         };
         threads.start("vitals", move || runtime.block_on(attendant.attend(publisher, acks)))?;

@@ -57,6 +57,7 @@ impl Icon {
             Fault::ShareLost { .. } => Self::Folder,
             Fault::BrokerOffline { .. } | Fault::MessagesRefused { .. } | Fault::AcksRefused { .. } => Self::Antenna,
             Fault::FilesRefused { .. } => Self::Sheet,
+            Fault::UpdateFailed { .. } | Fault::UpdateRefused { .. } => Self::Cross,
             Fault::ClockUntrusted => Self::Clock,
             Fault::CertificateUnusable { .. } | Fault::CertificateExpires { .. } | Fault::IdentifiersInClear => {
                 Self::Padlock

@@ -75,6 +75,7 @@ pub struct Health {
     results_busy: Option<Duration>,
     accelerator: Option<String>,
     certificates: Vec<Degraded>,
+    update: Option<(String, String)>,
     silent: Option<(&'static str, Duration)>,
     sensed: Option<Sensed>,
 }
@@ -96,6 +97,7 @@ impl Health {
             results_busy: None,
             accelerator: None,
             certificates: Vec::new(),
+            update: None,
             silent: None,
             sensed: None,
         }
@@ -170,6 +172,11 @@ impl Health {
         self.certificates = unusable.into_iter().chain(expiries).collect();
     }
 
+    /// Version and reason of an update that was rolled back, until one proves itself, or nothing.
+    pub fn update_rolled_back(&mut self, update: Option<(String, String)>) {
+        self.update = update;
+    }
+
     /// The watchdog's word: which stage does not tick and for how long, or none.
     pub fn silent_stage(&mut self, silent: Option<(&'static str, Duration)>) {
         self.silent = silent;
@@ -242,6 +249,7 @@ impl Health {
             degraded.push(Degraded::RecordsReset);
         }
         degraded.extend(self.results_fault(now));
+        degraded.extend(self.update.clone().map(|(version, reason)| Degraded::UpdateRolledBack { version, reason }));
         degraded.extend(self.accelerator.clone().map(|reason| Degraded::AcceleratorFault { reason }));
         degraded.extend(self.certificates.iter().cloned());
         degraded.extend(self.heat_fault());
