@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::state::{DeviceState, Phase, SelfTest};
-use super::{Alarm, Fault, Progress, StudyReport, Words};
+use super::{Alarm, Fault, Progress, ServiceFacts, StudyReport, Words};
 use crate::triage::Verdict;
 
 /// Without a beat for this long, what is known is out of date.
@@ -16,6 +16,8 @@ pub const ATTENTION: Duration = Duration::from_secs(120);
 pub const HELD: Duration = Duration::from_secs(30 * 60);
 /// How long "none suspected" stays on an otherwise idle screen.
 pub const NONE_SUSPECTED_HELD: Duration = Duration::from_secs(180);
+/// How long the service screen stands after it was asked for; then the clinical screen is back by itself.
+pub const SERVICE_SHOWN: Duration = Duration::from_secs(60);
 /// How long one screen stands before another of the same rank takes its turn.
 pub const TURN: Duration = Duration::from_secs(5);
 
@@ -60,6 +62,11 @@ pub enum Screen<'a> {
     Stale {
         /// For how long.
         silent_for: Duration,
+    },
+    /// An engineer has asked for the device's own facts.
+    Service {
+        /// The facts.
+        facts: &'a ServiceFacts,
     },
     /// Something is wrong with the device; never empty.
     Degraded {
@@ -121,6 +128,7 @@ impl Screen<'_> {
             Self::Suspected { .. } => "suspected",
             Self::StartupFailed { .. } => "startup-failed",
             Self::Stale { .. } => "stale",
+            Self::Service { .. } => "service",
             Self::Degraded { .. } => "degraded",
             Self::NotAnalysed { .. } => "not-analysed",
             Self::PartlyAnalysed { .. } => "partly-analysed",
@@ -150,19 +158,25 @@ impl Screen<'_> {
                 _ => Alarm::Low,
             },
             Self::NoneSuspected { .. } => Alarm::Low,
-            Self::Updating { .. } | Self::Starting { .. } | Self::Receiving { .. } | Self::Idle { .. } => Alarm::None,
+            Self::Service { .. }
+            | Self::Updating { .. }
+            | Self::Starting { .. }
+            | Self::Receiving { .. }
+            | Self::Idle { .. } => Alarm::None,
         }
     }
 }
 
 /// The one screen that is shown at `now`.
 ///
-/// In this order: an unacknowledged alert; a device that failed, is out of date or does not analyse; a study that was just
-/// not or only partly analysed; update and self-test; a series that arrives; what is held (acknowledged alerts, studies not or
+/// In this order: an unacknowledged alert; a device that failed or is out of date; the service screen for a minute after it
+/// was asked for, unless a study was just not or only partly analysed; a device that does not analyse; such a study; update and self-test; a series that arrives; what is held (acknowledged alerts, studies not or
 /// partly analysed); the last "none suspected"; lesser faults in turn with idle; idle.
 pub fn decide(state: &DeviceState, now: Duration) -> Screen<'_> {
     unacknowledged(state, now)
-        .or_else(|| device_down(state, now))
+        .or_else(|| not_to_be_trusted(state, now))
+        .or_else(|| service(state, now))
+        .or_else(|| does_not_analyse(state))
         .or_else(|| left_unread(state, now, ATTENTION))
         .or_else(|| busy(state, now))
         .or_else(|| held(state, now))
@@ -177,14 +191,22 @@ fn unacknowledged(state: &DeviceState, now: Duration) -> Option<Screen<'_>> {
     Some(Screen::Suspected { report, turn })
 }
 
-fn device_down(state: &DeviceState, now: Duration) -> Option<Screen<'_>> {
+fn not_to_be_trusted(state: &DeviceState, now: Duration) -> Option<Screen<'_>> {
     if let Phase::Failed { reason } = &state.phase {
         return Some(Screen::StartupFailed { reason });
     }
     let silent_for = now.saturating_sub(state.beat);
-    if silent_for > STALE_AFTER {
-        return Some(Screen::Stale { silent_for });
-    }
+    (silent_for > STALE_AFTER).then_some(Screen::Stale { silent_for })
+}
+
+/// An engineer asks while a device is ill, so a fault does not hide it; a study that nobody has looked at does.
+fn service(state: &DeviceState, now: Duration) -> Option<Screen<'_>> {
+    let asked = state.service_asked.filter(|asked| now.saturating_sub(*asked) < SERVICE_SHOWN)?;
+    let calm = matches!(state.phase, Phase::Running) && asked <= now && left_unread(state, now, ATTENTION).is_none();
+    state.service.as_deref().filter(|_| calm).map(|facts| Screen::Service { facts })
+}
+
+fn does_not_analyse(state: &DeviceState) -> Option<Screen<'_>> {
     let stopped = state.faults.first().is_some_and(Fault::stops_analysis) && matches!(state.phase, Phase::Running);
     stopped.then_some(Screen::Degraded { faults: &state.faults })
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::civil::Time;
 
 use super::{
-    Delivery, DeviceState, Fault, Outcome, Phase, Picture, Progress, SelfTest, Since, StudyName, StudyReport, Words,
+    Delivery, DeviceState, Fault, Outcome, Phase, Picture, Progress, SelfTest, ServiceFacts, Since, StudyName, StudyReport, Words,
 };
 use crate::triage::{
     Assessment, BestSlice, Completeness, Coverage, Finding, FractureBox, Gap, Level, Missing, Verdict,
@@ -61,6 +61,11 @@ pub fn all() -> Vec<Sample> {
     samples.extend(faults());
     samples.push(running("Wait. Read every study as usual.", "updating", &|s| {
         s.phase = Phase::Updating { what: Words::new("Spinewatch 0.2.0"), percent: Some(64) };
+    }));
+    samples.push(running("For the engineer: hold the button. Goes after a minute.", "service", &|s| {
+        fill_recent(s);
+        s.set_service(service());
+        s.show_service(NOW);
     }));
     samples.push(running("The device does not work. Call service.", "startup-failed", &|s| {
         s.phase = Phase::Failed { reason: Words::new("The database folder /var/lib/spinewatch cannot be written.") };
@@ -174,6 +179,23 @@ fn fill_recent(state: &mut DeviceState) {
     state.set_fault(Fault::ClockUntrusted, at(37));
     state.clear_fault(&Fault::ClockUntrusted, at(35));
     state.report(earlier(none_suspected(), 21), at(21));
+}
+
+/// A device at work.
+pub fn service() -> ServiceFacts {
+    ServiceFacts {
+        version: Words::new("0.1.0"),
+        slot: Some(Words::new("A, proven")),
+        serial: Some(Words::new("RK5B-24-001734")),
+        addresses: vec![Words::new("eth0 192.168.10.21"), Words::new("eth0 fd12:3456:789a::21")],
+        last_error: Some(Words::new("the share is lost: the server does not answer (over 12 min ago)")),
+        share: Words::new("available for 3 d 4 h"),
+        broker: Words::new("connected for 3 d 4 h"),
+        models: Words::new("vertebra-classifier-edge 0.1.0, fracture-detector-edge 0.1.0"),
+        update: Some(Words::new("0.1.0 proved on 2026-11-18 04:12")),
+        up: Some(Duration::from_secs(274_920)),
+        celsius: Some(51.4),
+    }
 }
 
 /// A series half way.

@@ -9,7 +9,7 @@ use heapless::{HistoryBuf, Vec};
 use jiff::SignedDuration;
 use jiff::civil::Time;
 
-use super::{Acknowledged, Delivery, Fault, Since, StudyName, StudyReport, Words};
+use super::{Acknowledged, Delivery, Fault, ServiceFacts, Since, StudyName, StudyReport, Words};
 use crate::triage::{Level, Verdict};
 
 /// Alerts that are kept with all that is needed to show them; further ones are counted.
@@ -111,6 +111,8 @@ pub struct DeviceState {
     events_lost: u32,
     clock: Option<(Time, Duration)>,
     pub(super) beat: Duration,
+    pub(super) service: Option<Arc<ServiceFacts>>,
+    pub(super) service_asked: Option<Duration>,
 }
 
 impl DeviceState {
@@ -128,6 +130,8 @@ impl DeviceState {
             events_lost: 0,
             clock: None,
             beat: now,
+            service: None,
+            service_asked: None,
         }
     }
 
@@ -145,6 +149,21 @@ impl DeviceState {
     pub fn clock(&self, now: Duration) -> Option<Time> {
         let (time, at) = self.clock?;
         Some(time.wrapping_add(SignedDuration::try_from(now.saturating_sub(at)).unwrap_or_default()))
+    }
+
+    /// The facts of the device, as they are now; shown only when they are asked for.
+    pub fn set_service(&mut self, facts: ServiceFacts) {
+        self.service = Some(Arc::new(facts));
+    }
+
+    /// An engineer asks for the service screen; asking again keeps it. It goes after [`super::SERVICE_SHOWN`] by itself.
+    pub const fn show_service(&mut self, now: Duration) {
+        self.service_asked = Some(now);
+    }
+
+    /// Back to the clinical screen.
+    pub const fn leave_service(&mut self) {
+        self.service_asked = None;
     }
 
     /// Takes in a new or revised assessment of a study.

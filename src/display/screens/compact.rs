@@ -87,6 +87,7 @@ fn main_word(screen: &Screen<'_>) -> &'static str {
         Screen::Suspected { .. } => "SUSPECTED",
         Screen::StartupFailed { .. } => "START FAILED",
         Screen::Stale { .. } => "STALE",
+        Screen::Service { .. } => "SERVICE",
         Screen::Degraded { faults } => faults.first().map_or("DEGRADED", |f| f.headline()),
         Screen::NotAnalysed { .. } => "NOT ANALYSED",
         Screen::PartlyAnalysed { .. } => "PARTLY ANALYSED",
@@ -175,6 +176,9 @@ fn lines(screen: &Screen<'_>, now: Duration) -> Vec<String> {
         Screen::StartupFailed { reason } => vec![reason.as_str().to_owned(), "call service".to_owned()],
         Screen::Stale { silent_for } => {
             three(format!("no news for {}", span(silent_for)), "read every study", "call service")
+        }
+        Screen::Service { facts } => {
+            facts.rows().iter().map(|row| format!("{}: {}", row.label, row.value)).collect()
         }
         Screen::Degraded { faults } => faults.first().map_or(Vec::new(), |f| vec![f.meaning(), f.action().to_owned()]),
         Screen::NotAnalysed { report, why, .. } => {
