@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use super::state::{DeviceState, Phase, SelfTest};
+use super::view::View;
 use super::{Alarm, Fault, Progress, ServiceFacts, StudyReport, Words};
 use crate::triage::Verdict;
 
@@ -16,8 +17,6 @@ pub const ATTENTION: Duration = Duration::from_secs(120);
 pub const HELD: Duration = Duration::from_secs(30 * 60);
 /// How long "none suspected" stays on an otherwise idle screen.
 pub const NONE_SUSPECTED_HELD: Duration = Duration::from_secs(180);
-/// How long the service screen stands after it was asked for; then the clinical screen is back by itself.
-pub const SERVICE_SHOWN: Duration = Duration::from_secs(60);
 /// How long one screen stands before another of the same rank takes its turn.
 pub const TURN: Duration = Duration::from_secs(5);
 
@@ -120,7 +119,7 @@ pub enum Screen<'a> {
     },
 }
 
-impl Screen<'_> {
+impl<'a> Screen<'a> {
     /// A name for files and tests.
     pub const fn name(&self) -> &'static str {
         match self {
@@ -165,17 +164,44 @@ impl Screen<'_> {
             | Self::Idle { .. } => Alarm::None,
         }
     }
+
+    /// The study that it is about.
+    pub const fn study(&self) -> Option<&'a StudyReport> {
+        match self {
+            Self::Suspected { report, .. }
+            | Self::NotAnalysed { report, .. }
+            | Self::PartlyAnalysed { report, .. }
+            | Self::NoneSuspected { report } => Some(report),
+            _ => None,
+        }
+    }
 }
 
 /// The one screen that is shown at `now`.
 ///
-/// In this order: an unacknowledged alert; a device that failed or is out of date; the service screen for a minute after it
-/// was asked for, unless a study was just not or only partly analysed; a device that does not analyse; such a study; update and self-test; a series that arrives; what is held (acknowledged alerts, studies not or
-/// partly analysed); the last "none suspected"; lesser faults in turn with idle; idle.
+/// In this order: an unacknowledged alert; a device that failed or is out of date; the service screen where it was asked for,
+/// unless a study was just not or only partly analysed; a device that does not analyse; the study that was asked for; and
+/// then what [`automatic`] finds.
 pub fn decide(state: &DeviceState, now: Duration) -> Screen<'_> {
+    let asked = || state.page(now).map(|(report, at, of)| of_report(report, Turn { number: at + 1, of, beyond: 0 }));
+    if let Some(alert) = unacknowledged(state, now) {
+        return asked().unwrap_or(alert);
+    }
+    not_to_be_trusted(state, now)
+        .or_else(|| service(state, now))
+        .or_else(|| does_not_analyse(state))
+        .or_else(asked)
+        .unwrap_or_else(|| automatic(state, now))
+}
+
+/// The screen that the state calls for, whatever a person has asked to see: lights and sound go by it.
+///
+/// In this order: an unacknowledged alert; a device that failed, is out of date or does not analyse; a study that was just
+/// not or only partly analysed; update and self-test; a series that arrives; what is held (acknowledged alerts, studies not or
+/// partly analysed); the last "none suspected"; lesser faults in turn with idle; idle.
+pub fn automatic(state: &DeviceState, now: Duration) -> Screen<'_> {
     unacknowledged(state, now)
         .or_else(|| not_to_be_trusted(state, now))
-        .or_else(|| service(state, now))
         .or_else(|| does_not_analyse(state))
         .or_else(|| left_unread(state, now, ATTENTION))
         .or_else(|| busy(state, now))
@@ -201,9 +227,9 @@ fn not_to_be_trusted(state: &DeviceState, now: Duration) -> Option<Screen<'_>> {
 
 /// An engineer asks while a device is ill, so a fault does not hide it; a study that nobody has looked at does.
 fn service(state: &DeviceState, now: Duration) -> Option<Screen<'_>> {
-    let asked = state.service_asked.filter(|asked| now.saturating_sub(*asked) < SERVICE_SHOWN)?;
-    let calm = matches!(state.phase, Phase::Running) && asked <= now && left_unread(state, now, ATTENTION).is_none();
-    state.service.as_deref().filter(|_| calm).map(|facts| Screen::Service { facts })
+    let asked = matches!(state.view(now), View::Service { .. }) && matches!(state.phase, Phase::Running);
+    let shown = asked && left_unread(state, now, ATTENTION).is_none();
+    shown.then_some(Screen::Service { facts: &state.service })
 }
 
 fn does_not_analyse(state: &DeviceState) -> Option<Screen<'_>> {

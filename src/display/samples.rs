@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::civil::Time;
 
 use super::{
-    Delivery, DeviceState, Fault, Outcome, Phase, Picture, Progress, SelfTest, ServiceFacts, Since, StudyName, StudyReport, Words,
+    Control, Delivery, DeviceState, Fault, Outcome, Phase, Picture, Progress, SelfTest, ServiceFacts, Since, StudyName, StudyReport, Words,
 };
 use crate::triage::{
     Assessment, BestSlice, Completeness, Coverage, Finding, FractureBox, Gap, Level, Missing, Verdict,
@@ -65,7 +65,7 @@ pub fn all() -> Vec<Sample> {
     samples.push(running("For the engineer: hold the button. Goes after a minute.", "service", &|s| {
         fill_recent(s);
         s.set_service(service());
-        s.show_service(NOW);
+        s.press(Control::Service, NOW);
     }));
     samples.push(running("The device does not work. Call service.", "startup-failed", &|s| {
         s.phase = Phase::Failed { reason: Words::new("The database folder /var/lib/spinewatch cannot be written.") };
@@ -196,6 +196,13 @@ pub fn service() -> ServiceFacts {
         up: Some(Duration::from_secs(274_920)),
         celsius: Some(51.4),
     }
+}
+
+/// The studies of a day, all of them read by now.
+pub fn recent() -> Vec<StudyReport> {
+    let mut state = running();
+    fill_recent(&mut state);
+    state.recent().to_vec()
 }
 
 /// A series half way.

@@ -11,7 +11,7 @@ use super::report::span;
 pub const ADDRESSES: usize = 3;
 
 /// Facts of the device, as they are now. What is not known is absent, never invented.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ServiceFacts {
     /// Version of this program.
     pub version: Words,
@@ -48,6 +48,25 @@ pub struct Row {
     pub long: bool,
     /// Moves without a change of meaning.
     pub moving: bool,
+}
+
+impl Default for ServiceFacts {
+    /// Nothing is known but the version.
+    fn default() -> Self {
+        Self {
+            version: Words::new(env!("CARGO_PKG_VERSION")),
+            slot: None,
+            serial: None,
+            addresses: Vec::new(),
+            last_error: None,
+            share: Words::new("not known"),
+            broker: Words::new("not known"),
+            models: Words::new("not known"),
+            update: None,
+            up: None,
+            celsius: None,
+        }
+    }
 }
 
 impl ServiceFacts {

@@ -9,6 +9,7 @@ use heapless::{HistoryBuf, Vec};
 use jiff::SignedDuration;
 use jiff::civil::Time;
 
+use super::view::View;
 use super::{Acknowledged, Delivery, Fault, ServiceFacts, Since, StudyName, StudyReport, Words};
 use crate::triage::{Level, Verdict};
 
@@ -111,8 +112,9 @@ pub struct DeviceState {
     events_lost: u32,
     clock: Option<(Time, Duration)>,
     pub(super) beat: Duration,
-    pub(super) service: Option<Arc<ServiceFacts>>,
-    pub(super) service_asked: Option<Duration>,
+    pub(super) service: Arc<ServiceFacts>,
+    pub(super) view: View,
+    pub(super) sound_paused_until: Duration,
 }
 
 impl DeviceState {
@@ -130,14 +132,20 @@ impl DeviceState {
             events_lost: 0,
             clock: None,
             beat: now,
-            service: None,
-            service_asked: None,
+            service: Arc::default(),
+            view: View::Automatic,
+            sound_paused_until: Duration::ZERO,
         }
     }
 
     /// The work ticks: without a beat for [`super::STALE_AFTER`] the screen says that it is stale.
     pub const fn beat(&mut self, now: Duration) {
         self.beat = now;
+    }
+
+    /// The alarm sound is paused until then; the screen says so.
+    pub const fn pause_sound(&mut self, until: Duration) {
+        self.sound_paused_until = until;
     }
 
     /// The local time at `now`, or `None` while the clock is not trusted.
@@ -153,17 +161,7 @@ impl DeviceState {
 
     /// The facts of the device, as they are now; shown only when they are asked for.
     pub fn set_service(&mut self, facts: ServiceFacts) {
-        self.service = Some(Arc::new(facts));
-    }
-
-    /// An engineer asks for the service screen; asking again keeps it. It goes after [`super::SERVICE_SHOWN`] by itself.
-    pub const fn show_service(&mut self, now: Duration) {
-        self.service_asked = Some(now);
-    }
-
-    /// Back to the clinical screen.
-    pub const fn leave_service(&mut self) {
-        self.service_asked = None;
+        self.service = Arc::new(facts);
     }
 
     /// Takes in a new or revised assessment of a study.

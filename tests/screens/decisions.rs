@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use spinewatch::display::{
-    ATTENTION, Alarm, DeviceState, Fault, HELD, NONE_SUSPECTED_HELD, Phase, SERVICE_SHOWN, STALE_AFTER, Screen, Since,
+    ATTENTION, Alarm, Control, DeviceState, Fault, HELD, NONE_SUSPECTED_HELD, Phase, SERVICE, STALE_AFTER, Screen, Since,
     StudyReport, TURN, Words, decide, samples,
 };
 use spinewatch::triage::Level;
@@ -242,36 +242,33 @@ fn asked_for_service() -> DeviceState {
     let mut state = running();
     state.set_fault(Fault::ShareLost { reason: Words::new("gone"), since: Since::new(NOW) }, NOW);
     state.set_service(samples::service());
-    state.show_service(NOW);
+    state.press(Control::Service, NOW);
     state
 }
 
 #[test]
 fn the_service_screen_shows_on_an_ill_device_and_goes_by_itself() {
-    let mut state = asked_for_service();
-    let last = SERVICE_SHOWN - Duration::from_secs(1);
-    assert_eq!([Duration::ZERO, last, SERVICE_SHOWN].map(|after| shown(&state, after)), ["service", "service", "degraded"]);
-    state.leave_service();
-    assert_eq!(shown(&state, Duration::ZERO), "degraded");
+    let state = asked_for_service();
+    let last = SERVICE - Duration::from_secs(1);
+    assert_eq!([Duration::ZERO, last, SERVICE].map(|after| shown(&state, after)), ["service", "service", "degraded"]);
 }
 
 #[test]
 fn an_alarm_always_wins_over_the_service_screen() {
-    let cases: [(&str, fn(&mut DeviceState)); 3] = [
-        ("suspected", |s| s.report(alert("a1", &[Level::C5]), NOW)),
-        ("not-analysed", |s| s.report(fresh(samples::not_analysed()), NOW)),
-        ("partly-analysed", |s| s.report(fresh(samples::partly_analysed()), NOW)),
+    let cases: [(&str, Change); 3] = [
+        ("suspected", ("suspected", |s| s.report(alert("a1", &[Level::C5]), NOW))),
+        ("degraded", ("not-analysed", |s| s.report(fresh(samples::not_analysed()), NOW))),
+        ("degraded", ("partly-analysed", |s| s.report(fresh(samples::partly_analysed()), NOW))),
     ];
-    for (expected, change) in cases {
-        let (mut before, mut after) = (running(), asked_for_service());
-        change(&mut before);
-        before.set_service(samples::service());
-        before.show_service(NOW);
-        change(&mut after);
-        for state in [before, after] {
-            for seconds in 0..SERVICE_SHOWN.as_secs() {
-                assert_eq!(shown(&state, Duration::from_secs(seconds)), expected);
-            }
+    for (on_ill, (on_well, change)) in cases {
+        let mut ill = asked_for_service();
+        change(&mut ill);
+        let mut well = running();
+        well.press(Control::Service, NOW);
+        assert_eq!(shown(&well, Duration::ZERO), "service");
+        change(&mut well);
+        for after in (0..SERVICE.as_secs()).map(Duration::from_secs) {
+            assert_eq!([shown(&ill, after), shown(&well, after)], [on_ill, on_well]);
         }
     }
     let mut seen = asked_for_service();
@@ -288,7 +285,4 @@ fn the_service_screen_never_shows_facts_that_are_out_of_date_or_hides_an_update(
     assert_eq!(shown(&state, Duration::ZERO), "updating");
     state.phase = Phase::Failed { reason: Words::new("broken") };
     assert_eq!(shown(&state, Duration::ZERO), "startup-failed");
-    let mut unknown = running();
-    unknown.show_service(NOW);
-    assert_eq!(shown(&unknown, Duration::ZERO), "idle", "there are no facts yet");
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use spinewatch::display::{
-    Delivery, DeviceState, Fault, Outcome, Phase, Progress, SelfTest, ServiceFacts, Since, StudyReport, Words, samples,
+    Control, Delivery, DeviceState, Fault, Outcome, Phase, Progress, SelfTest, ServiceFacts, Since, StudyReport, Words, samples,
 };
 use spinewatch::triage::{Gap, Level, Missing, Verdict};
 
@@ -140,15 +140,12 @@ pub fn states() -> Vec<(&'static str, DeviceState)> {
         with(&|s| {
             every_fault_but_stopping(s);
             s.set_service(long_facts());
-            s.show_service(NOW);
+            s.press(Control::Service, NOW);
         }),
     ));
     states.push((
         "service without facts",
-        with(&|s| {
-            s.set_service(ServiceFacts { version: Words::new("0.1.0"), ..ServiceFacts::default() });
-            s.show_service(NOW);
-        }),
+        with(&|s| s.press(Control::Service, NOW)),
     ));
     states.push((
         "starting",

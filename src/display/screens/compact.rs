@@ -160,6 +160,7 @@ fn strip(scene: &mut Scene, mut area: Area, state: &DeviceState, now: Duration) 
     scene.moving_text(&clock, area.cut_left(30), setting, ON_BLACK);
     let faults = state.faults();
     let words = match faults {
+        _ if now < state.sound_paused_until => "SOUND OFF".to_owned(),
         [] => String::new(),
         [one] => one.chip().to_owned(),
         [first, others @ ..] => format!("{} +{}", first.chip(), others.len()),
