@@ -9,8 +9,10 @@ use clap::{CommandFactory, Parser, Subcommand};
 use crate::config::ConfigError;
 
 mod analyze;
+mod ask;
 mod audit;
 mod bench;
+mod boot;
 mod broker_args;
 mod certificates;
 mod check;

@@ -19,6 +19,8 @@ mod heartbeat;
 
 mod systemd;
 
+pub mod board;
+
 pub mod metrics;
 
 pub use clock::ClockTrust;

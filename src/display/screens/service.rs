@@ -10,20 +10,22 @@ use crate::display::{ServiceFacts, TURN};
 
 /// Height of a row that is read at arm's length, in units of the sheet.
 const ROW: f32 = 18.0;
+/// Pixels across from which two columns are readable.
+const TWO_COLUMNS: i32 = 640;
 
 /// Lays the screen out: two columns where there is room for them.
 pub fn lay_out(sheet: &mut Sheet<'_>, facts: &ServiceFacts) {
     sheet.plain_banner("SERVICE");
     let row = sheet.px(ROW);
-    let columns = if sheet.is_roomy() && sheet.body.width > 2 * sheet.body.height { 2 } else { 1 };
+    let columns: i32 = if sheet.is_roomy() && sheet.body.width >= TWO_COLUMNS { 2 } else { 1 };
     let gap = sheet.px(10.0);
     let room = index(sheet.body.height / row).max(2);
     let stacks = stacked(facts.rows(), room);
-    let pages = stacks.len().div_ceil(columns).max(1);
+    let pages = stacks.len().div_ceil(index(columns)).max(1);
     let page = usize::try_from(sheet.now.as_secs() / TURN.as_secs()).unwrap_or(0) % pages;
     let mut body = sheet.body;
-    let each = (body.width - gap * (i32::try_from(columns).unwrap_or(1) - 1)) / i32::try_from(columns).unwrap_or(1);
-    for stack in stacks.iter().skip(page * columns).take(columns) {
+    let each = (body.width - gap * (columns - 1)) / columns;
+    for stack in stacks.iter().skip(page * index(columns)).take(index(columns)) {
         let mut column = body.cut_left(each);
         body.cut_left(gap);
         for entry in stack {
