@@ -3,14 +3,13 @@
 use std::net::IpAddr;
 
 use super::{Ill, Outcome, Part};
-use crate::health::board::{Board, Link, addresses};
+use crate::health::board::{Board, Link, is_link_local};
 
 /// Looks at the network.
 pub fn look(board: &Board, tell: &mut dyn FnMut(Part)) {
-    let (links, found) = (board.links(), addresses(None));
-    tell(Part::new("link", link(&links)));
-    tell(Part::new("address", address(&found)));
-    tell(Part::new("route", route(&board.text("/proc/net/route").unwrap_or_default())));
+    tell(Part::new("link", link(&board.links())));
+    tell(Part::new("address", address(&board.addresses())));
+    tell(Part::new("route", route(&board.text("/proc/self/net/route").unwrap_or_default())));
 }
 
 fn link(links: &[Link]) -> Outcome {
@@ -41,14 +40,7 @@ fn address(found: &[(String, IpAddr)]) -> Outcome {
     Ok(known.join(", "))
 }
 
-const fn is_link_local(address: &IpAddr) -> bool {
-    match address {
-        IpAddr::V4(v4) => v4.is_link_local(),
-        IpAddr::V6(v6) => v6.is_unicast_link_local(),
-    }
-}
-
-/// From `/proc/net/route`: whether there is a way beyond the device's own network. None is needed where share, broker and
+/// From `/proc/self/net/route`: whether there is a way beyond the device's own network. None is needed where share, broker and
 /// time server are on it.
 fn route(table: &str) -> Outcome {
     let default = table.lines().skip(1).find_map(|line| {

@@ -11,9 +11,10 @@ mod slot;
 
 use std::fs::{self, File};
 use std::io::{self, Read};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-pub use links::{Link, addresses};
+pub use links::{Link, is_link_local};
 pub use mounts::Mount;
 pub use slot::Slot;
 
@@ -96,6 +97,12 @@ impl Board {
     pub fn mounts(&self) -> Vec<Mount> {
         let table = self.text("/proc/self/mountinfo").unwrap_or_default();
         table.lines().filter_map(Mount::parse).collect()
+    }
+
+    /// Interfaces with their addresses but the loopback's: IPv4 first, link-local ones last.
+    pub fn addresses(&self) -> Vec<(String, IpAddr)> {
+        let table = |name: &str| self.text(format!("/proc/self/net/{name}")).unwrap_or_default();
+        links::addresses(&table("fib_trie"), &table("route"), &table("if_inet6"))
     }
 
     /// Network interfaces but the loopback.
