@@ -37,6 +37,8 @@ mod reader;
 
 mod screen;
 
+mod service;
+
 mod signals;
 
 mod stages;
@@ -52,6 +54,7 @@ pub use crash::seal;
 pub use launch::{Appliance, Launch, desk_rules, model_tags, surface};
 pub use offline::{Offline, Outcome, Rejected, Uids};
 pub use reader::Reader;
+pub use service::last_update;
 pub use signals::Signals;
 pub use stages::{StageTime, StageTimes};
 pub use telling::stage_timings;

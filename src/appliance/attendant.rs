@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use tokio::sync::mpsc::Receiver;
 
 use super::launch::lock;
+use super::service::Service;
 use super::signals::Signals;
 use super::vitals::{self, Counts};
 use super::{logbook, screen};
@@ -46,6 +47,8 @@ pub struct Attendant {
     pub store: Store,
     /// Disk, heat, clock.
     pub sensors: Sensors,
+    /// What the service screen shows.
+    pub service: Service,
     /// The scanner's signs of life, and their observer.
     pub share: (Arc<Pulse>, Silence),
     /// The accelerator's standing.
@@ -145,13 +148,15 @@ impl Attendant {
         Ok(report)
     }
 
-    fn show(&self, report: &HealthReport, now: Duration) -> Result<(), StoreError> {
+    fn show(&mut self, report: &HealthReport, now: Duration) -> Result<(), StoreError> {
         let faults = vitals::faults(report, now);
+        let facts = self.service.facts(report, now);
         let undelivered = self.store.undelivered()?;
         let mut screen = lock(&self.screen);
         let gone: Vec<Fault> = screen.faults().iter().filter(|old| is_gone(old, &faults)).cloned().collect();
         gone.iter().for_each(|fault| screen.clear_fault(fault, now));
         faults.into_iter().for_each(|fault| screen.set_fault(fault, now));
+        screen.set_service(facts);
         screen.set_clock(report.clock_trusted.then(|| screen::local(Timestamp::now())), now);
         let keys: Vec<String> =
             screen.alerts().iter().chain(screen.recent()).map(|report| report.study.key.to_string()).collect();

@@ -15,6 +15,7 @@ use super::attendant::Attendant;
 use super::coordinator::{Coordinator, Parts};
 use super::desk::{Content, Desk, DeskRules, Now, Reading};
 use super::reader::Reader;
+use super::service::Service;
 use super::signals::Signals;
 use super::telling::Teller;
 use super::threads::Threads;
@@ -22,6 +23,7 @@ use super::{filing, logbook, screen, vitals};
 use crate::config::{DisplaySettings, Identifiers, Settings, StudySettings, SurfaceKind};
 use crate::dicom;
 use crate::display::{DeviceState, Display, Fault, FrameBuffer, Panel, Phase, PngFiles, Surface, Terminal, Words};
+use crate::health::board::Board;
 use crate::health::{self, Beat, Health, Heartbeats, Notifier, Sensors, ShareHealth};
 use crate::inference::{
     Accelerated, Analyser, AnalyserError, Choice, Engine, ModelSummary, Pool, Refusal, TrustedKeys,
@@ -37,6 +39,8 @@ use crate::triage::OperatingPoint;
 const CHANNEL: usize = 4;
 /// A stage that has not ticked for this long starves the watchdog.
 const SILENT: Duration = Duration::from_secs(15);
+/// Entries of the audit trail in which the end of the life before is looked for.
+const TRAIL: u32 = 500;
 /// The screen looks for news this often.
 const FRAME: Duration = Duration::from_millis(100);
 
@@ -231,6 +235,7 @@ impl Appliance {
             screen: Arc::clone(screen),
             health,
             store: store.clone(),
+            service: Service::new(Board::default(), &settings.state.dir, &store.audit_trail(TRAIL)?),
             sensors,
             tls,
             certificate_clock,

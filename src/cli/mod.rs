@@ -28,6 +28,7 @@ mod phantom;
 mod run;
 mod screens;
 mod selftest;
+mod support_bundle;
 mod table;
 mod watch;
 mod workers;
@@ -79,6 +80,8 @@ enum Verb {
     Audit(audit::AuditArgs),
     /// Make synthetic cervical CT with ground truth.
     Phantom(phantom::PhantomArgs),
+    /// Pack logs, versions, health and every check into one file for the manufacturer, without identities.
+    SupportBundle(support_bundle::SupportBundleArgs),
     /// Draw every screen in every size as PNG.
     Screens(screens::ScreensArgs),
     /// Print a completion script for a shell.
@@ -121,6 +124,7 @@ impl Cli {
             Verb::Models(args) => models::run(args).map(|()| ExitCode::SUCCESS),
             Verb::Audit(args) => audit::run(args),
             Verb::Phantom(args) => phantom::run(args).map(|()| ExitCode::SUCCESS),
+            Verb::SupportBundle(args) => support_bundle::run(&args),
             Verb::Screens(args) => screens::run(&args).map(|()| ExitCode::SUCCESS),
             Verb::Completions { shell } => {
                 clap_complete::generate(shell, &mut Self::command(), "spinewatch", &mut std::io::stdout());

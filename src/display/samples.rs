@@ -185,14 +185,14 @@ fn fill_recent(state: &mut DeviceState) {
 pub fn service() -> ServiceFacts {
     ServiceFacts {
         version: Words::new("0.1.0"),
-        slot: Some(Words::new("A, proven")),
+        slot: Some(Words::new("A")),
         serial: Some(Words::new("RK5B-24-001734")),
         addresses: vec![Words::new("eth0 192.168.10.21"), Words::new("eth0 fd12:3456:789a::21")],
         last_error: Some(Words::new("the share is lost: the server does not answer (over 12 min ago)")),
-        share: Words::new("available for 3 d 4 h"),
-        broker: Words::new("connected for 3 d 4 h"),
+        share: Words::new("available"),
+        broker: Words::new("connected"),
         models: Words::new("vertebra-classifier-edge 0.1.0, fracture-detector-edge 0.1.0"),
-        update: Some(Words::new("0.1.0 proved on 2026-11-18 04:12")),
+        update: Some(Words::new("0.1.0 proved on 2026-11-18")),
         up: Some(Duration::from_secs(274_920)),
         celsius: Some(51.4),
     }

@@ -84,7 +84,7 @@ impl ServiceFacts {
         }
         rows.extend(self.addresses.iter().take(ADDRESSES).map(|address| row("Address", brief(address, 46))));
         let error = self.last_error.as_ref().map_or("none since start".to_owned(), |error| brief(error, 90));
-        rows.push(Row { long: true, ..row("Last error", error) });
+        rows.push(Row { long: true, ..row("Error", error) });
         rows.push(row("Share", brief(&self.share, 40)));
         rows.push(row("Broker", brief(&self.broker, 40)));
         rows.push(Row { long: true, ..row("Models", brief(&self.models, 70)) });

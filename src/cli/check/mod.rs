@@ -14,6 +14,8 @@ mod services;
 
 mod storage;
 
+mod update;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -91,4 +93,5 @@ fn look_at_board(settings: &Settings, board: &Board, tell: &mut dyn FnMut(Part))
     storage::look(settings, board, tell);
     network::look(board, tell);
     services::look(board, tell);
+    update::look(settings, tell);
 }

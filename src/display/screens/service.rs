@@ -28,11 +28,21 @@ pub fn lay_out(sheet: &mut Sheet<'_>, facts: &ServiceFacts) {
     for stack in stacks.iter().skip(page * index(columns)).take(index(columns)) {
         let mut column = body.cut_left(each);
         body.cut_left(gap);
-        for entry in stack {
-            let place = column.cut_top(row * if entry.long { 2 } else { 1 });
+        for (n, entry) in stack.iter().enumerate() {
+            let mut place = column.cut_top(row * if entry.long { 2 } else { 1 });
+            if n == 0 && pages > 1 {
+                page_number(sheet, &mut place, page + 1, pages);
+            }
             lay_out_row(sheet, entry, place);
         }
     }
+}
+
+/// Beside the first row: that there is more, and how much.
+fn page_number(sheet: &mut Sheet<'_>, row: &mut Area, page: usize, pages: usize) {
+    let (words, px) = (format!("{page} of {pages}"), 13.0 * sheet.unit);
+    let mut place = row.cut_right(width(&words, Face::Medium, px) + sheet.px(4.0));
+    sheet.scene.moving_text(&words, place.cut_top(sheet.px(ROW)), Setting::line(Face::Medium, px).right(), SOFT_ON_NIGHT);
 }
 
 /// Rows in columns of at most `room` lines; a long row takes two and is not torn.
@@ -51,7 +61,7 @@ fn stacked(rows: Vec<Row>, room: usize) -> Vec<Vec<Row>> {
 /// The label in its column, the value behind it: as large as it fits, over two lines where it is long.
 fn lay_out_row(sheet: &mut Sheet<'_>, row: &Row, mut place: Area) {
     let px = 15.0 * sheet.unit;
-    let label = place.cut_left(width("Last error", Face::Medium, px) + sheet.px(8.0));
+    let label = place.cut_left(width("Address", Face::Medium, px) + sheet.px(8.0));
     let first = Area { height: sheet.px(ROW), ..label };
     sheet.scene.text(row.label, first, Setting::line(Face::Medium, px), SOFT_ON_NIGHT);
     let lines = if row.long { 2 } else { 1 };

@@ -60,7 +60,7 @@ impl<'a> Route<'a> {
 
 /// Addresses whose leaf says that they are this machine's.
 fn local(fib_trie: &str) -> Vec<Ipv4Addr> {
-    let mut leaf = None;
+    let mut leaf: Option<Ipv4Addr> = None;
     let mut found = Vec::new();
     for line in fib_trie.lines().map(str::trim) {
         if let Some(address) = line.strip_prefix("|-- ") {
