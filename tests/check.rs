@@ -106,8 +106,8 @@ impl Machine {
 }
 
 /// What the board adds to the daemon's own parts, in their order.
-const BOARD: [&str; 18] = [
-    "board", "processor", "memory", "heat", "clock chip", "panel", "watchdog", "root", "slot", "data", "mount", "link", "address",
+const BOARD: [&str; 19] = [
+    "board", "processor", "memory", "heat", "clock chip", "panel", "controls", "watchdog", "root", "slot", "data", "mount", "link", "address",
     "route", "daemon", "units", "journal", "update",
 ];
 
@@ -145,9 +145,10 @@ type Fault = (&'static str, &'static str, fn(&Machine));
 
 #[test]
 fn each_fault_is_found_in_its_part_and_in_no_other() {
-    let faults: [Fault; 14] = [
+    let faults: [Fault; 15] = [
         ("slot", "A runs, B is preferred", |m| m.program("fw_printenv", "printf 'BOOT_ORDER=B A\\nBOOT_A_LEFT=9\\n'")),
         ("slot", "not told a slot", |m| m.file("root/proc/cmdline", "root=/dev/vda9")),
+        ("data", "was repaired", |m| m.file("root/run/spinewatch-data/state", "repaired\nhad faults and was repaired\n")),
         ("data", "7 errors", |m| m.file("root/sys/fs/ext4/vda4/errors_count", "7")),
         ("memory", "ran out", |m| m.file("root/proc/vmstat", "oom_kill 3\n")),
         ("heat", "91 degrees", |m| m.file("root/sys/class/thermal/thermal_zone0/temp", "91000")),

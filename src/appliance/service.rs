@@ -115,7 +115,7 @@ impl LastError {
     fn told(&self, now: Duration) -> Option<String> {
         let words = self.words.as_ref()?;
         Some(match self.over {
-            Some(over) => format!("{words} (over {})", over.ago(now)),
+            Some(over) => format!("{words} (ended {})", over.ago(now)),
             None => words.clone(),
         })
     }
@@ -163,7 +163,7 @@ mod tests {
         assert_eq!(last.told(minutes(5)).unwrap(), "the share is lost");
         last.observe(None, minutes(6));
         last.observe(None, minutes(7));
-        assert_eq!(last.told(minutes(18)).unwrap(), "the share is lost (over 12 min ago)");
+        assert_eq!(last.told(minutes(18)).unwrap(), "the share is lost (ended 12 min ago)");
         last.observe(Some("the broker is offline".into()), minutes(19));
         assert_eq!(last.told(minutes(19)).unwrap(), "the broker is offline");
     }

@@ -221,7 +221,7 @@ fn not_to_be_trusted(state: &DeviceState, now: Duration) -> Option<Screen<'_>> {
     if let Phase::Failed { reason } = &state.phase {
         return Some(Screen::StartupFailed { reason });
     }
-    let silent_for = now.saturating_sub(state.beat);
+    let silent_for = state.silent_for(now);
     (silent_for > STALE_AFTER).then_some(Screen::Stale { silent_for })
 }
 

@@ -46,7 +46,9 @@ pub use service::{ADDRESSES, Row as ServiceRow, ServiceFacts};
 pub use shape::{Form, Shape};
 pub use show::{Display, draw, render};
 pub use state::{ALERTS, ARRIVING, DeviceState, EVENTS, Event, Outcome, Phase, Progress, RECENT, SelfTest};
-pub use surface::{FrameBuffer, PngFiles, Surface, Terminal, encode_png};
+pub use surface::{
+    DrivenPanel, FrameBuffer, Glass, Oled, OpenPanel, PngFiles, SpiParts, Surface, Terminal, encode_png, spi_glass,
+};
 pub use text::{Face, Fitted, Line};
 pub use view::{Control, PAGE, SERVICE, View};
 pub use words::Words;

@@ -114,6 +114,11 @@ fn faults() -> Vec<Sample> {
             Fault::AcceleratorFault { reason: Words::new("given up: no answer within 1000 ms") },
         ),
         (
+            "controls-fault",
+            "Not all is heard or lit. Call service.",
+            Fault::ControlsFault { reason: Words::new("controls.buzzer: no GPIO line is called \"PIN_15\"") },
+        ),
+        (
             "certificate-expires",
             "Works until then. Call service.",
             Fault::CertificateExpires { days: 12, what: "this device's certificate" },
@@ -188,7 +193,7 @@ pub fn service() -> ServiceFacts {
         slot: Some(Words::new("A")),
         serial: Some(Words::new("RK5B-24-001734")),
         addresses: vec![Words::new("eth0 192.168.10.21"), Words::new("eth0 fd12:3456:789a::21")],
-        last_error: Some(Words::new("the share is lost: the server does not answer (over 12 min ago)")),
+        last_error: Some(Words::new("the share is lost: the server does not answer (ended 12 min ago)")),
         share: Words::new("available"),
         broker: Words::new("connected"),
         models: Words::new("vertebra-classifier-edge 0.1.0, fracture-detector-edge 0.1.0"),

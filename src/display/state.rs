@@ -143,6 +143,11 @@ impl DeviceState {
         self.beat = now;
     }
 
+    /// For how long the work has not ticked.
+    pub const fn silent_for(&self, now: Duration) -> Duration {
+        now.saturating_sub(self.beat)
+    }
+
     /// The alarm sound is paused until then; the screen says so.
     pub const fn pause_sound(&mut self, until: Duration) {
         self.sound_paused_until = until;

@@ -4,6 +4,7 @@ use std::net::{TcpStream, ToSocketAddrs};
 use std::path::Path;
 use std::time::Duration;
 
+use embedded_graphics::geometry::Size;
 use jiff::Timestamp;
 
 use super::{Ill, Outcome, Part};
@@ -11,7 +12,7 @@ use crate::cli::ask::within;
 use crate::cli::certificates;
 use crate::cli::model_folders::ModelFolders;
 use crate::config::{Settings, SurfaceKind};
-use crate::display::FrameBuffer;
+use crate::display::{DrivenPanel, FrameBuffer};
 use crate::health::Sensors;
 use crate::inference::{Accelerated, selftest};
 use crate::ingest::{Folder, Share};
@@ -21,6 +22,9 @@ use crate::publish;
 const BROKER_PATIENCE: Duration = Duration::from_secs(3);
 /// How long a folder may take; a dead mount takes for ever.
 const FOLDER_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Where a running daemon says how it stands.
+const STANDING: &str = "/run/spinewatch/standing.json";
 
 /// Looks at each part in turn.
 pub fn look(settings: &Settings, tell: &mut dyn FnMut(Part)) {
@@ -130,6 +134,7 @@ fn screen(settings: &Settings) -> Outcome {
         SurfaceKind::None => Ok("none, by configuration".into()),
         SurfaceKind::Terminal => Ok("this terminal".into()),
         SurfaceKind::Png => Ok(format!("pictures in {}", display.png_dir.display())),
+        SurfaceKind::Panel => driven_panel(settings),
         SurfaceKind::Framebuffer => FrameBuffer::open(&display.framebuffer, Path::new("/sys/class/graphics"))
             .map(|_| format!("{} opens", display.framebuffer.display()))
             .map_err(|error| {
@@ -137,6 +142,18 @@ fn screen(settings: &Settings) -> Outcome {
                 Ill::new(format!("{}: {error}", display.framebuffer.display()), cure)
             }),
     }
+}
+
+/// Setting a panel up blanks it, so one that the daemon draws on is left alone.
+fn driven_panel(settings: &Settings) -> Outcome {
+    let ([width, height], name) = (settings.display.size, settings.panel.controller.name());
+    if Path::new(STANDING).exists() {
+        return Ok(format!("the daemon draws on {name}"));
+    }
+    let open = if settings.panel.controller.is_spi() { "; SPI does not tell whether a panel hangs on it: look" } else { "" };
+    DrivenPanel::of_settings(&settings.panel, Size::new(width, height))
+        .map(|_| format!("{name} is set up{open}"))
+        .map_err(|error| Ill::new(format!("{name}: {error}"), "check wiring (board/README.md), overlay and [panel]"))
 }
 
 fn results(settings: &Settings) -> Outcome {

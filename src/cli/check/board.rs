@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{Ill, Outcome, Part};
-use crate::config::{Settings, SurfaceKind};
+use crate::config::{LinePlace, Settings, SurfaceKind};
 use crate::health::board::Board;
 use crate::health::{Limits, Sensors, Temperature};
 
@@ -23,6 +23,7 @@ pub fn look(settings: &Settings, board: &Board, tell: &mut dyn FnMut(Part)) {
     tell(Part::new("heat", heat(&sensors.temperatures())));
     tell(Part::new("clock chip", clock_chip(board)));
     tell(Part::new("panel", panel(settings, board)));
+    tell(Part::new("controls", controls(settings, board)));
     tell(Part::new("watchdog", watchdog(board)));
 }
 
@@ -111,6 +112,31 @@ fn panel(settings: &Settings, board: &Board) -> Outcome {
         }
     }
     Ok(words)
+}
+
+/// Buttons, lights, buzzer, touch: their chips and devices are there. Lines are not taken: the daemon holds them.
+fn controls(settings: &Settings, board: &Board) -> Outcome {
+    let controls = &settings.controls;
+    if !controls.any() {
+        return Ok("none, by configuration".into());
+    }
+    let lines: Vec<_> = controls.lines().collect();
+    let chips = board.names("/dev").into_iter().filter(|name| name.starts_with("gpiochip")).collect::<Vec<_>>();
+    let lacks_chip = |place: &LinePlace| match place {
+        LinePlace::Offset { chip, .. } => !chips.contains(chip),
+        LinePlace::Name(_) => chips.is_empty(),
+    };
+    if let Some((key, line)) = lines.iter().find(|(_, line)| lacks_chip(&line.place)) {
+        let cure = "gpiodetect and gpioinfo show which there are; check the device-tree overlay";
+        return Err(Ill::new(format!("controls.{key} is {line}, and there is no such chip"), cure));
+    }
+    let missing = controls.inputs.iter().chain(&controls.backlight).find(|path| !board.path(path).exists());
+    if let Some(path) = missing {
+        return Err(Ill::new(format!("controls has {}, which is not there", path.display()), "check the device-tree overlay"));
+    }
+    let keys: Vec<&str> = lines.iter().map(|(key, _)| *key).collect();
+    let inputs = if controls.inputs.is_empty() { "" } else { " and input devices" };
+    Ok(format!("{} lines ({}){inputs}", keys.len(), keys.join(", ")))
 }
 
 /// The SoC's own: what restarts a board whose kernel stands still.

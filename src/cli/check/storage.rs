@@ -7,13 +7,17 @@ use crate::cli::boot::{BootState, PROVEN};
 use crate::config::Settings;
 use crate::health::board::{Board, Mount, Slot};
 
+/// What the preparation of the state partition came to at this boot: a word, then a line.
+const PREPARED: &str = "/run/spinewatch-data/state";
+
 /// Looks at each part in turn.
 pub fn look(settings: &Settings, board: &Board, tell: &mut dyn FnMut(Part)) {
     let mounts = board.mounts();
     let errors = |mount: &Mount| errors_counted(board, mount);
     tell(Part::new("root", root(&mounts, errors)));
     tell(Part::new("slot", slot(board.slot().as_ref(), &BootState::ask())));
-    tell(Part::new("data", data(&mounts, &settings.state.dir, errors)));
+    let prepared = board.text(PREPARED).unwrap_or_default();
+    tell(Part::new("data", data(&mounts, &settings.state.dir, &prepared, errors)));
     tell(Part::new("mount", share_mount(&mounts, &settings.share.path, settings.share.require_mount)));
 }
 
@@ -66,7 +70,15 @@ fn slot(running: Option<&Slot>, boot: &Result<BootState, String>) -> Outcome {
 }
 
 /// What must survive a power cut lies on a disk, and the disk is sound.
-fn data(mounts: &[Mount], state: &Path, errors: impl Fn(&Mount) -> i64) -> Outcome {
+fn data(mounts: &[Mount], state: &Path, prepared: &str, errors: impl Fn(&Mount) -> i64) -> Outcome {
+    if let Some((word @ ("repaired" | "anew" | "memory"), line)) = prepared.split_once('\n') {
+        let cure = match word {
+            "memory" => "replace the storage: board/README.md, recovery",
+            "anew" => "put the site's settings and the certificate back: board/README.md, recovery",
+            _ => "restart once more; if it comes again, replace the storage",
+        };
+        return Err(Ill::new(format!("the state partition {}", line.trim()), cure));
+    }
     let Some(mount) = Mount::holding(mounts, state) else {
         return Err(Ill::new("what is mounted cannot be read", "run this as root, with /proc mounted"));
     };
@@ -159,11 +171,13 @@ mod tests {
     fn state_in_memory_on_a_read_only_or_on_a_failing_disk_is_ill() {
         let state = Path::new("/var/lib/spinewatch");
         let none = |_: &Mount| 0;
-        assert_eq!(data(&mounts(&[ROOT, DATA]), state, none).unwrap(), "ext4 on /dev/vda4");
-        assert!(data(&mounts(&[ROOT]), state, none).unwrap_err().what.contains("read-only"));
+        assert_eq!(data(&mounts(&[ROOT, DATA]), state, "ok\nin order", none).unwrap(), "ext4 on /dev/vda4");
+        assert!(data(&mounts(&[ROOT]), state, "ok\nin order", none).unwrap_err().what.contains("read-only"));
         let memory = "30 22 0:44 / /var/lib rw - tmpfs tmpfs rw";
-        assert!(data(&mounts(&[ROOT, memory]), state, none).unwrap_err().what.contains("gone at a power cut"));
-        assert!(data(&mounts(&[ROOT, DATA]), state, |_| 1).unwrap_err().what.contains("1 errors"));
+        assert!(data(&mounts(&[ROOT, memory]), state, "ok\nin order", none).unwrap_err().what.contains("gone at a power cut"));
+        let repaired = data(&mounts(&[ROOT, DATA]), state, "repaired\nhad faults and was repaired", none).unwrap_err();
+        assert_eq!(repaired.what, "the state partition had faults and was repaired");
+        assert!(data(&mounts(&[ROOT, DATA]), state, "", |_| 1).unwrap_err().what.contains("1 errors"));
     }
 
     #[test]

@@ -17,26 +17,16 @@ impl Slot {
     }
 
     /// By the partition of the root file system, for a process that does not see the command line (`ProcSubset=pid`):
-    /// the second of the disk is A, the third B. `uevent` reads what sysfs says of a block device (`major:minor`).
+    /// `slot-a` is A, `slot-b` is B. `uevent` reads what sysfs says of a block device (`major:minor`).
     pub fn of_root(mounts: &[Mount], uevent: impl Fn(&str) -> Option<String>) -> Option<Self> {
         let root = mounts.iter().rfind(|mount| mount.point == "/")?;
         let text = uevent(&root.device)?;
-        let number = text.lines().find_map(|line| line.strip_prefix("PARTN="))?;
-        let name = match number {
-            "2" => "A",
-            "3" => "B",
+        let name = match text.lines().find_map(|line| line.strip_prefix("PARTNAME="))? {
+            "slot-a" => "A",
+            "slot-b" => "B",
             _ => return None,
         };
         Some(Self { name: name.to_owned() })
-    }
-
-    /// Boot name of the other one, where this is one of two.
-    pub fn other(&self) -> Option<&'static str> {
-        match self.name.as_str() {
-            "A" => Some("B"),
-            "B" => Some("A"),
-            _ => None,
-        }
     }
 }
 
@@ -54,15 +44,18 @@ mod tests {
 
     #[test]
     fn without_the_command_line_the_partition_of_the_root_tells() {
-        let mounts: Vec<Mount> = ["22 1 254:3 / / ro,relatime shared:1 - ext4 /dev/root ro", "30 22 0:5 / /dev rw - devtmpfs x rw"]
+        let mounts: Vec<Mount> = [
+            "22 1 254:3 / / ro,relatime shared:1 - ext4 /dev/root ro",
+            "30 22 0:5 / /dev rw - devtmpfs x rw",
+        ]
             .into_iter()
             .filter_map(Mount::parse)
             .collect();
-        let at = |number: &str| {
-            let text = format!("MAJOR=254\nDEVTYPE=partition\nPARTN={number}\n");
+        let at = |name: &str| {
+            let text = format!("MAJOR=254\nDEVTYPE=partition\nPARTN=3\nPARTNAME={name}\n");
             Slot::of_root(&mounts, |device| (device == "254:3").then(|| text.clone())).map(|slot| slot.name)
         };
-        assert_eq!([at("2"), at("3"), at("4")], [Some("A".to_owned()), Some("B".to_owned()), None]);
+        assert_eq!([at("slot-a"), at("slot-b"), at("data")], [Some("A".to_owned()), Some("B".to_owned()), None]);
         assert_eq!(Slot::of_root(&mounts, |_| None), None);
     }
 }
