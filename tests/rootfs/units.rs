@@ -42,7 +42,8 @@ fn no_service_of_ours_can_do_more_than_it_must() {
         let mut judge = Command::new("systemd-analyze");
         let Some(output) = run(judge.args(["security", "--offline=true", "--no-pager"]).arg(path)) else { return };
         let words = said(&output);
-        let line = words.lines().find(|line| line.contains("Overall exposure level")).unwrap_or_else(|| panic!("{words}"));
+        let line =
+            words.lines().find(|line| line.contains("Overall exposure level")).unwrap_or_else(|| panic!("{words}"));
         let level: f64 = line.split(": ").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
         println!("{level} {unit}");
         let most = limits.get(unit.as_str()).unwrap_or_else(|| panic!("{unit} has no limit"));
@@ -66,7 +67,8 @@ fn a_mount_unit_is_named_after_its_place() {
 fn an_image_starts_what_it_needs_and_nothing_that_is_named_nowhere() {
     let Some(image) = image() else { return };
     let own = image.path().join("usr/lib/systemd/system");
-    fs::write(own.join("stranger.service"), "[Service]\nExecStart=/bin/true\n[Install]\nWantedBy=multi-user.target\n").unwrap();
+    fs::write(own.join("stranger.service"), "[Service]\nExecStart=/bin/true\n[Install]\nWantedBy=multi-user.target\n")
+        .unwrap();
     fs::copy(own.join("stranger.service"), own.join("rauc-mark-good.service")).unwrap();
     let Some(output) = run(Command::new("systemctl").arg("--root").arg(image.path()).arg("preset-all")) else { return };
     assert!(output.status.success(), "{}", said(&output));
@@ -93,7 +95,9 @@ fn an_image_starts_what_it_needs_and_nothing_that_is_named_nowhere() {
     );
     assert_eq!(ours("sysinit.target"), ["spinewatch-firewall.service", "spinewatch-identity.service"]);
     let multi_user = wants("multi-user.target");
-    for unit in ["spinewatch.service", "spinewatch-confirm.service", "spinewatch-update-poll.service", "srv-ct.automount"] {
+    for unit in
+        ["spinewatch.service", "spinewatch-confirm.service", "spinewatch-update-poll.service", "srv-ct.automount"]
+    {
         assert!(multi_user.iter().any(|name| name == unit), "{unit} is not started: {multi_user:?}");
     }
     for unit in ["stranger.service", "rauc-mark-good.service"] {
@@ -131,7 +135,10 @@ fn accounts_and_folders_come_out_as_the_units_expect_them() {
     let unit = text("usr/lib/systemd/system/spinewatch.service");
     let wanted = unit.lines().find_map(|line| line.strip_prefix("SupplementaryGroups=")).unwrap();
     for group in wanted.split(' ') {
-        assert!(groups.lines().any(|line| line.starts_with(&format!("{group}:"))), "{group}: a missing group is no start");
+        assert!(
+            groups.lines().any(|line| line.starts_with(&format!("{group}:"))),
+            "{group}: a missing group is no start"
+        );
     }
     let metadata = |path: &str| {
         use std::os::unix::fs::MetadataExt;
