@@ -43,7 +43,7 @@ mod cause;
 
 mod limits;
 
-mod backoff;
+pub(crate) mod backoff;
 
 mod outflow;
 
