@@ -27,6 +27,7 @@ mod run;
 mod screens;
 mod selftest;
 mod table;
+mod update;
 mod watch;
 mod workers;
 
@@ -75,6 +76,8 @@ enum Verb {
     Models(models::ModelsArgs),
     /// Verify or show the audit trail: who did what, when.
     Audit(audit::AuditArgs),
+    /// Install signed system bundles, prove a new system, go back to the old one.
+    Update(update::UpdateArgs),
     /// Make synthetic cervical CT with ground truth.
     Phantom(phantom::PhantomArgs),
     /// Draw every screen in every size as PNG.
@@ -118,6 +121,7 @@ impl Cli {
             Verb::Selftest(args) => selftest::run(&args),
             Verb::Models(args) => models::run(args).map(|()| ExitCode::SUCCESS),
             Verb::Audit(args) => audit::run(args),
+            Verb::Update(args) => update::run(args),
             Verb::Phantom(args) => phantom::run(args).map(|()| ExitCode::SUCCESS),
             Verb::Screens(args) => screens::run(&args).map(|()| ExitCode::SUCCESS),
             Verb::Completions { shell } => {

@@ -8,12 +8,14 @@ use std::path::{Path, PathBuf};
 mod accelerator;
 mod range;
 mod settings;
+mod update;
 
 pub use accelerator::{AcceleratorSettings, Provider};
 pub use settings::{
     DeviceSettings, DisplaySettings, HealthSettings, Identifiers, ModelSettings, MqttProtocol, MqttSettings,
     PrivacySettings, ResultFormat, ResultsSettings, Settings, ShareSettings, StateSettings, StudySettings, SurfaceKind,
 };
+pub use update::UpdateSettings;
 
 /// Where the daemon looks when `--config` is not given.
 pub const DEFAULT_PATH: &str = "/etc/spinewatch/spinewatch.toml";

@@ -30,6 +30,7 @@ pub(super) fn problems(settings: &Settings) -> Vec<String> {
     found.within("state.retention_days", settings.state.retention_days, 1..=3_650);
     found.within("health.interval_secs", settings.health.interval_secs, 1..=3_600);
     found.within("health.disk_free_min_mib", settings.health.disk_free_min_mib, 1..=1_048_576);
+    found.update(settings);
     found.accelerator(settings);
     found.broker(settings);
     found.results(settings);
@@ -67,6 +68,18 @@ impl Found {
             format!(
                 "{key} is {value:?}: allowed are 1 to 64 letters, digits, '-', '_' and '.', as it is part of a topic"
             )
+        });
+    }
+
+    fn update(&mut self, settings: &Settings) {
+        let update = &settings.update;
+        self.within("update.settled_secs", update.settled_secs, 5..=600);
+        self.within("update.limit_secs", update.limit_secs, 60..=3_600);
+        self.require(update.settled_secs < update.limit_secs, || {
+            format!("update.settled_secs is {}: allowed is less than update.limit_secs", update.settled_secs)
+        });
+        self.require(update.run_dir.is_absolute(), || {
+            format!("update.run_dir is {}: a path from / is needed", update.run_dir.display())
         });
     }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::accelerator::AcceleratorSettings;
+use super::update::UpdateSettings;
 
 /// Everything a site can set. `Default` is what an empty file gives.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -34,6 +35,8 @@ pub struct Settings {
     pub state: StateSettings,
     /// Metrics and limits of the device itself.
     pub health: HealthSettings,
+    /// Updates of the system.
+    pub update: UpdateSettings,
 }
 
 /// `[device]`
