@@ -28,6 +28,7 @@ mod screens;
 mod selftest;
 mod table;
 mod update;
+mod update_poll;
 mod watch;
 mod workers;
 

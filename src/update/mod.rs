@@ -33,6 +33,8 @@ mod trial;
 
 mod installer;
 
+pub mod hawkbit;
+
 pub use attempts::BootLoader;
 pub use installer::{InstallOptions, Installed, Installer, SYSTEM_CONF, boot_id, running, uptime};
 pub use progress::{Phase, Progress, ProgressFile};

@@ -21,8 +21,8 @@ pub enum Standing {
     },
     /// The new system has proved itself.
     Proved,
-    /// Nothing was written, and why.
-    Refused(String),
+    /// It has ended without a proof, and why: nothing was written, or another update took its place.
+    Ended(String),
     /// Writing did not come to its end, and why.
     Failed(String),
     /// The old system runs again, and why.

@@ -26,7 +26,7 @@ impl Case {
     /// The file from `have` on, of which the connection lets `length` bytes through.
     fn part(&self, have: u64, length: usize) -> Part {
         let start = usize::try_from(have).unwrap();
-        let end = (start + length).min(self.bytes.len());
+        let end = start.saturating_add(length).min(self.bytes.len());
         let sent = Cursor::new(self.bytes[start..end].to_vec());
         let broken = end < self.bytes.len();
         let bytes: Box<dyn Read> = if broken { Box::new(sent.chain(Broken)) } else { Box::new(sent) };

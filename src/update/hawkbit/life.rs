@@ -125,7 +125,7 @@ fn interrupted(action: &Action, standing: &Standing) -> Move {
         Standing::Written { .. } => return Move::Become(Stage::Proving),
         Standing::Proved => return Move::Become(proved(action)),
         Standing::RolledBack(why) => return Move::Become(rolled_back(why)),
-        Standing::Refused(why) => return Move::Become(Stage::Finished(Outcome::failure(why))),
+        Standing::Ended(why) => return Move::Become(Stage::Finished(Outcome::failure(why))),
         Standing::Failed(why) => why.as_str(),
         Standing::Unknown | Standing::Begun => "the device was switched off, or the updater ended",
     };
@@ -141,7 +141,7 @@ fn proving(action: &Action, seen: &Seen) -> Move {
     match &seen.standing {
         Standing::Proved => Move::Become(proved(action)),
         Standing::RolledBack(why) => Move::Become(rolled_back(why)),
-        Standing::Refused(why) | Standing::Failed(why) => Move::Become(Stage::Finished(Outcome::failure(why))),
+        Standing::Ended(why) | Standing::Failed(why) => Move::Become(Stage::Finished(Outcome::failure(why))),
         Standing::Unknown => {
             let why = "the installer's records do not say how it ended: it does not count as a success";
             Move::Become(Stage::Finished(Outcome::failure(why)))
@@ -200,7 +200,7 @@ pub(super) fn begin(record: &Record, id: &str, described: &Described, standing: 
             Standing::Written { .. } => Stage::Proving,
             Standing::Proved => proved(&action),
             Standing::RolledBack(why) => rolled_back(why),
-            Standing::Refused(why) => Stage::Finished(Outcome::failure(why)),
+            Standing::Ended(why) => Stage::Finished(Outcome::failure(why)),
             Standing::Unknown | Standing::Begun | Standing::Failed(_) => Stage::Downloading,
         };
     }

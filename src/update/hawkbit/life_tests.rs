@@ -28,7 +28,7 @@ fn standings() -> Vec<Standing> {
         Standing::Written { restarted: false },
         Standing::Written { restarted: true },
         Standing::Proved,
-        Standing::Refused(why()),
+        Standing::Ended(why()),
         Standing::Failed(why()),
         Standing::RolledBack(why()),
     ]
@@ -74,7 +74,7 @@ fn the_installer_is_called_only_from_a_whole_download_and_never_again_once_writt
         }
     }
     let past = [Standing::Written { restarted: true }, Standing::Proved, Standing::RolledBack("x".into())];
-    for standing in past.into_iter().chain([Standing::Written { restarted: false }, Standing::Refused("x".into())]) {
+    for standing in past.into_iter().chain([Standing::Written { restarted: false }, Standing::Ended("x".into())]) {
         let next = next(&record(Stage::Installing), &seen(standing.clone()));
         assert!(!matches!(next, Move::Become(Stage::Downloaded) | Move::Install), "{standing:?}: {next:?}");
         let lost = begin(&Record::of("ab12cd34"), "8", &described(), &standing).action.unwrap().stage;

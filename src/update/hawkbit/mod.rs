@@ -35,11 +35,17 @@ mod download;
 
 mod device;
 
+mod board;
+
+mod settings;
+
 mod poller;
 
+pub use board::Board;
 pub use device::{Device, InstallError, Installed, Standing};
 pub use item::{Item, Kind};
 pub use poller::{Poller, Settings};
 pub use record::{Action, Outcome, Record, Stage};
 pub use server::{Access, Credential};
+pub use settings::{SettingsError, of as settings};
 pub use trouble::Trouble;

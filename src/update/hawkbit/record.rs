@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::item::Item;
-use crate::update::record::replace;
+use crate::update::replace;
 
 /// File in the updater's folder.
 const FILE: &str = "hawkbit.json";
