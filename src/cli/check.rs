@@ -13,7 +13,7 @@ use super::model_folders::ModelFolders;
 use crate::config::{DEFAULT_PATH, Settings, SurfaceKind};
 use crate::display::FrameBuffer;
 use crate::health::Sensors;
-use crate::inference::{Accelerated, selftest};
+use crate::inference::Accelerated;
 use crate::ingest::{Folder, Share};
 use crate::publish;
 
@@ -97,14 +97,17 @@ fn share(settings: &Settings) -> Outcome {
 fn models(settings: &Settings, engine: &Accelerated) -> Outcome {
     let folders = ModelFolders::of_settings(settings);
     let keys = folders.trusted().map_err(|error| error.to_string())?;
-    let report = selftest(&folders.dir(), &keys, engine);
+    let (report, fallbacks) = folders.selftest(&keys, engine);
     if report.models.is_empty() {
         return Err(format!("no package in {}: this device does not analyse", folders.dir().display()));
     }
     let refused = report.models.iter().find_map(|model| model.outcome.as_ref().err().map(|why| (&model.package, why)));
-    match refused {
-        Some((package, why)) => Err(format!("{package}: {why}")),
-        None => Ok(report.models.iter().map(|model| model.package.clone()).collect::<Vec<_>>().join(", ") + " hold"),
+    match (refused, fallbacks.first()) {
+        (Some((package, why)), _) => Err(format!("{package}: {why}")),
+        (None, Some(why)) => Err(why.clone()),
+        (None, None) => {
+            Ok(report.models.iter().map(|model| model.package.clone()).collect::<Vec<_>>().join(", ") + " hold")
+        }
     }
 }
 

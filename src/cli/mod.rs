@@ -21,6 +21,7 @@ mod evaluate;
 mod facts;
 mod fleet_sim;
 mod model_folders;
+mod model_switch;
 mod models;
 mod phantom;
 mod run;
@@ -73,7 +74,7 @@ enum Verb {
     FleetSim(fleet_sim::FleetSimArgs),
     /// Prove the model packages on this machine: signatures, digests and golden cases.
     Selftest(selftest::SelftestArgs),
-    /// Sign, verify and list model packages.
+    /// Sign, verify, list, install and take back model packages.
     Models(models::ModelsArgs),
     /// Verify or show the audit trail: who did what, when.
     Audit(audit::AuditArgs),

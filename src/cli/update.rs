@@ -275,6 +275,7 @@ fn undone(slots: &Slots, history: &[Entry]) -> Entry {
         bundle: from.and_then(|entry| entry.bundle.clone()),
         version: Some(version),
         why: Some(format!("asked for on the device, into {}", slots.other.name)),
+        code: None,
         source: Source::File,
         reference: None,
     }

@@ -59,8 +59,9 @@ pub fn all() -> Vec<Sample> {
         running("Read the study: the device has not looked at it.", "not-analysed", &|s| s.report(not_analysed(), NOW)),
     ];
     samples.extend(faults());
-    samples.push(running("Wait. Read every study as usual.", "updating", &|s| {
-        s.phase = Phase::Updating { what: Words::new("Spinewatch 0.2.0"), percent: Some(64) };
+    samples.push(running("Keep it on. Read every study as usual.", "updating", &|s| {
+        let (what, step) = (Words::new("Spinewatch 0.2.0"), Words::new("Writing"));
+        s.phase = Phase::Updating { what, step, percent: Some(64) };
     }));
     samples.push(running("The device does not work. Call service.", "startup-failed", &|s| {
         s.phase = Phase::Failed { reason: Words::new("The database folder /var/lib/spinewatch cannot be written.") };
@@ -104,9 +105,31 @@ fn faults() -> Vec<Sample> {
             },
         ),
         (
+            "update-failed",
+            "The old version works. Call service.",
+            Fault::UpdateFailed {
+                version: Words::new("0.2.0"),
+                reason: Words::new("models: the detector does not give its golden outputs"),
+            },
+        ),
+        (
+            "update-refused",
+            "Works as before. Remove the stick.",
+            Fault::UpdateRefused {
+                reason: Words::new(
+                    "spinewatch-0.2.0.raucb is damaged: block 812 of 9216 is not the one that was signed; copy it again",
+                ),
+            },
+        ),
+        (
             "not-accelerated",
             "Alerts come later. Call service.",
             Fault::AcceleratorFault { reason: Words::new("given up: no answer within 1000 ms") },
+        ),
+        (
+            "model-replaced",
+            "Another model analyses. Call service.",
+            Fault::ModelReplaced { reason: Words::new("the package's signature does not hold; 0.2.0 in its place") },
         ),
         (
             "certificate-expires",

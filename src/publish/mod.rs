@@ -79,8 +79,8 @@ pub use key_image::KeyImage;
 pub use limits::Limits;
 pub use payload::{
     AckPayload, AcknowledgedPayload, BestSlicePayload, CoveragePayload, DeviceState, FindingPayload, GapPayload,
-    HealthPayload, ModelTag, NOTICE, PHANTOM_NOTICE, PartPayload, Reason, StageTiming, StatusPayload, Timings,
-    TriagePayload, rfc3339,
+    HealthPayload, LastUpdate, ModelTag, NOTICE, PHANTOM_NOTICE, PartPayload, Reason, StageTiming, StatusPayload,
+    Timings, TriagePayload, rfc3339,
 };
 pub use publisher::{LinkState, Publisher};
 pub use settings::{BrokerUrl, Connection, Credentials, Settings, SettingsError, device_tls, protocol};

@@ -92,6 +92,7 @@ mod tests {
             version: Some("0.3.0".into()),
             bundle: Some(bundle.into()),
             why: Some("the model was refused".into()),
+            code: None,
             source: Source::Stick,
             reference: None,
         }

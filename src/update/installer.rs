@@ -259,6 +259,7 @@ impl Offered {
             version,
             bundle,
             why: Some(refusal.to_string()),
+            code: Some(refusal.code().to_owned()),
             source: self.source,
             reference: options.reference.clone(),
         }

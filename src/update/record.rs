@@ -116,6 +116,9 @@ pub struct Entry {
     /// Why, in one line, where it did not end well.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
+    /// Which refusal, where it was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
     /// Where it came from.
     pub source: Source,
     /// The server's number of it.
@@ -133,6 +136,7 @@ impl Entry {
             version: Some(pending.version.clone()),
             bundle: Some(pending.bundle.clone()),
             why,
+            code: None,
             source: pending.source,
             reference: pending.reference.clone(),
         }
@@ -194,9 +198,14 @@ impl Records {
         }
     }
 
+    /// The file of [`Self::history`], for whoever asks whether it has changed.
+    pub fn history_file(&self) -> PathBuf {
+        self.0.join("history.jsonl")
+    }
+
     /// How updates ended, oldest first. Lines that are not understood are passed over.
     pub fn history(&self) -> Vec<Entry> {
-        let text = std::fs::read_to_string(self.0.join("history.jsonl")).unwrap_or_default();
+        let text = std::fs::read_to_string(self.history_file()).unwrap_or_default();
         text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
     }
 

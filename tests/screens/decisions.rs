@@ -82,7 +82,7 @@ fn nothing_hides_an_unacknowledged_alert() {
     state.report(alert("a1", &[Level::C5]), NOW);
     for phase in [
         Phase::Running,
-        Phase::Updating { what: Words::new("x"), percent: None },
+        Phase::Updating { what: Words::new("x"), step: Words::new("y"), percent: None },
         Phase::Starting { steps: heapless::Vec::new() },
     ] {
         state.phase = phase;

@@ -94,6 +94,7 @@ fn every_sample_shows_the_screen_that_it_is_named_after() {
             "messages-refused",
             "acks-refused",
             "not-accelerated",
+            "model-replaced",
             "results-not-written",
             "certificate-expires",
             "clock-untrusted",

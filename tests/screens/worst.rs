@@ -39,7 +39,10 @@ fn every_fault(state: &mut DeviceState) {
     state.set_fault(Fault::RecordsReset, NOW);
     state.set_fault(Fault::FilesRefused { files: 99_999, reason: Words::new(LONG) }, NOW);
     state.set_fault(Fault::ResultsNotWritten { reason: Words::new(LONG) }, NOW);
+    state.set_fault(Fault::UpdateFailed { version: Words::new("10.20.30-rc.1"), reason: Words::new(LONG) }, NOW);
+    state.set_fault(Fault::UpdateRefused { reason: Words::new(LONG) }, NOW);
     state.set_fault(Fault::AcceleratorFault { reason: Words::new(LONG) }, NOW);
+    state.set_fault(Fault::ModelReplaced { reason: Words::new(LONG) }, NOW);
     state.set_fault(Fault::CertificateUnusable { reason: Words::new(LONG) }, NOW);
     state.set_fault(Fault::CertificateExpires { days: 30, what: "this device's certificate" }, NOW);
     state.set_fault(Fault::ClockUntrusted, NOW);
@@ -113,7 +116,16 @@ pub fn states() -> Vec<(&'static str, DeviceState)> {
         ("degraded", with(&every_fault)),
         ("receiving", with(&|s| s.set_arriving((0..9).map(|_| progress(Some(99_999)))))),
         ("receiving without a count", with(&|s| s.set_arriving([progress(None)]))),
-        ("updating", with(&|s| s.phase = Phase::Updating { what: Words::new(LONG), percent: Some(100) })),
+        (
+            "updating",
+            with(&|s| {
+                s.phase = Phase::Updating {
+                    what: Words::new(LONG),
+                    step: Words::new("Checking the bundle"),
+                    percent: Some(100),
+                }
+            }),
+        ),
         ("startup-failed", with(&|s| s.phase = Phase::Failed { reason: Words::new(LONG) })),
         ("idle without a study", with(&|_| {})),
     ];

@@ -183,9 +183,9 @@ fn lines(screen: &Screen<'_>, now: Duration) -> Vec<String> {
         Screen::PartlyAnalysed { report, .. } => {
             three(report.study.words(), &missing_words(&report.assessment.missing), "READ THE STUDY")
         }
-        Screen::Updating { what, percent } => {
-            let percent = percent.map_or(String::new(), |p| format!("{p} %"));
-            three(what.as_str().to_owned(), &percent, "does not analyse")
+        Screen::Updating { what, step, percent } => {
+            let percent = percent.map_or(String::new(), |p| format!(" {p} %"));
+            three(what.as_str().to_owned(), &format!("{}{percent}", step.as_str()), "keep it on")
         }
         Screen::Starting { steps } => {
             let step = steps.iter().find(|s| s.outcome != Outcome::Passed);

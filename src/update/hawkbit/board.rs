@@ -1,13 +1,17 @@
-//! The board as the poller's device: RAUC by the installer, the installer's records, a restart.
+//! The board as the poller's device: systems by RAUC and the installer, packages of models by their switch, the records, a
+//! restart.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use super::device::{Device, InstallError, Installed, Standing};
 use super::item::{Item, Kind};
 use super::record::Record;
 use crate::config::Settings;
+use crate::inference::{Accelerated, ModelSummary, TractEngine, TrustedKeys};
+use crate::update::models::{self, Sources, SwitchError};
 use crate::update::rauc::Rauc;
 use crate::update::{Entry, InstallOptions, Installer, Outcome, Pending, Records, Refusal, Source, boot_id, running};
 
@@ -56,6 +60,21 @@ impl Board {
         };
         installer.install(file, &options, &mut |_| {}).map(|_| Installed::NeedsProof).map_err(refused)
     }
+
+    /// The daemon that runs takes the package over when it is started anew; whether its golden cases hold here is known before.
+    fn install_models(&self, file: &Path) -> Result<Installed, InstallError> {
+        let config = &self.settings;
+        let keys = TrustedKeys::from_folder(&config.models.trusted_keys)
+            .map_err(|error| InstallError::Refused(error.to_string()))?;
+        let engine = Accelerated::new(TractEngine::default(), &config.accelerator, config.models.workers);
+        let (shipped, installed) = (&config.models.dir, &config.installed_models());
+        let sources = Sources { shipped, installed, keys: &keys, engine: &engine };
+        let done = models::install(&sources, file, false).map_err(|error| not_switched(&error))?;
+        let restarted = Command::new("systemctl").args(["try-restart", "spinewatch.service"]).status();
+        let used = if restarted.is_ok_and(|status| status.success()) { "in use" } else { "used from the next start on" };
+        let ModelSummary { name, version, .. } = done.summary;
+        Ok(Installed::InForce(format!("{name} {version}: its {} golden cases hold here; {used}", done.golden.cases)))
+    }
 }
 
 impl Device for Board {
@@ -67,6 +86,7 @@ impl Device for Board {
     fn install(&mut self, reference: &str, item: &Item, file: &Path) -> Result<Installed, InstallError> {
         match item.kind {
             Kind::System => self.install_system(reference, file),
+            Kind::Models => self.install_models(file),
         }
     }
 
@@ -113,6 +133,18 @@ fn standing(reference: &str, pending: Option<&Pending>, history: &[Entry], boot_
         Outcome::Refused => Standing::Ended(why),
         Outcome::Failed => Standing::Failed(why),
         Outcome::Installed => Standing::Ended("another update took its place before it had proved itself".into()),
+    }
+}
+
+fn not_switched(error: &SwitchError) -> InstallError {
+    let line = error.to_string();
+    match error {
+        SwitchError::Busy(_) => InstallError::Later(line),
+        // also after a power cut between the installation and its record
+        SwitchError::NotNewer { name, version, have } if version == have => {
+            InstallError::RunsAlready(format!("{name} {version} is what this device uses already"))
+        }
+        _ => InstallError::Refused(line),
     }
 }
 
@@ -178,6 +210,18 @@ mod tests {
         assert_eq!(of(true, "b2"), Standing::Written { restarted: true });
         assert_eq!(of(false, "b1"), Standing::Begun);
         assert_eq!(of(false, "b2"), Standing::Written { restarted: true }, "the new system may run: it is being judged");
+    }
+
+    #[test]
+    fn a_package_of_models_that_is_in_use_already_is_no_failure_and_an_older_one_is() {
+        let error = |have: &str| SwitchError::NotNewer {
+            name: "vertebra".into(),
+            version: "1.1.0".into(),
+            have: have.into(),
+        };
+        assert!(matches!(not_switched(&error("1.1.0")), InstallError::RunsAlready(_)));
+        assert!(matches!(not_switched(&error("1.2.0")), InstallError::Refused(_)));
+        assert!(matches!(not_switched(&SwitchError::Busy("x".into())), InstallError::Later(_)));
     }
 
     #[test]

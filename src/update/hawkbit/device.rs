@@ -30,12 +30,12 @@ pub enum Standing {
 }
 
 /// What came of an installation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Installed {
     /// The next boot decides.
     NeedsProof,
-    /// It is in force, and has proved itself: models, after their golden cases.
-    InForce,
+    /// It has proved itself, in words: models, by their golden cases on this device.
+    InForce(String),
 }
 
 /// Why nothing was installed.

@@ -229,7 +229,7 @@ impl<D: Device> Poller<D> {
         let reference = self.record.reference(&action.id, &item.sha256);
         match self.device.install(&reference, item, &self.downloads.path(item)) {
             Ok(Installed::NeedsProof) => self.keep(self.record.clone().at(Stage::Proving)),
-            Ok(Installed::InForce) => self.finish(Outcome::success(format!("{}: installed and in force", item.what))),
+            Ok(Installed::InForce(words)) => self.finish(Outcome::success(words)),
             Err(InstallError::RunsAlready(why)) => self.finish(Outcome::success(why)),
             Err(InstallError::Refused(why)) => self.finish(Outcome::failure(why)),
             Err(InstallError::Later(why)) => {
