@@ -160,7 +160,7 @@ impl Appliance {
         let models = analyser.as_ref().map_or_else(|_| Vec::new(), |analyser| model_tags(analyser));
         logbook::started(&store, &keys, settings, &models, wall)?;
         let sensors = Sensors::new(settings.state.dir.clone());
-        let certificate_clock = certificate_clock(sensors.clone(), &settings.state.dir);
+        let certificate_clock = CertificateClock::sensed(sensors.clone(), &settings.state.dir);
         let mut publish_settings = publish::Settings::from_config(&settings.mqtt, &settings.device)?;
         publish_settings.connection = publish_settings.connection.verified_by(certificate_clock.clone());
         let tls = publish_settings.connection.tls.clone();
@@ -389,15 +389,6 @@ fn scanner(settings: &Settings, keys: &Keys, store: &Store, events: Sender<Event
     };
     let folder = Folder::new(&share.path, share.require_mount);
     Ok(Scanner::new(folder, scan, move |file| known.contains(&file.to_string()), structure, events))
-}
-
-/// Certificates are verified by the wall clock once it is set from the network.
-fn certificate_clock(sensors: Sensors, state_dir: &Path) -> CertificateClock {
-    let read = move || {
-        let now = Timestamp::now();
-        (now, sensors.clock(now).is_trusted())
-    };
-    CertificateClock::of_device(read, state_dir)
 }
 
 /// What the structure of a DICOM file says of its being finished.

@@ -32,6 +32,7 @@ mod selftest;
 mod support_bundle;
 mod table;
 mod update;
+mod update_poll;
 mod watch;
 mod workers;
 

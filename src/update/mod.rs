@@ -35,6 +35,8 @@ mod installer;
 
 pub mod models;
 
+pub mod hawkbit;
+
 pub use attempts::BootLoader;
 pub use installer::{InstallOptions, Installed, Installer, SYSTEM_CONF, boot_id, running, uptime};
 pub use progress::{Phase, Progress, ProgressFile};
