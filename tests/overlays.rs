@@ -26,9 +26,8 @@ fn folder(board: &str) -> PathBuf {
 fn overlays(board: &str) -> BTreeMap<String, String> {
     let entries = fs::read_dir(folder(board)).unwrap().map(|entry| entry.unwrap().path());
     let sources = entries.filter(|path| path.extension().is_some_and(|e| e == "dtso"));
-    let named = |path: PathBuf| {
-        (path.file_stem().unwrap().to_string_lossy().into_owned(), fs::read_to_string(path).unwrap())
-    };
+    let named =
+        |path: PathBuf| (path.file_stem().unwrap().to_string_lossy().into_owned(), fs::read_to_string(path).unwrap());
     let found: BTreeMap<String, String> = sources.map(named).collect();
     assert!(found.len() >= 5, "{board} has {:?}", found.keys());
     found

@@ -47,7 +47,11 @@ enum Said<'a> {
 fn script(said: &[Said<'_>]) -> (Vec<Transfer<u8>>, Vec<Level>) {
     let (mut transfers, mut levels) = (Vec::new(), Vec::new());
     let mut transfer = |bytes: &[u8]| {
-        transfers.extend([Transfer::transaction_start(), Transfer::write_vec(bytes.to_vec()), Transfer::transaction_end()]);
+        transfers.extend([
+            Transfer::transaction_start(),
+            Transfer::write_vec(bytes.to_vec()),
+            Transfer::transaction_end(),
+        ]);
     };
     for part in said {
         match part {
@@ -66,8 +70,7 @@ fn script(said: &[Said<'_>]) -> (Vec<Transfer<u8>>, Vec<Level>) {
 fn plays(settings: &PanelSettings, size: Size, frame: &Frame, chunk: usize, said: &[Said<'_>]) {
     let (transfers, levels) = script(said);
     let (mut spi, mut line) = (Spi::new(&transfers), Line::new(&levels));
-    let parts =
-        SpiParts { spi: spi.clone(), data_command: line.clone(), reset: None::<Line>, delay: NoopDelay, chunk };
+    let parts = SpiParts { spi: spi.clone(), data_command: line.clone(), reset: None::<Line>, delay: NoopDelay, chunk };
     let mut glass = spi_glass(parts, settings, size).unwrap();
     glass.draw(frame, frame.dirty()).unwrap();
     spi.done();
@@ -80,14 +83,14 @@ use Said::{Command, Pixels};
 fn an_ili9341_is_set_up_and_gets_a_rectangle_in_sixteen_bits() {
     let frame = changed(Size::new(320, 240), Point::new(300, 17), Size::new(3, 2), ORANGE);
     let said = [
-        Command(0x01, &[]),           // software reset: no reset line
-        Command(0x36, &[0x28]),       // memory access: rows and columns swapped, blue first
-        Command(0xB4, &[0x00]),       // column inversion
-        Command(0x20, &[]),           // not inverted
-        Command(0x3A, &[0x55]),       // 16 bits a pixel
-        Command(0x13, &[]),           // normal mode
-        Command(0x11, &[]),           // sleep out
-        Command(0x29, &[]),           // display on
+        Command(0x01, &[]),             // software reset: no reset line
+        Command(0x36, &[0x28]),         // memory access: rows and columns swapped, blue first
+        Command(0xB4, &[0x00]),         // column inversion
+        Command(0x20, &[]),             // not inverted
+        Command(0x3A, &[0x55]),         // 16 bits a pixel
+        Command(0x13, &[]),             // normal mode
+        Command(0x11, &[]),             // sleep out
+        Command(0x29, &[]),             // display on
         Command(0x2A, &[1, 44, 1, 46]), // columns 300 to 302
         Command(0x2B, &[0, 17, 0, 18]), // rows 17 and 18
         Command(0x2C, &[]),
@@ -181,7 +184,8 @@ fn no_transfer_is_longer_than_spidev_takes() {
     glass.draw(&frame, frame.dirty()).unwrap();
     let sent = log.take();
     assert!(sent.iter().all(|(_, bytes)| bytes.len() <= 4096));
-    let pixels: usize = sent.iter().filter(|(data, bytes)| *data && bytes.len() > 4).map(|(_, bytes)| bytes.len()).sum();
+    let pixels: usize =
+        sent.iter().filter(|(data, bytes)| *data && bytes.len() > 4).map(|(_, bytes)| bytes.len()).sum();
     assert_eq!(pixels, 480 * 320 * 3);
     let commands: Vec<u8> = sent.iter().filter(|(data, _)| !data).flat_map(|(_, bytes)| bytes.clone()).collect();
     assert_eq!(commands, [0x2A, 0x2B, 0x2C], "one window for the whole rectangle");

@@ -48,6 +48,11 @@ pub fn all() -> Vec<Sample> {
             let report = StudyReport { delivery: Delivery::Sent, ..suspected("7f3a", &[Level::C5], false, 745) };
             s.report(StudyReport { sent_again: 2, ..report }, NOW);
         }),
+        running("The sound was paused here. Look at these levels.", "suspected-sound-paused", &|s| {
+            let report = StudyReport { delivery: Delivery::Sent, ..suspected("7f3a", &[Level::C5], false, 192) };
+            s.report(report, NOW);
+            s.pause_sound(NOW + Duration::from_secs(100));
+        }),
         running("A clinic has taken note. Look at these levels.", "suspected-acknowledged", &|s| {
             let report = StudyReport { delivery: Delivery::Sent, ..suspected("7f3a", &[Level::C5], false, 192) };
             s.report(report, NOW);

@@ -96,11 +96,12 @@ fn every_sample_shows_the_screen_that_it_is_named_after() {
             "not-accelerated",
             "model-replaced",
             "results-not-written",
+            "controls-fault",
             "certificate-expires",
             "clock-untrusted",
         ];
         let expected = match sample.name {
-            "suspected-sent-again" => "suspected",
+            "suspected-sent-again" | "suspected-sound-paused" => "suspected",
             name if faults.contains(&name) => "degraded",
             name => name,
         };
