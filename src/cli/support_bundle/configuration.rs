@@ -12,6 +12,8 @@ use crate::config::Settings;
 /// A key with one of these in its name holds a secret or a name, unless it names a file or a folder.
 const SECRET: [&str; 7] = ["user", "password", "secret", "token", "key", "pin", "credential"];
 const PLACES: [&str; 4] = ["_file", "_dir", "_url", "trusted_keys"];
+/// What stands in a file of its own, in the first line.
+const SECRET_FILES: [&str; 3] = ["password", "pin", "token"];
 /// Longest secret that is looked for elsewhere, bytes.
 const LONGEST: u64 = 4096;
 
@@ -48,12 +50,19 @@ fn without_secrets(section: &mut Table) {
     }
 }
 
-/// User name, password and PIN, as far as they can be read.
+/// User names, and the first lines of the files that hold a password, a PIN or a token, as far as they can be read.
 pub fn secrets(settings: &Settings) -> Vec<String> {
-    let mqtt = &settings.mqtt;
-    let files = [&mqtt.password_file, &mqtt.pkcs11_pin_file].into_iter().flatten();
-    let first_lines = files.filter_map(|path| first_line(path));
-    mqtt.username.iter().cloned().chain(first_lines).collect()
+    let mut found = Vec::new();
+    let sections = Table::try_from(settings).unwrap_or_default();
+    for (key, value) in sections.iter().filter_map(|(_, section)| section.as_table()).flatten() {
+        let Some(value) = value.as_str() else { continue };
+        match key.strip_suffix("_file") {
+            Some(of) if SECRET_FILES.iter().any(|word| of.contains(word)) => found.extend(first_line(Path::new(value))),
+            None if key.contains("user") => found.push(value.to_owned()),
+            _ => {}
+        }
+    }
+    found
 }
 
 fn first_line(path: &Path) -> Option<String> {
