@@ -93,6 +93,8 @@ fn every_sample_shows_the_screen_that_it_is_named_after() {
             "broker-offline",
             "messages-refused",
             "acks-refused",
+            "update-failed",
+            "update-refused",
             "not-accelerated",
             "model-replaced",
             "results-not-written",

@@ -62,11 +62,12 @@ impl Device {
         let calls = Arc::new(Mutex::new(Vec::new()));
         let script = Arc::new(Mutex::new(Script::new(system_conf.clone())));
         let rauc = FakeRauc { calls: Arc::clone(&calls), script: Arc::clone(&script) };
+        let logind = FakeLogind { calls: Arc::clone(&calls), script: Arc::clone(&script) };
         let service = connection::Builder::address(&*bus.address)
             .unwrap()
             .serve_at("/", rauc)
             .unwrap()
-            .serve_at("/org/freedesktop/login1", FakeLogind { calls: Arc::clone(&calls) })
+            .serve_at("/org/freedesktop/login1", logind)
             .unwrap()
             .name("de.pengutronix.rauc")
             .unwrap()

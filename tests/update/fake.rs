@@ -22,6 +22,8 @@ pub struct Script {
     pub versions: [Option<&'static str>; 2],
     /// What the boot loader says of each slot.
     pub good: [bool; 2],
+    /// logind takes the order to restart.
+    pub restarts: bool,
     /// `Operation`.
     pub operation: &'static str,
     last_error: String,
@@ -46,6 +48,7 @@ impl Script {
             booted: 0,
             versions: [Some("0.2.0"), None],
             good: [true, true],
+            restarts: true,
             operation: "idle",
             last_error: String::new(),
             progress: (0, String::new(), 0),
@@ -164,11 +167,16 @@ impl FakeRauc {
 
 pub struct FakeLogind {
     pub calls: Arc<Mutex<Vec<String>>>,
+    pub script: Arc<Mutex<Script>>,
 }
 
 #[zbus::interface(name = "org.freedesktop.login1.Manager")]
 impl FakeLogind {
-    fn reboot(&self, _interactive: bool) {
+    fn reboot(&self, _interactive: bool) -> fdo::Result<()> {
+        if !self.script.lock().unwrap().restarts {
+            return Err(fdo::Error::AccessDenied("Permission denied".into()));
+        }
         self.calls.lock().unwrap().push("Reboot".into());
+        Ok(())
     }
 }

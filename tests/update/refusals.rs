@@ -221,3 +221,19 @@ fn an_installation_that_rauc_does_not_finish_leaves_this_system_running() {
     row("RAUC ends in the middle", &failed(Ends::Never));
     row("RAUC is not there", &refused(&device, &path, false, "no_rauc"));
 }
+
+#[test]
+fn what_is_written_stays_installed_when_nobody_takes_the_order_to_restart() {
+    if !equipped() {
+        return;
+    }
+    let device = Device::new();
+    let path = device.path("x.raucb");
+    device.good_bundle(&path);
+    device.script.lock().unwrap().restarts = false;
+    let (outcome, said) = device.install(&path, false);
+    assert_eq!(outcome, Ok("0.3.0".into()));
+    let last = said.last().unwrap();
+    assert_eq!((last.phase, &*last.words), (Phase::Installed, "restart the device by hand"));
+    assert!(device.records().pending().unwrap().unwrap().written);
+}
