@@ -11,6 +11,7 @@ mod gpio;
 mod panel;
 mod range;
 mod settings;
+mod update;
 
 pub use accelerator::{AcceleratorSettings, Provider};
 pub use controls::ControlSettings;
@@ -20,6 +21,7 @@ pub use settings::{
     DeviceSettings, DisplaySettings, HealthSettings, Identifiers, ModelSettings, MqttProtocol, MqttSettings,
     PrivacySettings, ResultFormat, ResultsSettings, Settings, ShareSettings, StateSettings, StudySettings, SurfaceKind,
 };
+pub use update::{HawkbitToken, UpdateSettings};
 
 /// Where the daemon looks when `--config` is not given.
 pub const DEFAULT_PATH: &str = "/etc/spinewatch/spinewatch.toml";

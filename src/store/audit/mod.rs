@@ -101,6 +101,27 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Appends an entry of a numbered `series` that somebody else keeps, if no entry of this or a later number was
+    /// appended before: each once, also over restarts.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn audit_numbered(&self, series: &str, number: u64, entry: &AuditEntry) -> Result<(), StoreError> {
+        let AuditEntry { at, actor, action, subject, detail } = entry;
+        let name = format!("{series}_audited");
+        self.write(|tx| {
+            let before: Option<String> =
+                tx.query_row("SELECT value FROM meta WHERE name = ?", [&name], |row| row.get(0)).optional()?;
+            if before.and_then(|before| before.parse::<u64>().ok()).is_some_and(|before| before >= number) {
+                return Ok(());
+            }
+            tx.execute("INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)", [&name, &number.to_string()])?;
+            append(tx, *at, actor, action, subject.as_deref(), detail.as_deref())
+        })
+    }
+}
+
 /// Appends an entry in the transaction of what it records.
 pub(super) fn append(
     tx: &Transaction<'_>,
