@@ -10,6 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 use serde_json::json;
 
+use super::update_poll;
 use crate::config::{DEFAULT_PATH, Settings};
 use crate::health::Standing;
 use crate::update::confirm::Limits;
@@ -39,6 +40,8 @@ enum UpdateVerb {
     Status(StatusArgs),
     /// Go back to the system in the other slot, and restart into it.
     Rollback(RollbackArgs),
+    /// Ask the configured hawkBit server for updates, until SIGTERM or Ctrl-C.
+    Poll(update_poll::PollArgs),
 }
 
 #[derive(Debug, Args)]
@@ -124,6 +127,7 @@ pub fn run(args: UpdateArgs) -> anyhow::Result<ExitCode> {
         UpdateVerb::Confirm(args) => confirm(&args),
         UpdateVerb::Status(args) => status(&args),
         UpdateVerb::Rollback(args) => rollback(&args),
+        UpdateVerb::Poll(args) => update_poll::run(&args),
     }
 }
 
