@@ -49,6 +49,8 @@ mod telling;
 
 mod threads;
 
+mod updates;
+
 mod vitals;
 
 pub use case::{Case, FileOfSlices, ReadSlice};

@@ -107,8 +107,25 @@ impl Machine {
 
 /// What the board adds to the daemon's own parts, in their order.
 const BOARD: [&str; 19] = [
-    "board", "processor", "memory", "heat", "clock chip", "panel", "controls", "watchdog", "root", "slot", "data", "mount", "link", "address",
-    "route", "daemon", "units", "journal", "update",
+    "board",
+    "processor",
+    "memory",
+    "heat",
+    "clock chip",
+    "panel",
+    "controls",
+    "watchdog",
+    "root",
+    "slot",
+    "data",
+    "mount",
+    "link",
+    "address",
+    "route",
+    "daemon",
+    "units",
+    "journal",
+    "update",
 ];
 
 #[test]
@@ -148,7 +165,9 @@ fn each_fault_is_found_in_its_part_and_in_no_other() {
     let faults: [Fault; 15] = [
         ("slot", "A runs, B is preferred", |m| m.program("fw_printenv", "printf 'BOOT_ORDER=B A\\nBOOT_A_LEFT=9\\n'")),
         ("slot", "not told a slot", |m| m.file("root/proc/cmdline", "root=/dev/vda9")),
-        ("data", "was repaired", |m| m.file("root/run/spinewatch-data/state", "repaired\nhad faults and was repaired\n")),
+        ("data", "was repaired", |m| {
+            m.file("root/run/spinewatch-data/state", "repaired\nhad faults and was repaired\n")
+        }),
         ("data", "7 errors", |m| m.file("root/sys/fs/ext4/vda4/errors_count", "7")),
         ("memory", "ran out", |m| m.file("root/proc/vmstat", "oom_kill 3\n")),
         ("heat", "91 degrees", |m| m.file("root/sys/class/thermal/thermal_zone0/temp", "91000")),
@@ -157,11 +176,15 @@ fn each_fault_is_found_in_its_part_and_in_no_other() {
         ("link", "no carrier", |m| m.file("root/sys/class/net/eth0/carrier", "0")),
         ("address", "no address", |m| m.file("root/proc/self/net/fib_trie", "Local:\n")),
         ("daemon", "failed (watchdog)", |m| {
-            m.program("systemctl", "[ \"$1\" = show ] && printf 'LoadState=loaded\\nActiveState=failed\\nResult=watchdog\\n'; exit 0");
+            m.program(
+                "systemctl",
+                "[ \"$1\" = show ] && printf 'LoadState=loaded\\nActiveState=failed\\nResult=watchdog\\n'; exit 0",
+            );
         }),
         ("units", "rauc.service", |m| {
             let sound = fs::read_to_string(m.path("bin/systemctl")).unwrap().replace("exit 0", "");
-            let script = format!("{sound}\n[ \"$1\" = list-units ] && echo 'rauc.service loaded failed failed RAUC'; exit 0");
+            let script =
+                format!("{sound}\n[ \"$1\" = list-units ] && echo 'rauc.service loaded failed failed RAUC'; exit 0");
             m.program("systemctl", &script);
         }),
         ("journal", "in memory", |m| fs::remove_dir_all(m.path("root/var/log/journal")).unwrap()),

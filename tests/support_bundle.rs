@@ -168,7 +168,10 @@ fn the_manifest_tells_every_member_with_its_size_and_hash() {
     assert_eq!(told.len(), MEMBERS.len() - 1, "all but itself");
     for (name, entry) in told {
         let hash: String = Sha256::digest(&members[name]).iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!((entry["bytes"].as_u64().unwrap(), entry["sha256"].as_str().unwrap()), (members[name].len() as u64, &*hash));
+        assert_eq!(
+            (entry["bytes"].as_u64().unwrap(), entry["sha256"].as_str().unwrap()),
+            (members[name].len() as u64, &*hash)
+        );
     }
 }
 
@@ -200,7 +203,9 @@ fn fill_store(device: &Device, canaries: &mut Canaries) {
         detail: Some(detail),
     };
     store.audit(&entry("device".into(), "start", "0.1.0".into())).unwrap();
-    store.audit(&entry(canaries.text("who acknowledged"), "acknowledge", canaries.text("words of who acknowledged"))).unwrap();
+    store
+        .audit(&entry(canaries.text("who acknowledged"), "acknowledge", canaries.text("words of who acknowledged")))
+        .unwrap();
     drop(store);
     let database = rusqlite::Connection::open(path).unwrap();
     let uids = [0, 1].map(|_| canaries.uid("UID in the database", Kind::Identifier));

@@ -53,7 +53,8 @@ pub fn ask(program: &str, args: &[&str], patience: Duration, most: usize) -> Res
     if status.success() {
         return Ok(said);
     }
-    let why = complained.text.lines().find(|line| !line.trim().is_empty()).unwrap_or("no word of why").trim().to_owned();
+    let why =
+        complained.text.lines().find(|line| !line.trim().is_empty()).unwrap_or("no word of why").trim().to_owned();
     Err(format!("{program} ended with {}: {why}", status.code().map_or("a signal".into(), |code| code.to_string())))
 }
 

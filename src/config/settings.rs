@@ -82,7 +82,7 @@ pub struct ShareSettings {
 impl Default for ShareSettings {
     fn default() -> Self {
         Self {
-            path: "/var/lib/spinewatch/share".into(),
+            path: "/srv/ct".into(),
             require_mount: false,
             scan_millis: 250,
             settle_millis: 250,
@@ -359,6 +359,13 @@ pub struct HealthSettings {
 impl Default for HealthSettings {
     fn default() -> Self {
         Self { interval_secs: 30, disk_free_min_mib: 256, metrics_address: None }
+    }
+}
+
+impl Settings {
+    /// Folder of the model packages that were installed after the system.
+    pub fn installed_models(&self) -> PathBuf {
+        self.state.dir.join("models")
     }
 }
 

@@ -92,6 +92,8 @@ pub enum Screen<'a> {
     Updating {
         /// What.
         what: &'a Words,
+        /// What is done.
+        step: &'a Words,
         /// How far, 0 to 100.
         percent: Option<u8>,
     },
@@ -248,7 +250,9 @@ fn left_unread(state: &DeviceState, now: Duration, limit: Duration) -> Option<Sc
 
 fn busy(state: &DeviceState, now: Duration) -> Option<Screen<'_>> {
     match &state.phase {
-        Phase::Updating { what, percent } => return Some(Screen::Updating { what, percent: *percent }),
+        Phase::Updating { what, step, percent } => {
+            return Some(Screen::Updating { what, step, percent: *percent });
+        }
         Phase::Starting { steps } => return Some(Screen::Starting { steps }),
         Phase::Running | Phase::Failed { .. } => {}
     }

@@ -7,7 +7,8 @@ use std::time::Duration;
 use jiff::civil::Time;
 
 use super::{
-    Control, Delivery, DeviceState, Fault, Outcome, Phase, Picture, Progress, SelfTest, ServiceFacts, Since, StudyName, StudyReport, Words,
+    Control, Delivery, DeviceState, Fault, Outcome, Phase, Picture, Progress, SelfTest, ServiceFacts, Since, StudyName,
+    StudyReport, Words,
 };
 use crate::triage::{
     Assessment, BestSlice, Completeness, Coverage, Finding, FractureBox, Gap, Level, Missing, Verdict,
@@ -47,6 +48,11 @@ pub fn all() -> Vec<Sample> {
             let report = StudyReport { delivery: Delivery::Sent, ..suspected("7f3a", &[Level::C5], false, 745) };
             s.report(StudyReport { sent_again: 2, ..report }, NOW);
         }),
+        running("The sound was paused here. Look at these levels.", "suspected-sound-paused", &|s| {
+            let report = StudyReport { delivery: Delivery::Sent, ..suspected("7f3a", &[Level::C5], false, 192) };
+            s.report(report, NOW);
+            s.pause_sound(NOW + Duration::from_secs(100));
+        }),
         running("A clinic has taken note. Look at these levels.", "suspected-acknowledged", &|s| {
             let report = StudyReport { delivery: Delivery::Sent, ..suspected("7f3a", &[Level::C5], false, 192) };
             s.report(report, NOW);
@@ -59,8 +65,9 @@ pub fn all() -> Vec<Sample> {
         running("Read the study: the device has not looked at it.", "not-analysed", &|s| s.report(not_analysed(), NOW)),
     ];
     samples.extend(faults());
-    samples.push(running("Wait. Read every study as usual.", "updating", &|s| {
-        s.phase = Phase::Updating { what: Words::new("Spinewatch 0.2.0"), percent: Some(64) };
+    samples.push(running("Keep it on. Read every study as usual.", "updating", &|s| {
+        let (what, step) = (Words::new("Spinewatch 0.2.0"), Words::new("Writing"));
+        s.phase = Phase::Updating { what, step, percent: Some(64) };
     }));
     samples.push(running("For the engineer: hold the button. Goes after a minute.", "service", &|s| {
         fill_recent(s);
@@ -109,9 +116,31 @@ fn faults() -> Vec<Sample> {
             },
         ),
         (
+            "update-failed",
+            "The old version works. Call service.",
+            Fault::UpdateFailed {
+                version: Words::new("0.2.0"),
+                reason: Words::new("models: the detector does not give its golden outputs"),
+            },
+        ),
+        (
+            "update-refused",
+            "Works as before. Remove the stick.",
+            Fault::UpdateRefused {
+                reason: Words::new(
+                    "spinewatch-0.2.0.raucb is damaged: block 812 of 9216 is not the one that was signed; copy it again",
+                ),
+            },
+        ),
+        (
             "not-accelerated",
             "Alerts come later. Call service.",
             Fault::AcceleratorFault { reason: Words::new("given up: no answer within 1000 ms") },
+        ),
+        (
+            "model-replaced",
+            "Another model analyses. Call service.",
+            Fault::ModelReplaced { reason: Words::new("the package's signature does not hold; 0.2.0 in its place") },
         ),
         (
             "controls-fault",

@@ -40,10 +40,12 @@ pub enum Phase {
     },
     /// At work.
     Running,
-    /// An update is being installed; nothing is analysed meanwhile.
+    /// An update is being installed; the device works on until it restarts.
     Updating {
         /// What is installed.
         what: Words,
+        /// What is done: checking, writing, restarting.
+        step: Words,
         /// How far, 0 to 100.
         percent: Option<u8>,
     },
@@ -107,7 +109,7 @@ pub struct DeviceState {
     pub(super) recent: Vec<StudyReport, RECENT>,
     pub(super) arriving: Vec<Progress, ARRIVING>,
     pub(super) arriving_beyond: u32,
-    pub(super) faults: Vec<Fault, 16>,
+    pub(super) faults: Vec<Fault, 24>,
     events: HistoryBuf<Event, EVENTS>,
     events_lost: u32,
     clock: Option<(Time, Duration)>,

@@ -41,7 +41,7 @@ pub fn admit(bundle: &Bundle, name: &str, running: &Running, history: &[Entry], 
         std::cmp::Ordering::Greater => {}
     }
     match last_end(history, &bundle.digest) {
-        Some(Entry { outcome: Outcome::RolledBack, why, .. }) => {
+        Some(Entry { outcome: Outcome::RolledBack | Outcome::Undone, why, .. }) => {
             let why = why.clone().unwrap_or_else(|| "no reason is recorded".to_owned());
             Err(Refusal::RolledBackBefore { file, version, why })
         }
@@ -51,7 +51,7 @@ pub fn admit(bundle: &Bundle, name: &str, running: &Running, history: &[Entry], 
 
 /// How this very bundle ended the last time that it ran.
 fn last_end<'a>(history: &'a [Entry], digest: &str) -> Option<&'a Entry> {
-    let ended = |entry: &&Entry| matches!(entry.outcome, Outcome::Proved | Outcome::RolledBack);
+    let ended = |entry: &&Entry| matches!(entry.outcome, Outcome::Proved | Outcome::RolledBack | Outcome::Undone);
     history.iter().rev().filter(ended).find(|entry| entry.bundle.as_deref() == Some(digest))
 }
 
@@ -92,6 +92,7 @@ mod tests {
             version: Some("0.3.0".into()),
             bundle: Some(bundle.into()),
             why: Some("the model was refused".into()),
+            code: None,
             source: Source::Stick,
             reference: None,
         }

@@ -1,4 +1,4 @@
-//! Updates of the system by RAUC: what is installed, and whether it may stay.
+//! Updates of the system by RAUC, and of model packages: what is installed, and whether it may stay.
 //!
 //! ```text
 //! stick, file, hawkBit ─▶ Installer ─▶ RAUC ─▶ restart ─▶ confirm ─▶ proved, or back to the other slot
@@ -25,9 +25,22 @@ pub mod stick;
 
 pub mod rauc;
 
+pub mod confirm;
+
+mod attempts;
+
+mod trial;
+
 mod installer;
 
+pub mod models;
+
+pub mod hawkbit;
+
+pub use attempts::BootLoader;
 pub use installer::{InstallOptions, Installed, Installer, SYSTEM_CONF, boot_id, running, uptime};
 pub use progress::{Phase, Progress, ProgressFile};
+pub(crate) use record::replace;
 pub use record::{Entry, Outcome, Pending, RecordError, Records, Source};
 pub use refusal::Refusal;
+pub use trial::{Trial, TrialError, Verdict};

@@ -64,7 +64,8 @@ impl Progress {
         let silent = now.saturating_sub(Duration::from_secs(self.uptime_secs)) > SILENT;
         match self.phase {
             Phase::Checking | Phase::Writing | Phase::Restarting if silent => {
-                Self { phase: Phase::Failed, words: "the updater has ended without a word".into(), ..self }
+                let uptime_secs = self.uptime_secs + SILENT.as_secs();
+                Self { phase: Phase::Failed, words: "the updater has ended without a word".into(), uptime_secs, ..self }
             }
             _ => self,
         }

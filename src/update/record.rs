@@ -63,6 +63,8 @@ pub enum Outcome {
     Proved,
     /// The old system runs again.
     RolledBack,
+    /// The old system runs again, because a person wanted it.
+    Undone,
     /// Nothing was written.
     Refused,
     /// Writing began and did not end well; the running system is untouched.
@@ -76,6 +78,7 @@ impl Outcome {
             Self::Installed => "installed, not proved yet",
             Self::Proved => "proved",
             Self::RolledBack => "rolled back",
+            Self::Undone => "rolled back by hand",
             Self::Refused => "refused",
             Self::Failed => "failed",
         }
@@ -87,6 +90,7 @@ impl Outcome {
             Self::Installed => "installed",
             Self::Proved => "proved",
             Self::RolledBack => "rolled_back",
+            Self::Undone => "undone",
             Self::Refused => "refused",
             Self::Failed => "failed",
         }
@@ -112,6 +116,9 @@ pub struct Entry {
     /// Why, in one line, where it did not end well.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
+    /// Which refusal, where it was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
     /// Where it came from.
     pub source: Source,
     /// The server's number of it.
@@ -129,6 +136,7 @@ impl Entry {
             version: Some(pending.version.clone()),
             bundle: Some(pending.bundle.clone()),
             why,
+            code: None,
             source: pending.source,
             reference: pending.reference.clone(),
         }
@@ -190,9 +198,14 @@ impl Records {
         }
     }
 
+    /// The file of [`Self::history`], for whoever asks whether it has changed.
+    pub fn history_file(&self) -> PathBuf {
+        self.0.join("history.jsonl")
+    }
+
     /// How updates ended, oldest first. Lines that are not understood are passed over.
     pub fn history(&self) -> Vec<Entry> {
-        let text = std::fs::read_to_string(self.0.join("history.jsonl")).unwrap_or_default();
+        let text = std::fs::read_to_string(self.history_file()).unwrap_or_default();
         text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
     }
 
@@ -216,7 +229,7 @@ impl Records {
     }
 
     /// The state folder belongs to the daemon's account: what it may have put in the way is not followed.
-    fn folder(&self) -> io::Result<()> {
+    pub(super) fn folder(&self) -> io::Result<()> {
         match std::fs::symlink_metadata(&self.0) {
             Ok(found) if found.is_dir() => Ok(()),
             Ok(_) => Err(io::Error::new(io::ErrorKind::NotADirectory, "not a folder: remove it")),
@@ -240,7 +253,7 @@ mod as_text {
 }
 
 /// Replaces `path` by a file with `bytes` that everybody may read: whole and on the disk, or not at all.
-pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let dir = path.parent().unwrap_or_else(|| Path::new("/"));
     let mut file = tempfile::Builder::new().permissions(Permissions::from_mode(0o644)).tempfile_in(dir)?;
     file.as_file().set_permissions(Permissions::from_mode(0o644))?;

@@ -98,10 +98,11 @@ impl Device {
         let journalctl = bin.join("journalctl");
         fs::write(&journalctl, format!("#!/bin/sh\ncat '{}'\n", self.dir.join("stderr").display())).unwrap();
         fs::set_permissions(&journalctl, fs::Permissions::from_mode(0o755)).unwrap();
-        let output = spinewatch(&["support-bundle", "--out", bundle.to_str().unwrap()], &self.dir.join("spinewatch.toml"))
-            .env("PATH", format!("{}:/usr/bin:/bin", bin.display()))
-            .output()
-            .unwrap();
+        let output =
+            spinewatch(&["support-bundle", "--out", bundle.to_str().unwrap()], &self.dir.join("spinewatch.toml"))
+                .env("PATH", format!("{}:/usr/bin:/bin", bin.display()))
+                .output()
+                .unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let mut unpacked = [output.stdout, output.stderr].concat();
         let unzipped = flate2::read::GzDecoder::new(File::open(&bundle).unwrap());

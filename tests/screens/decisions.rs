@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use spinewatch::display::{
-    ATTENTION, Alarm, Control, DeviceState, Fault, HELD, NONE_SUSPECTED_HELD, Phase, SERVICE, STALE_AFTER, Screen, Since,
-    StudyReport, TURN, Words, decide, samples,
+    ATTENTION, Alarm, Control, DeviceState, Fault, HELD, NONE_SUSPECTED_HELD, Phase, SERVICE, STALE_AFTER, Screen,
+    Since, StudyReport, TURN, Words, decide, samples,
 };
 use spinewatch::triage::Level;
 
@@ -82,7 +82,7 @@ fn nothing_hides_an_unacknowledged_alert() {
     state.report(alert("a1", &[Level::C5]), NOW);
     for phase in [
         Phase::Running,
-        Phase::Updating { what: Words::new("x"), percent: None },
+        Phase::Updating { what: Words::new("x"), step: Words::new("y"), percent: None },
         Phase::Starting { steps: heapless::Vec::new() },
     ] {
         state.phase = phase;

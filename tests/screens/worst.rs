@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use spinewatch::display::{
-    Control, Delivery, DeviceState, Fault, Outcome, Phase, Progress, SelfTest, ServiceFacts, Since, StudyReport, Words, samples,
+    Control, Delivery, DeviceState, Fault, Outcome, Phase, Progress, SelfTest, ServiceFacts, Since, StudyReport, Words,
+    samples,
 };
 use spinewatch::triage::{Gap, Level, Missing, Verdict};
 
@@ -39,7 +40,10 @@ fn every_fault(state: &mut DeviceState) {
     state.set_fault(Fault::RecordsReset, NOW);
     state.set_fault(Fault::FilesRefused { files: 99_999, reason: Words::new(LONG) }, NOW);
     state.set_fault(Fault::ResultsNotWritten { reason: Words::new(LONG) }, NOW);
+    state.set_fault(Fault::UpdateFailed { version: Words::new("10.20.30-rc.1"), reason: Words::new(LONG) }, NOW);
+    state.set_fault(Fault::UpdateRefused { reason: Words::new(LONG) }, NOW);
     state.set_fault(Fault::AcceleratorFault { reason: Words::new(LONG) }, NOW);
+    state.set_fault(Fault::ModelReplaced { reason: Words::new(LONG) }, NOW);
     state.set_fault(Fault::CertificateUnusable { reason: Words::new(LONG) }, NOW);
     state.set_fault(Fault::CertificateExpires { days: 30, what: "this device's certificate" }, NOW);
     state.set_fault(Fault::ClockUntrusted, NOW);
@@ -131,7 +135,16 @@ pub fn states() -> Vec<(&'static str, DeviceState)> {
         ("degraded", with(&every_fault)),
         ("receiving", with(&|s| s.set_arriving((0..9).map(|_| progress(Some(99_999)))))),
         ("receiving without a count", with(&|s| s.set_arriving([progress(None)]))),
-        ("updating", with(&|s| s.phase = Phase::Updating { what: Words::new(LONG), percent: Some(100) })),
+        (
+            "updating",
+            with(&|s| {
+                s.phase = Phase::Updating {
+                    what: Words::new(LONG),
+                    step: Words::new("Checking the bundle"),
+                    percent: Some(100),
+                }
+            }),
+        ),
         ("startup-failed", with(&|s| s.phase = Phase::Failed { reason: Words::new(LONG) })),
         ("idle without a study", with(&|_| {})),
     ];
@@ -143,10 +156,7 @@ pub fn states() -> Vec<(&'static str, DeviceState)> {
             s.press(Control::Service, NOW);
         }),
     ));
-    states.push((
-        "service without facts",
-        with(&|s| s.press(Control::Service, NOW)),
-    ));
+    states.push(("service without facts", with(&|s| s.press(Control::Service, NOW))));
     states.push((
         "starting",
         with(&|s| {

@@ -14,7 +14,7 @@ use crate::cli::model_folders::ModelFolders;
 use crate::config::{Settings, SurfaceKind};
 use crate::display::{DrivenPanel, FrameBuffer};
 use crate::health::Sensors;
-use crate::inference::{Accelerated, selftest};
+use crate::inference::Accelerated;
 use crate::ingest::{Folder, Share};
 use crate::publish;
 
@@ -85,15 +85,18 @@ fn models(settings: &Settings, engine: &Accelerated) -> Outcome {
     let cure = "install a signed package: spinewatch models install";
     let folders = ModelFolders::of_settings(settings);
     let keys = folders.trusted().map_err(|error| Ill::new(error.to_string(), cure))?;
-    let report = selftest(&folders.dir(), &keys, engine);
+    let (report, fallbacks) = folders.selftest(&keys, engine);
     if report.models.is_empty() {
         let what = format!("no package in {}: this device does not analyse", folders.dir().display());
         return Err(Ill::new(what, cure));
     }
     let refused = report.models.iter().find_map(|model| model.outcome.as_ref().err().map(|why| (&model.package, why)));
-    match refused {
-        Some((package, why)) => Err(Ill::new(format!("{package}: {why}"), cure)),
-        None => Ok(report.models.iter().map(|model| model.package.clone()).collect::<Vec<_>>().join(", ") + " hold"),
+    match (refused, fallbacks.first()) {
+        (Some((package, why)), _) => Err(Ill::new(format!("{package}: {why}"), cure)),
+        (None, Some(why)) => Err(Ill::new(why.clone(), cure)),
+        (None, None) => {
+            Ok(report.models.iter().map(|model| model.package.clone()).collect::<Vec<_>>().join(", ") + " hold")
+        }
     }
 }
 
@@ -115,7 +118,8 @@ fn accelerator(settings: &Settings, engine: &Accelerated) -> Outcome {
 fn broker(publishing: &publish::Settings) -> Outcome {
     let url = &publishing.connection.url;
     let cure = "messages wait on this device until it does: check cable, mqtt.url and the broker";
-    let words = |why: &dyn std::fmt::Display| Ill::new(format!("{}:{} does not answer: {why}", url.host, url.port), cure);
+    let words =
+        |why: &dyn std::fmt::Display| Ill::new(format!("{}:{} does not answer: {why}", url.host, url.port), cure);
     let mut addresses = (url.host.as_str(), url.port).to_socket_addrs().map_err(|error| words(&error))?;
     let address = addresses.next().ok_or_else(|| words(&"it has no address"))?;
     let stream = TcpStream::connect_timeout(&address, BROKER_PATIENCE).map_err(|error| words(&error))?;
@@ -150,7 +154,8 @@ fn driven_panel(settings: &Settings) -> Outcome {
     if Path::new(STANDING).exists() {
         return Ok(format!("the daemon draws on {name}"));
     }
-    let open = if settings.panel.controller.is_spi() { "; SPI does not tell whether a panel hangs on it: look" } else { "" };
+    let open =
+        if settings.panel.controller.is_spi() { "; SPI does not tell whether a panel hangs on it: look" } else { "" };
     DrivenPanel::of_settings(&settings.panel, Size::new(width, height))
         .map(|_| format!("{name} is set up{open}"))
         .map_err(|error| Ill::new(format!("{name}: {error}"), "check wiring (board/README.md), overlay and [panel]"))

@@ -96,7 +96,10 @@ fn panel(settings: &Settings, board: &Board) -> Outcome {
     let folder = format!("/sys/class/graphics/{}", device.unwrap_or_default());
     let Some(name) = board.word(format!("{folder}/name")) else {
         let what = format!("the kernel has no {}", settings.display.framebuffer.display());
-        return Err(Ill::new(what, "check the panel's cable and its device-tree overlay: dmesg | grep -i -e fb -e drm"));
+        return Err(Ill::new(
+            what,
+            "check the panel's cable and its device-tree overlay: dmesg | grep -i -e fb -e drm",
+        ));
     };
     let mut words = name;
     if let Some(size) = board.word(format!("{folder}/virtual_size")) {
@@ -132,7 +135,10 @@ fn controls(settings: &Settings, board: &Board) -> Outcome {
     }
     let missing = controls.inputs.iter().chain(&controls.backlight).find(|path| !board.path(path).exists());
     if let Some(path) = missing {
-        return Err(Ill::new(format!("controls has {}, which is not there", path.display()), "check the device-tree overlay"));
+        return Err(Ill::new(
+            format!("controls has {}, which is not there", path.display()),
+            "check the device-tree overlay",
+        ));
     }
     let keys: Vec<&str> = lines.iter().map(|(key, _)| *key).collect();
     let inputs = if controls.inputs.is_empty() { "" } else { " and input devices" };

@@ -95,7 +95,8 @@ mod tests {
 
     #[test]
     fn a_daemon_that_runs_says_how_it_is_watched() {
-        let text = "LoadState=loaded\nActiveState=active\nSubState=running\nResult=success\nNRestarts=1\nWatchdogUSec=30s\n";
+        let text =
+            "LoadState=loaded\nActiveState=active\nSubState=running\nResult=success\nNRestarts=1\nWatchdogUSec=30s\n";
         assert_eq!(said(text).unwrap(), "runs, watchdog 30s, started anew 1 times");
         let restless = said(&text.replace("NRestarts=1", "NRestarts=7")).unwrap_err();
         assert!(restless.what.contains("7 times"), "{restless}");
@@ -114,8 +115,12 @@ mod tests {
     #[test]
     fn failed_units_are_named() {
         assert!(units("").is_ok());
-        let failed = units("rauc.service loaded failed failed Update Service\nx.mount loaded failed failed X\n").unwrap_err();
-        assert_eq!((failed.what.as_str(), failed.cure.as_str()), ("failed: rauc.service, x.mount", "journalctl -b -u rauc.service"));
+        let failed =
+            units("rauc.service loaded failed failed Update Service\nx.mount loaded failed failed X\n").unwrap_err();
+        assert_eq!(
+            (failed.what.as_str(), failed.cure.as_str()),
+            ("failed: rauc.service, x.mount", "journalctl -b -u rauc.service")
+        );
     }
 
     #[test]

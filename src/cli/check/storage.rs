@@ -174,7 +174,12 @@ mod tests {
         assert_eq!(data(&mounts(&[ROOT, DATA]), state, "ok\nin order", none).unwrap(), "ext4 on /dev/vda4");
         assert!(data(&mounts(&[ROOT]), state, "ok\nin order", none).unwrap_err().what.contains("read-only"));
         let memory = "30 22 0:44 / /var/lib rw - tmpfs tmpfs rw";
-        assert!(data(&mounts(&[ROOT, memory]), state, "ok\nin order", none).unwrap_err().what.contains("gone at a power cut"));
+        assert!(
+            data(&mounts(&[ROOT, memory]), state, "ok\nin order", none)
+                .unwrap_err()
+                .what
+                .contains("gone at a power cut")
+        );
         let repaired = data(&mounts(&[ROOT, DATA]), state, "repaired\nhad faults and was repaired", none).unwrap_err();
         assert_eq!(repaired.what, "the state partition had faults and was repaired");
         assert!(data(&mounts(&[ROOT, DATA]), state, "", |_| 1).unwrap_err().what.contains("1 errors"));
@@ -187,7 +192,10 @@ mod tests {
             let lines = if automount { vec![ROOT, AUTOFS, &cifs] } else { vec![ROOT, &cifs] };
             share_mount(&mounts(&lines), Path::new("/mnt/ct"), true)
         };
-        assert_eq!(said("ro,soft,vers=3.1.1,actimeo=1", true).unwrap(), "cifs, read-only, vers=3.1.1, actimeo=1, by automount");
+        assert_eq!(
+            said("ro,soft,vers=3.1.1,actimeo=1", true).unwrap(),
+            "cifs, read-only, vers=3.1.1, actimeo=1, by automount"
+        );
         assert_eq!(said("ro,soft", false).unwrap(), "cifs, read-only");
         assert!(said("ro,hard", false).unwrap_err().cure.contains("soft"));
         let writable = said("rw,soft,username=tech", false).unwrap_err();

@@ -24,7 +24,8 @@ const LONGEST: u64 = 4096;
 pub fn effective(subject: &Subject) -> Result<String, String> {
     if let Some(refused) = &subject.refused {
         // the parser quotes the line that it does not like: a key is enough, a value is not for here
-        let line = refused.lines().filter(|line| !line.trim_start().starts_with(|c: char| c.is_ascii_digit() || c == '|'));
+        let line =
+            refused.lines().filter(|line| !line.trim_start().starts_with(|c: char| c.is_ascii_digit() || c == '|'));
         return Err(line.collect::<Vec<_>>().join("; "));
     }
     let mut table = Table::try_from(&subject.settings).map_err(|error| error.to_string())?;
@@ -92,7 +93,9 @@ mod tests {
         for gone in ["ct-tech", "open-sesame", "label-of-key"] {
             assert!(!text.contains(gone), "{gone} is in: {text}");
         }
-        for kept in ["key_image = true", "trusted_keys = \"/usr/share", "scan_millis = 250", "password_file = ", "broker:1883"] {
+        for kept in
+            ["key_image = true", "trusted_keys = \"/usr/share", "scan_millis = 250", "password_file = ", "broker:1883"]
+        {
             assert!(text.contains(kept), "{kept} is missing from: {text}");
         }
     }

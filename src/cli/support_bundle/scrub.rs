@@ -150,7 +150,10 @@ mod tests {
         let said = "Nov 21 14:00:01 kernel: CIFS: VFS: \\\\CONSOLE send error in SessSetup = -13 for Kowalska";
         assert_eq!(scrubbed(said), "Nov 21 14:00:01 kernel: CIFS: <cut> -13");
         assert_eq!(scrubbed("kernel: NFS: directory Kowalska/1.2 contains a readdir loop"), "kernel: NFS: <cut>");
-        assert_eq!(scrubbed("mount[77]: mount.cifs: bad share Kowalska, mount error(-2)"), "mount[77]: mount.cifs: <cut> -2");
+        assert_eq!(
+            scrubbed("mount[77]: mount.cifs: bad share Kowalska, mount error(-2)"),
+            "mount[77]: mount.cifs: <cut> -2"
+        );
         assert_eq!(scrubbed("kernel: info: confuse: all well"), "kernel: info: confuse: all well");
     }
 

@@ -142,7 +142,11 @@ pub fn network(subject: &Subject) -> Result<String, String> {
 fn files_of(subject: &Subject, paths: &[&str]) -> Result<String, String> {
     let file = |path: &&str| Some(format!("== {path}\n{}\n", subject.board.text(path).ok()?));
     let text: String = paths.iter().filter_map(file).collect();
-    if text.is_empty() { Err(format!("none of {} can be read", paths.join(", "))) } else { Ok(subject.scrub.text(&text)) }
+    if text.is_empty() {
+        Err(format!("none of {} can be read", paths.join(", ")))
+    } else {
+        Ok(subject.scrub.text(&text))
+    }
 }
 
 /// The slots, by RAUC.
@@ -160,7 +164,9 @@ pub fn slots(subject: &Subject) -> Result<String, String> {
 pub fn boot(subject: &Subject) -> Result<String, String> {
     let line = subject.board.text("/proc/cmdline").map_err(|error| format!("/proc/cmdline: {error}"))?;
     let variables = match ask("fw_printenv", &[], PATIENCE, MOST) {
-        Ok(answer) => answer.text.lines().filter(|line| line.starts_with("BOOT_")).map(|line| format!("{line}\n")).collect(),
+        Ok(answer) => {
+            answer.text.lines().filter(|line| line.starts_with("BOOT_")).map(|line| format!("{line}\n")).collect()
+        }
         Err(why) => format!("{why}\n"),
     };
     Ok(subject.scrub.text(&format!("{line}\n{variables}")))

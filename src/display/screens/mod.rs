@@ -40,7 +40,7 @@ pub fn compose(panel: Panel, screen: &Screen<'_>, state: &DeviceState, now: Dura
         Screen::Degraded { faults } => degraded::lay_out(&mut sheet, faults),
         Screen::NotAnalysed { report, why, turn } => not_analysed::lay_out(&mut sheet, report, why, turn),
         Screen::PartlyAnalysed { report, turn } => partly_analysed::lay_out(&mut sheet, report, turn),
-        Screen::Updating { what, percent } => updating::lay_out(&mut sheet, what, percent),
+        Screen::Updating { what, step, percent } => updating::lay_out(&mut sheet, what, step, percent),
         Screen::Starting { steps } => starting::lay_out(&mut sheet, steps),
         Screen::Receiving { progress, turn } => receiving::lay_out(&mut sheet, progress, turn),
         Screen::NoneSuspected { report } => none_suspected::lay_out(&mut sheet, report),

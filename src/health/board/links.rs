@@ -97,7 +97,10 @@ mod tests {
         let link = |files: &[(&str, &str)]| {
             Link::of("eth0", |name| files.iter().find(|(file, _)| *file == name).map(|(_, text)| (*text).to_owned()))
         };
-        assert!(link(&[("carrier", "1"), ("speed", "1000")]) == Link { name: "eth0".into(), carrier: true, speed: Some(1000) });
+        assert!(
+            link(&[("carrier", "1"), ("speed", "1000")])
+                == Link { name: "eth0".into(), carrier: true, speed: Some(1000) }
+        );
         assert!(!link(&[("carrier", "0"), ("operstate", "up")]).carrier);
         assert!(link(&[("operstate", "up")]).carrier);
         assert_eq!(link(&[("speed", "-1")]).speed, None, "the driver's word for unknown");

@@ -88,9 +88,9 @@ impl Board {
     /// The slot that runs; see [`Slot`].
     pub fn slot(&self) -> Option<Slot> {
         let line = self.text("/proc/cmdline").unwrap_or_default();
-        Slot::of_command_line(&line).or_else(|| Slot::of_root(&self.mounts(), |device| {
-            self.text(format!("/sys/dev/block/{device}/uevent")).ok()
-        }))
+        Slot::of_command_line(&line).or_else(|| {
+            Slot::of_root(&self.mounts(), |device| self.text(format!("/sys/dev/block/{device}/uevent")).ok())
+        })
     }
 
     /// What is mounted, in the order of mounting: what comes later lies on top.
@@ -135,7 +135,10 @@ mod tests {
             ("/sys/firmware/devicetree/base/model", "Radxa ROCK 5B\0"),
             ("/sys/class/dmi/id/product_serial", "other\n"),
         ]);
-        assert_eq!((both.serial().unwrap().as_str(), both.model().unwrap().as_str()), ("RK5B-24-001734", "Radxa ROCK 5B"));
+        assert_eq!(
+            (both.serial().unwrap().as_str(), both.model().unwrap().as_str()),
+            ("RK5B-24-001734", "Radxa ROCK 5B")
+        );
         let (_root, dmi) = board(&[("/sys/class/dmi/id/product_serial", "PC-7\n")]);
         assert_eq!((dmi.serial().as_deref(), dmi.model()), (Some("PC-7"), None));
     }

@@ -81,7 +81,8 @@ fn unescaped(text: &str) -> String {
 mod tests {
     use super::*;
 
-    const SHARE: &str = "61 25 0:52 / /mnt/ct\\040export ro,nosuid shared:30 - cifs //console/export ro,vers=3.1.1,username=ct,soft";
+    const SHARE: &str =
+        "61 25 0:52 / /mnt/ct\\040export ro,nosuid shared:30 - cifs //console/export ro,vers=3.1.1,username=ct,soft";
 
     #[test]
     fn a_line_gives_point_type_source_and_all_options() {

@@ -44,13 +44,11 @@ mod tests {
 
     #[test]
     fn without_the_command_line_the_partition_of_the_root_tells() {
-        let mounts: Vec<Mount> = [
-            "22 1 254:3 / / ro,relatime shared:1 - ext4 /dev/root ro",
-            "30 22 0:5 / /dev rw - devtmpfs x rw",
-        ]
-            .into_iter()
-            .filter_map(Mount::parse)
-            .collect();
+        let mounts: Vec<Mount> =
+            ["22 1 254:3 / / ro,relatime shared:1 - ext4 /dev/root ro", "30 22 0:5 / /dev rw - devtmpfs x rw"]
+                .into_iter()
+                .filter_map(Mount::parse)
+                .collect();
         let at = |name: &str| {
             let text = format!("MAJOR=254\nDEVTYPE=partition\nPARTN=3\nPARTNAME={name}\n");
             Slot::of_root(&mounts, |device| (device == "254:3").then(|| text.clone())).map(|slot| slot.name)
