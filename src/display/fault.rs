@@ -51,6 +51,8 @@ pub enum Fault {
         /// Why, for service.
         code: &'static str,
     },
+    /// The state partition cannot be used: verdicts and messages lie in memory.
+    StateInMemory,
     /// The database was damaged and set aside: what was known before is not shown.
     RecordsReset,
     /// Files were refused; the rest of their studies is unharmed.
@@ -110,16 +112,17 @@ impl Fault {
             Self::BrokerOffline { .. } => 3,
             Self::MessagesRefused { .. } => 4,
             Self::AcksRefused { .. } => 5,
-            Self::RecordsReset => 6,
-            Self::FilesRefused { .. } => 7,
-            Self::ResultsNotWritten { .. } => 8,
-            Self::UpdateFailed { .. } => 9,
-            Self::UpdateRefused { .. } => 10,
-            Self::AcceleratorFault { .. } => 11,
-            Self::CertificateUnusable { .. } => 12,
-            Self::CertificateExpires { .. } => 13,
-            Self::ClockUntrusted => 14,
-            Self::IdentifiersInClear => 15,
+            Self::StateInMemory => 6,
+            Self::RecordsReset => 7,
+            Self::FilesRefused { .. } => 8,
+            Self::ResultsNotWritten { .. } => 9,
+            Self::UpdateFailed { .. } => 10,
+            Self::UpdateRefused { .. } => 11,
+            Self::AcceleratorFault { .. } => 12,
+            Self::CertificateUnusable { .. } => 13,
+            Self::CertificateExpires { .. } => 14,
+            Self::ClockUntrusted => 15,
+            Self::IdentifiersInClear => 16,
         }
     }
 
@@ -147,6 +150,7 @@ impl Fault {
             Self::BrokerOffline { .. } => "NOT SENDING",
             Self::MessagesRefused { .. } => "NOT TAKEN",
             Self::AcksRefused { .. } => "NO ANSWERS",
+            Self::StateInMemory => "NO STORAGE",
             Self::RecordsReset => "RECORDS RESET",
             Self::FilesRefused { .. } => "FILES REFUSED",
             Self::ResultsNotWritten { .. } => "NOT FILING",
@@ -170,6 +174,7 @@ impl Fault {
             Self::BrokerOffline { .. } => "BROKER",
             Self::MessagesRefused { .. } => "REFUSED",
             Self::AcksRefused { .. } => "ACKS",
+            Self::StateInMemory => "STORAGE",
             Self::RecordsReset => "RECORDS",
             Self::FilesRefused { .. } => "FILES",
             Self::ResultsNotWritten { .. } => "RESULTS",
@@ -206,6 +211,7 @@ impl Fault {
             Self::AcksRefused { reason, code } => {
                 format!("What clinics acknowledge is not shown: {} ({code}).", bare(reason))
             }
+            Self::StateInMemory => "Verdicts and unsent alerts last until the power goes.".to_owned(),
             Self::RecordsReset => "The database was damaged and set aside. Earlier studies are not listed.".to_owned(),
             Self::FilesRefused { files: 1, reason } => format!("1 file was refused: {}.", bare(reason)),
             Self::FilesRefused { files, reason } => {
@@ -246,6 +252,7 @@ impl Fault {
             Self::BrokerOffline { .. } => "Clinics see no alert. Tell them by telephone.",
             Self::MessagesRefused { .. } => "Clinics may miss an alert. Tell them by telephone.",
             Self::AcksRefused { .. } => "Ask by telephone whether alerts were seen. Call service.",
+            Self::StateInMemory => "Do not switch off. Call service.",
             Self::RecordsReset => "Look up earlier results in the clinic's system.",
             Self::FilesRefused { .. } => "Read that study as usual. Send it again.",
             Self::ResultsNotWritten { .. } => "Alerts come as before. Call service.",

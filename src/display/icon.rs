@@ -53,7 +53,9 @@ impl Icon {
     pub const fn of_fault(fault: &Fault) -> Self {
         match fault {
             Fault::ModelRefused { .. } | Fault::AcceleratorFault { .. } => Self::Chip,
-            Fault::DiskFull { .. } | Fault::RecordsReset | Fault::ResultsNotWritten { .. } => Self::Disk,
+            Fault::DiskFull { .. } | Fault::StateInMemory | Fault::RecordsReset | Fault::ResultsNotWritten { .. } => {
+                Self::Disk
+            }
             Fault::ShareLost { .. } => Self::Folder,
             Fault::BrokerOffline { .. } | Fault::MessagesRefused { .. } | Fault::AcksRefused { .. } => Self::Antenna,
             Fault::FilesRefused { .. } => Self::Sheet,

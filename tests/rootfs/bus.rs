@@ -66,7 +66,7 @@ impl Bus {
         fs::write(folder.path().join("bus.conf"), config).unwrap();
         let mut command = Command::new("dbus-daemon");
         command.arg(format!("--config-file={dir}/bus.conf")).args(["--nofork", "--print-address"]);
-        let Ok(mut daemon) = command.stdout(Stdio::piped()).spawn() else {
+        let Ok(mut daemon) = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn() else {
             println!("skipped: no dbus-daemon on this machine");
             return None;
         };
@@ -116,7 +116,11 @@ fn nobody_but_root_installs_or_marks_a_slot() {
         return;
     }
     let Some(theirs) = Bus::start(false) else { return };
-    assert_eq!(theirs.install("nobody").as_deref(), Ok("u 7"), "what this is about: RAUC's own policy lets everybody in");
+    assert_eq!(
+        theirs.install("nobody").as_deref(),
+        Ok("u 7"),
+        "what this is about: RAUC's own policy lets everybody in"
+    );
 
     let bus = Bus::start(true).unwrap();
     assert_eq!(bus.install("root").as_deref(), Ok("u 7"));
@@ -124,7 +128,8 @@ fn nobody_but_root_installs_or_marks_a_slot() {
     for user in ["nobody", "daemon"] {
         let answer = bus.install(user);
         assert!(is_refused(&answer), "{user}: {answer:?}");
-        let mark = ["call", "de.pengutronix.rauc", "/", "de.pengutronix.rauc.Installer", "Mark", "ss", "good", "booted"];
+        let mark =
+            ["call", "de.pengutronix.rauc", "/", "de.pengutronix.rauc.Installer", "Mark", "ss", "good", "booted"];
         assert!(is_refused(&bus.call(user, &mark)), "{user}");
     }
 }
@@ -140,6 +145,9 @@ fn the_daemon_reads_which_slot_runs_and_nobody_else_does() {
     assert!(is_refused(&bus.call("daemon", &set)), "reads, and sets nothing");
     assert!(is_refused(&bus.property("nobody")));
     let owning = "name='de.pengutronix.rauc'";
-    let answer = bus.call("daemon", &["call", "org.freedesktop.DBus", "/", "org.freedesktop.DBus", "RequestName", "su", "de.pengutronix.rauc", "0"]);
+    let answer = bus.call(
+        "daemon",
+        &["call", "org.freedesktop.DBus", "/", "org.freedesktop.DBus", "RequestName", "su", "de.pengutronix.rauc", "0"],
+    );
     assert!(is_refused(&answer) || answer.is_err(), "{owning}: {answer:?}");
 }

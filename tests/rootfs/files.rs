@@ -32,7 +32,11 @@ fn every_file_has_a_place_on_the_device_and_a_sane_mode() {
 
 #[test]
 fn every_device_makes_up_its_own_machine_id() {
-    assert_eq!(text("etc/machine-id"), "", "empty, so that systemd makes one up; missing would be a first boot each time");
+    assert_eq!(
+        text("etc/machine-id"),
+        "",
+        "empty, so that systemd makes one up; missing would be a first boot each time"
+    );
 }
 
 #[test]

@@ -39,7 +39,8 @@ fn in_two_hosts(script: &str) -> Option<(bool, String)> {
     Some((output.status.success(), words))
 }
 
-const LISTEN: &str = "import socket,sys; s=socket.create_server((sys.argv[1],7)); print('listening',flush=True); s.accept()";
+const LISTEN: &str =
+    "import socket,sys; s=socket.create_server((sys.argv[1],7)); print('listening',flush=True); s.accept()";
 const CONNECT: &str = "import socket,sys; socket.create_connection((sys.argv[1],7),1); print('connected')";
 
 #[test]
@@ -63,5 +64,8 @@ fn nobody_connects_to_the_device_and_the_device_connects_to_others() {
 fn the_rules_are_taken_twice_and_leave_others_alone() {
     let script = "nft add table inet site; nft --file \"$1\"; nft list tables";
     let Some((ended, words)) = in_two_hosts(script) else { return };
-    assert!(ended && words.contains("table inet site") && words.matches("table inet spinewatch").count() == 1, "{words}");
+    assert!(
+        ended && words.contains("table inet site") && words.matches("table inet spinewatch").count() == 1,
+        "{words}"
+    );
 }

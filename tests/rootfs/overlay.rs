@@ -96,7 +96,17 @@ pub fn image() -> Option<tempfile::TempDir> {
         let name = path.file_name().unwrap().to_str().unwrap();
         let is_systemds = ["systemd-", "local-fs", "network", "sysinit", "multi-user", "umount", "shutdown", "basic"]
             .iter()
-            .chain(&["time-s", "timers", "sockets", "paths", "slices", "system.slice", "-.slice", "remote-fs", "debug-shell"])
+            .chain(&[
+                "time-s",
+                "timers",
+                "sockets",
+                "paths",
+                "slices",
+                "system.slice",
+                "-.slice",
+                "remote-fs",
+                "debug-shell",
+            ])
             .any(|begin| name.starts_with(begin));
         if is_systemds && path.is_file() {
             fs::copy(&path, root.join("usr/lib/systemd/system").join(name)).unwrap();

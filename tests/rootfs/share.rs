@@ -103,7 +103,9 @@ fn wrong_settings_name_the_key_and_what_is_allowed() {
 #[test]
 fn a_share_that_was_away_for_a_night_is_tried_again() {
     let unit = text("usr/lib/systemd/system/srv-ct.mount");
-    for line in ["StartLimitIntervalSec=0", "TimeoutSec=30", "LazyUnmount=yes", "EnvironmentFile=/etc/spinewatch/share.conf"] {
+    for line in
+        ["StartLimitIntervalSec=0", "TimeoutSec=30", "LazyUnmount=yes", "EnvironmentFile=/etc/spinewatch/share.conf"]
+    {
         assert!(unit.lines().any(|found| found == line), "{line}");
     }
     assert!(!unit.contains("After=network-online.target"), "nothing waits for a cable");

@@ -71,7 +71,8 @@ impl Drop for Partition {
 #[test]
 fn a_blank_partition_is_laid_out_once_and_keeps_what_is_written() {
     let Some(partition) = Partition::blank() else { return };
-    let (word, folders) = partition.boot("find . -type d | sort; echo settings > overlay/etc-spinewatch/upper/spinewatch.toml");
+    let (word, folders) =
+        partition.boot("find . -type d | sort; echo settings > overlay/etc-spinewatch/upper/spinewatch.toml");
     assert_eq!(word, "new");
     for folder in ["spinewatch", "log", "overlay/var/upper", "overlay/var/work", "overlay/etc-systemd-network/upper"] {
         assert!(folders.lines().any(|line| line == format!("./{folder}")), "{folder}: {folders}");
@@ -88,7 +89,11 @@ fn a_power_cut_costs_nothing_that_was_synced() {
     partition.boot("true");
     // What the card holds at that moment is copied while the file system is still mounted.
     let torn = partition.folder.path().join("torn");
-    partition.boot(&format!("echo verdict > spinewatch/db; sync -f .; dd if={} of={} bs=1M status=none", partition.device.display(), torn.display()));
+    partition.boot(&format!(
+        "echo verdict > spinewatch/db; sync -f .; dd if={} of={} bs=1M status=none",
+        partition.device.display(),
+        torn.display()
+    ));
     partition.write(0, &fs::read(torn).unwrap());
     assert_eq!(partition.boot("cat spinewatch/db"), ("ok".into(), "verdict\n".into()));
 }

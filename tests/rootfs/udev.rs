@@ -50,7 +50,9 @@ fn every_rule_follows_udevs_grammar() {
                 match base {
                     "LABEL" => assert!(labels.insert(value), "{name}: {rule}"),
                     "GOTO" => drop(jumps.insert(value)),
-                    "MODE" => assert!(u32::from_str_radix(&value, 8).is_ok_and(|mode| mode & 0o7 == 0), "{name}: {rule}"),
+                    "MODE" => {
+                        assert!(u32::from_str_radix(&value, 8).is_ok_and(|mode| mode & 0o7 == 0), "{name}: {rule}")
+                    }
                     _ => {}
                 }
             }
@@ -77,7 +79,9 @@ fn udev_reads_the_rules_without_a_word_and_acts_on_them() {
     if !is_root("udev with rules of our own") {
         return;
     }
-    let Some(device) = ["/sys/class/graphics/fb0", "/sys/block/loop0"].into_iter().find(|path| fs::exists(path).unwrap()) else {
+    let Some(device) =
+        ["/sys/class/graphics/fb0", "/sys/block/loop0"].into_iter().find(|path| fs::exists(path).unwrap())
+    else {
         println!("skipped: neither a frame buffer nor a loop device on this machine");
         return;
     };

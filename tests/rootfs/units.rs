@@ -7,7 +7,7 @@ use std::process::Command;
 use super::overlay::{image, run, said, shipped, text, units};
 
 /// 0 is a service that can do nothing, 10 one that can do everything.
-const MOST_EXPOSED: [(&str, f64); 7] = [
+const MOST_EXPOSED: [(&str, f64); 8] = [
     ("spinewatch.service", 1.5),
     // it asks RAUC to write, and reads a stranger's stick
     ("spinewatch-update@.service", 1.5),
@@ -18,6 +18,7 @@ const MOST_EXPOSED: [(&str, f64); 7] = [
     // what they mount is everybody's, so they have no view of their own
     ("spinewatch-data.service", 4.0),
     ("spinewatch-identity.service", 4.0),
+    ("spinewatch-stick@.service", 4.0),
 ];
 
 #[test]
@@ -42,7 +43,8 @@ fn no_service_of_ours_can_do_more_than_it_must() {
         let mut judge = Command::new("systemd-analyze");
         let Some(output) = run(judge.args(["security", "--offline=true", "--no-pager"]).arg(path)) else { return };
         let words = said(&output);
-        let line = words.lines().find(|line| line.contains("Overall exposure level")).unwrap_or_else(|| panic!("{words}"));
+        let line =
+            words.lines().find(|line| line.contains("Overall exposure level")).unwrap_or_else(|| panic!("{words}"));
         let level: f64 = line.split(": ").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
         println!("{level} {unit}");
         let most = limits.get(unit.as_str()).unwrap_or_else(|| panic!("{unit} has no limit"));
@@ -66,7 +68,8 @@ fn a_mount_unit_is_named_after_its_place() {
 fn an_image_starts_what_it_needs_and_nothing_that_is_named_nowhere() {
     let Some(image) = image() else { return };
     let own = image.path().join("usr/lib/systemd/system");
-    fs::write(own.join("stranger.service"), "[Service]\nExecStart=/bin/true\n[Install]\nWantedBy=multi-user.target\n").unwrap();
+    fs::write(own.join("stranger.service"), "[Service]\nExecStart=/bin/true\n[Install]\nWantedBy=multi-user.target\n")
+        .unwrap();
     fs::copy(own.join("stranger.service"), own.join("rauc-mark-good.service")).unwrap();
     let Some(output) = run(Command::new("systemctl").arg("--root").arg(image.path()).arg("preset-all")) else { return };
     assert!(output.status.success(), "{}", said(&output));
@@ -93,7 +96,9 @@ fn an_image_starts_what_it_needs_and_nothing_that_is_named_nowhere() {
     );
     assert_eq!(ours("sysinit.target"), ["spinewatch-firewall.service", "spinewatch-identity.service"]);
     let multi_user = wants("multi-user.target");
-    for unit in ["spinewatch.service", "spinewatch-confirm.service", "spinewatch-update-poll.service", "srv-ct.automount"] {
+    for unit in
+        ["spinewatch.service", "spinewatch-confirm.service", "spinewatch-update-poll.service", "srv-ct.automount"]
+    {
         assert!(multi_user.iter().any(|name| name == unit), "{unit} is not started: {multi_user:?}");
     }
     for unit in ["stranger.service", "rauc-mark-good.service"] {
@@ -131,7 +136,10 @@ fn accounts_and_folders_come_out_as_the_units_expect_them() {
     let unit = text("usr/lib/systemd/system/spinewatch.service");
     let wanted = unit.lines().find_map(|line| line.strip_prefix("SupplementaryGroups=")).unwrap();
     for group in wanted.split(' ') {
-        assert!(groups.lines().any(|line| line.starts_with(&format!("{group}:"))), "{group}: a missing group is no start");
+        assert!(
+            groups.lines().any(|line| line.starts_with(&format!("{group}:"))),
+            "{group}: a missing group is no start"
+        );
     }
     let metadata = |path: &str| {
         use std::os::unix::fs::MetadataExt;
@@ -145,4 +153,23 @@ fn accounts_and_folders_come_out_as_the_units_expect_them() {
     for mount_point in ["data", "boot/firmware", "etc/systemd/network"] {
         assert!(metadata(mount_point).1, "{mount_point}");
     }
+}
+
+/// A unit with a file system view of its own mounts for itself alone: RAUC would not find the bundle.
+#[test]
+fn a_stick_is_mounted_where_rauc_sees_it_and_gone_when_it_was_read() {
+    let stick = text("usr/lib/systemd/system/spinewatch-stick@.service");
+    for option in ["Protect", "Private", "ReadWritePaths", "ReadOnlyPaths", "InaccessiblePaths", "TemporaryFileSystem"]
+    {
+        assert!(!stick.lines().any(|line| line.starts_with(option)), "{option} is a view of its own");
+    }
+    assert!(stick.contains("\nStopWhenUnneeded=yes\n") && stick.contains("--options ro,nosuid,nodev,noexec,"));
+    let update = text("usr/lib/systemd/system/spinewatch-update@.service");
+    for line in [
+        "Wants=spinewatch-stick@%i.service",
+        "ExecStart=/usr/bin/spinewatch update install /run/spinewatch-update/stick/%i",
+    ] {
+        assert!(update.lines().any(|found| found == line), "{line}");
+    }
+    assert!(stick.contains("/dev/%I /run/spinewatch-update/stick/%i\n"));
 }
