@@ -89,10 +89,9 @@ fn two_power_cuts_in_a_row_install_once_and_tell_the_truth() {
 #[test]
 fn an_installation_that_is_always_interrupted_is_given_up_and_told() {
     let hawkbit = Hawkbit::start();
-    let board = board(&hawkbit, Fate::Proves);
     // just after the installer has begun to write, at every boot
     let until_writing = |cut: u32| {
-        let board = self::board(&hawkbit, Fate::Proves);
+        let board = board(&hawkbit, Fate::Proves);
         board.boot();
         board.state().power = Some(cut);
         let _ = board.poller().round();
@@ -100,13 +99,10 @@ fn an_installation_that_is_always_interrupted_is_given_up_and_told() {
         board.poller().record().action.as_ref().map(|action| (action.tries, board.state().written.len()))
     };
     let writing = (0..60).find(|cut| until_writing(*cut) == Some((1, 0))).expect("the installer is called");
-    hawkbit.world().actions.clear();
-    hawkbit.offer(8, Action::new(b"a small bundle".to_vec()));
     let later = [4, 5, 6, 7].map(|more| vec![writing + 1, more, more, more, more, more]);
     let given_up = later.iter().any(|cuts| {
-        let board = self::board(&hawkbit, Fate::Proves);
+        let board = board(&hawkbit, Fate::Proves);
         lived_through(&board, cuts) && hawkbit.action(8).last().2.contains("interrupted 3 times")
     });
     assert!(given_up, "{:?}", hawkbit.action(8).told);
-    drop(board);
 }
