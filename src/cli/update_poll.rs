@@ -51,7 +51,7 @@ pub fn run(args: &PollArgs) -> anyhow::Result<ExitCode> {
 
 /// Different on every device and in every boot.
 fn seed() -> u64 {
-    crate::update::boot_id().bytes().fold(u64::from(std::process::id()), |seed, byte| {
-        seed.wrapping_mul(31).wrapping_add(u64::from(byte))
-    })
+    crate::update::boot_id()
+        .bytes()
+        .fold(u64::from(std::process::id()), |seed, byte| seed.wrapping_mul(31).wrapping_add(u64::from(byte)))
 }

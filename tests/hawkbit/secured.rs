@@ -45,8 +45,7 @@ fn config(folder: &Path, authority: &str) -> ServerConfig {
     let provider = Arc::new(ring::default_provider());
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(folder.join(format!("{authority}.pem"))).unwrap()).unwrap();
-    let clients =
-        WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider)).build().unwrap();
+    let clients = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider)).build().unwrap();
     let chain = vec![CertificateDer::from_pem_file(folder.join("hawkbit.pem")).unwrap()];
     let key = PrivateKeyDer::from_pem_file(folder.join("hawkbit.key")).unwrap();
     ServerConfig::builder_with_provider(provider)

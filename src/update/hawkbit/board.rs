@@ -71,7 +71,8 @@ impl Board {
         let sources = Sources { shipped, installed, keys: &keys, engine: &engine };
         let done = models::install(&sources, file, false).map_err(|error| not_switched(&error))?;
         let restarted = Command::new("systemctl").args(["try-restart", "spinewatch.service"]).status();
-        let used = if restarted.is_ok_and(|status| status.success()) { "in use" } else { "used from the next start on" };
+        let used =
+            if restarted.is_ok_and(|status| status.success()) { "in use" } else { "used from the next start on" };
         let ModelSummary { name, version, .. } = done.summary;
         Ok(Installed::InForce(format!("{name} {version}: its {} golden cases hold here; {used}", done.golden.cases)))
     }
@@ -209,16 +210,17 @@ mod tests {
         assert_eq!(of(true, "b1"), Standing::Written { restarted: false });
         assert_eq!(of(true, "b2"), Standing::Written { restarted: true });
         assert_eq!(of(false, "b1"), Standing::Begun);
-        assert_eq!(of(false, "b2"), Standing::Written { restarted: true }, "the new system may run: it is being judged");
+        assert_eq!(
+            of(false, "b2"),
+            Standing::Written { restarted: true },
+            "the new system may run: it is being judged"
+        );
     }
 
     #[test]
     fn a_package_of_models_that_is_in_use_already_is_no_failure_and_an_older_one_is() {
-        let error = |have: &str| SwitchError::NotNewer {
-            name: "vertebra".into(),
-            version: "1.1.0".into(),
-            have: have.into(),
-        };
+        let error =
+            |have: &str| SwitchError::NotNewer { name: "vertebra".into(), version: "1.1.0".into(), have: have.into() };
         assert!(matches!(not_switched(&error("1.1.0")), InstallError::RunsAlready(_)));
         assert!(matches!(not_switched(&error("1.2.0")), InstallError::Refused(_)));
         assert!(matches!(not_switched(&SwitchError::Busy("x".into())), InstallError::Later(_)));

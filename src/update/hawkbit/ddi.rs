@@ -258,7 +258,8 @@ impl Feedback {
 
     /// As the server reads it, of any of its versions: older ones want the number in it.
     pub fn json(&self, action: &str) -> serde_json::Value {
-        let details: Vec<String> = self.details.iter().map(|line| line.chars().take(LONGEST_DETAIL).collect()).collect();
+        let details: Vec<String> =
+            self.details.iter().map(|line| line.chars().take(LONGEST_DETAIL).collect()).collect();
         serde_json::json!({
             "id": action,
             "status": { "execution": self.execution, "result": { "finished": self.finished }, "details": details },
@@ -304,7 +305,9 @@ mod tests {
 
     #[test]
     fn a_link_that_leads_out_of_the_action_s_place_is_refused() {
-        for href in ["", "17", "/deploymentBase/", "/deploymentBase/..%2f17", "/cancelAction/17", "/deploymentBase/17/x"] {
+        for href in
+            ["", "17", "/deploymentBase/", "/deploymentBase/..%2f17", "/cancelAction/17", "/deploymentBase/17/x"]
+        {
             let json = format!(r#"{{"_links":{{"deploymentBase":{{"href":"{href}"}}}}}}"#);
             assert_eq!(offer(json.as_bytes()), Err("the link deploymentBase names no action".into()), "{href}");
         }

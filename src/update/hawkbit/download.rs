@@ -127,7 +127,10 @@ impl Downloads {
             };
             if partial.length + read.len() as u64 > item.size {
                 partial.empty().map_err(|error| self.disk(&error))?;
-                return Err(Failure::Hopeless(format!("the server sends more than the {} bytes it announced", item.size)));
+                return Err(Failure::Hopeless(format!(
+                    "the server sends more than the {} bytes it announced",
+                    item.size
+                )));
             }
             partial.append(read).map_err(|error| self.disk(&error))?;
             if partial.length - synced >= SYNC {
@@ -203,7 +206,11 @@ impl Downloads {
 
     fn disk(&self, error: &io::Error) -> Failure {
         let why = format!("{}: {error}", self.folder.display());
-        if error.kind() == ErrorKind::StorageFull { Failure::Hopeless(why) } else { Failure::Trouble(Trouble::Device(why)) }
+        if error.kind() == ErrorKind::StorageFull {
+            Failure::Hopeless(why)
+        } else {
+            Failure::Trouble(Trouble::Device(why))
+        }
     }
 }
 

@@ -132,7 +132,10 @@ fn links_in_the_place_of_folder_or_file_are_not_followed() {
     let folder = case.folder.path().join("download");
     std::os::unix::fs::symlink(elsewhere.path(), &folder).unwrap();
     let (linked, _) = case.fetch(usize::MAX);
-    assert!(matches!(&linked, Err(Failure::Trouble(Trouble::Device(why))) if why.contains("not a folder")), "{linked:?}");
+    assert!(
+        matches!(&linked, Err(Failure::Trouble(Trouble::Device(why))) if why.contains("not a folder")),
+        "{linked:?}"
+    );
     std::fs::remove_file(&folder).unwrap();
     std::fs::create_dir(&folder).unwrap();
     let victim = elsewhere.path().join("victim");

@@ -117,10 +117,10 @@ impl Server {
             .timeout_per_read(Some(SILENCE))
             .timeout_per_write(Some(SILENCE))
             .build();
-        let connector = ()
-            .chain(ConnectProxyConnector::default())
-            .chain(TcpConnector::default())
-            .chain(Securing(access.tls.clone()));
+        let connector =
+            ().chain(ConnectProxyConnector::default())
+                .chain(TcpConnector::default())
+                .chain(Securing(access.tls.clone()));
         let url = access.url.trim_end_matches('/');
         Self {
             agent: Agent::with_parts(config, connector, DefaultResolver::default()),
@@ -168,9 +168,7 @@ impl Server {
     ) -> Result<Option<T>, Trouble> {
         let response = self.get(&format!("{}/{path}", self.base))?;
         match response.status().as_u16() {
-            200 => {
-                read(&self.body(response, what)?).map(Some).map_err(|why| Trouble::Nonsense { what, why })
-            }
+            200 => read(&self.body(response, what)?).map(Some).map_err(|why| Trouble::Nonsense { what, why }),
             404 | 410 => Ok(None),
             status => Err(refused(status, what)),
         }
@@ -237,7 +235,8 @@ impl Server {
     }
 
     fn get(&self, url: &str) -> Result<Response<Body>, Trouble> {
-        let request = self.authorized(self.agent.get(url), url).header(ACCEPT, "application/hal+json, application/json");
+        let request =
+            self.authorized(self.agent.get(url), url).header(ACCEPT, "application/hal+json, application/json");
         let request = request.config().timeout_global(Some(ANSWER)).build();
         request.call().map_err(|error| self.trouble(error))
     }

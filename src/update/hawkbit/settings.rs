@@ -56,8 +56,7 @@ pub fn of(config: &Config) -> Result<Option<Settings>, SettingsError> {
 
 fn credential(config: &Config) -> Result<Option<Credential>, SettingsError> {
     let Some(path) = &config.update.hawkbit_token_file else { return Ok(None) };
-    let text = std::fs::read_to_string(path)
-        .map_err(|source| SettingsError::Token { path: path.clone(), source })?;
+    let text = std::fs::read_to_string(path).map_err(|source| SettingsError::Token { path: path.clone(), source })?;
     let token = text.lines().next().unwrap_or_default().trim().to_owned();
     if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(SettingsError::NoToken(path.clone()));
@@ -141,7 +140,8 @@ mod tests {
         assert!(bare.contains("update.hawkbit_ca_file") && bare.contains("update.hawkbit_token_file"), "{bare}");
         let broker = refused("[update]\nhawkbit_url = 'mqtts://h'\nhawkbit_token_file = '/t'\n");
         assert!(broker.contains("https://HOST"), "{broker}");
-        let path = refused("[update]\nhawkbit_tenant = '../x'\nhawkbit_poll_min_secs = 3000\nhawkbit_poll_max_secs = 60\n");
+        let path =
+            refused("[update]\nhawkbit_tenant = '../x'\nhawkbit_poll_min_secs = 3000\nhawkbit_poll_max_secs = 60\n");
         assert!(path.contains("update.hawkbit_tenant") && path.contains("hawkbit_poll_min_secs"), "{path}");
     }
 }

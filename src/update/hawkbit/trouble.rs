@@ -19,7 +19,9 @@ pub enum Trouble {
     )]
     Unauthorized(u16),
     /// 404 where the device itself should be.
-    #[error("the hawkBit server does not know this device (404): check update.hawkbit_url, hawkbit_tenant and hawkbit_controller")]
+    #[error(
+        "the hawkBit server does not know this device (404): check update.hawkbit_url, hawkbit_tenant and hawkbit_controller"
+    )]
     Unknown,
     /// Any other status.
     #[error("the hawkBit server answers {status} to {what}")]

@@ -133,7 +133,9 @@ impl Unpacking<'_> {
                     depth += 1;
                 }
                 _ => {
-                    return Err(self.refused(format!("{name:?} leaves the folder of the package, or is too deep in it")));
+                    return Err(
+                        self.refused(format!("{name:?} leaves the folder of the package, or is too deep in it"))
+                    );
                 }
             }
         }
