@@ -9,8 +9,10 @@ use clap::{CommandFactory, Parser, Subcommand};
 use crate::config::ConfigError;
 
 mod analyze;
+mod ask;
 mod audit;
 mod bench;
+mod boot;
 mod broker_args;
 mod certificates;
 mod check;
@@ -27,6 +29,7 @@ mod phantom;
 mod run;
 mod screens;
 mod selftest;
+mod support_bundle;
 mod table;
 mod update;
 mod update_poll;
@@ -82,6 +85,8 @@ enum Verb {
     Update(update::UpdateArgs),
     /// Make synthetic cervical CT with ground truth.
     Phantom(phantom::PhantomArgs),
+    /// Pack logs, versions, health and every check into one file for the manufacturer, without identities.
+    SupportBundle(support_bundle::SupportBundleArgs),
     /// Draw every screen in every size as PNG.
     Screens(screens::ScreensArgs),
     /// Print a completion script for a shell.
@@ -125,6 +130,7 @@ impl Cli {
             Verb::Audit(args) => audit::run(args),
             Verb::Update(args) => update::run(args),
             Verb::Phantom(args) => phantom::run(args).map(|()| ExitCode::SUCCESS),
+            Verb::SupportBundle(args) => support_bundle::run(&args),
             Verb::Screens(args) => screens::run(&args).map(|()| ExitCode::SUCCESS),
             Verb::Completions { shell } => {
                 clap_complete::generate(shell, &mut Self::command(), "spinewatch", &mut std::io::stdout());

@@ -16,8 +16,8 @@ use crate::health::Standing;
 use crate::update::confirm::Limits;
 use crate::update::rauc::Slots;
 use crate::update::{
-    BootLoader, Entry, InstallOptions, Installer, Outcome, Phase, Progress, ProgressFile, Records, Source, Trial,
-    Verdict, rauc::Rauc, running, uptime,
+    BootLoader, Entry, InstallOptions, Installer, Outcome, Phase, Progress, ProgressFile, Records, Refusal, Source,
+    Trial, Verdict, rauc::Rauc, running, uptime,
 };
 
 /// Time between two looks at the daemon's standing.
@@ -107,8 +107,8 @@ impl Device {
         })
     }
 
-    fn rauc(&self) -> anyhow::Result<Rauc> {
-        Rauc::connect(None, &self.rauc_conf).context("RAUC does not answer: is rauc.service running?")
+    fn rauc(&self) -> Result<Rauc, Refusal> {
+        Rauc::connect(None, &self.rauc_conf).map_err(|error| Refusal::NoRauc { why: error.to_string() })
     }
 
     fn installer(&self) -> anyhow::Result<Installer> {

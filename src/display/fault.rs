@@ -87,6 +87,11 @@ pub enum Fault {
         /// Why, in one line.
         reason: Words,
     },
+    /// A button, a lamp or the buzzer is missing or does not work.
+    ControlsFault {
+        /// Which and why, in one line.
+        reason: Words,
+    },
     /// Changed certificate files cannot be used; those before stay in force.
     CertificateUnusable {
         /// Why, in one line.
@@ -122,10 +127,11 @@ impl Fault {
             Self::UpdateRefused { .. } => 10,
             Self::AcceleratorFault { .. } => 11,
             Self::ModelReplaced { .. } => 12,
-            Self::CertificateUnusable { .. } => 13,
-            Self::CertificateExpires { .. } => 14,
-            Self::ClockUntrusted => 15,
-            Self::IdentifiersInClear => 16,
+            Self::ControlsFault { .. } => 13,
+            Self::CertificateUnusable { .. } => 14,
+            Self::CertificateExpires { .. } => 15,
+            Self::ClockUntrusted => 16,
+            Self::IdentifiersInClear => 17,
         }
     }
 
@@ -160,6 +166,7 @@ impl Fault {
             Self::UpdateRefused { .. } => "NOT UPDATED",
             Self::AcceleratorFault { .. } => "NOT ACCELERATED",
             Self::ModelReplaced { .. } => "SPARE MODEL",
+            Self::ControlsFault { .. } => "CONTROLS FAULT",
             Self::CertificateUnusable { .. } => "CERT NOT USED",
             Self::CertificateExpires { days: ..0, .. } => "CERT EXPIRED",
             Self::CertificateExpires { .. } => "CERT EXPIRES",
@@ -183,6 +190,7 @@ impl Fault {
             Self::UpdateFailed { .. } | Self::UpdateRefused { .. } => "UPDATE",
             Self::AcceleratorFault { .. } => "ACCEL",
             Self::ModelReplaced { .. } => "SPARE",
+            Self::ControlsFault { .. } => "CONTROLS",
             Self::CertificateUnusable { .. } | Self::CertificateExpires { .. } => "CERT",
             Self::ClockUntrusted => "CLOCK",
             Self::IdentifiersInClear => "CLEAR IDS",
@@ -228,6 +236,9 @@ impl Fault {
                 format!("The processor does the accelerator's work: {}.", bare(reason))
             }
             Self::ModelReplaced { reason } => format!("An installed model is not used: {}.", bare(reason)),
+            Self::ControlsFault { reason } => {
+                format!("A button, lamp or buzzer does not work: {}.", bare(reason))
+            }
             Self::CertificateUnusable { reason } => {
                 format!("New certificate files are not used: {}.", bare(reason))
             }
@@ -262,6 +273,7 @@ impl Fault {
             Self::UpdateRefused { .. } => "Alerts come as before. Remove the stick.",
             Self::AcceleratorFault { .. } => "Alerts come as before, later. Call service.",
             Self::ModelReplaced { .. } => "Another model analyses in its place. Call service.",
+            Self::ControlsFault { .. } => "Watch this screen: it shows every alert. Call service.",
             Self::CertificateUnusable { .. } => "Alerts go out as before. Call service.",
             Self::CertificateExpires { .. } => "Call service to renew it.",
             Self::ClockUntrusted => "Connect the network so that the clock can be set.",

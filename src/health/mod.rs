@@ -21,6 +21,8 @@ mod systemd;
 
 mod standing;
 
+pub mod board;
+
 pub mod metrics;
 
 pub use clock::ClockTrust;

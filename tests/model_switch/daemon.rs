@@ -9,7 +9,6 @@ use spinewatch::publish::{Arrival, Connection, StatusPayload, Subscriber, Topics
 use tokio::time::timeout;
 
 use crate::device::Device;
-use crate::verbs::configuration;
 
 /// Killed when dropped.
 struct Daemon(Child);
@@ -26,7 +25,7 @@ async fn status_of_a_start(device: &Device) -> StatusPayload {
     let broker = EmbeddedBroker::start().await.unwrap();
     let connection = Connection::plain(broker.url(), "model-switch-test");
     let mut subscriber = Subscriber::connect(connection, Topics::everything()).await.unwrap();
-    let config = configuration(device, &format!("mqtt://{}", broker.address()));
+    let config = device.configuration(&format!("mqtt://{}", broker.address()));
     let mut command = Command::new(env!("CARGO_BIN_EXE_spinewatch"));
     command.args(["run", "--config"]).arg(config).stdin(Stdio::null()).stderr(Stdio::null());
     let _daemon = Daemon(command.spawn().unwrap());

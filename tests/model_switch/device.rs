@@ -94,6 +94,19 @@ impl Device {
         detector_of(&selection)
     }
 
+    /// A configuration of the self.
+    pub fn configuration(&self, url: &str) -> PathBuf {
+        let text = format!(
+            "[share]\npath = '{0}'\n[models]\ndir = '{1}'\ntrusted_keys = '{2}'\n[state]\ndir = '{3}'\n[display]\nsurface = \
+             'none'\n[mqtt]\nurl = '{url}'\n[health]\ndisk_free_min_mib = 1\n",
+            self.folder.path().display(),
+            self.shipped().display(),
+            self.keys().display(),
+            self.state().display()
+        );
+        file(self, "spinewatch.toml", text.as_bytes())
+    }
+
     fn with<T>(&self, act: impl FnOnce(&Sources<'_>) -> T) -> T {
         let (shipped, installed, engine) = (self.shipped(), self.installed(), TractEngine::default());
         act(&Sources { shipped: &shipped, installed: &installed, keys: &self.vendor.keys, engine: &engine })

@@ -8,21 +8,8 @@ use crate::device::{Device, SHIPPED, file, tar};
 
 const SPINEWATCH: &str = env!("CARGO_BIN_EXE_spinewatch");
 
-/// A configuration of the device.
-pub fn configuration(device: &Device, url: &str) -> std::path::PathBuf {
-    let text = format!(
-        "[share]\npath = '{0}'\n[models]\ndir = '{1}'\ntrusted_keys = '{2}'\n[state]\ndir = '{3}'\n[display]\nsurface = \
-         'none'\n[mqtt]\nurl = '{url}'\n[health]\ndisk_free_min_mib = 1\n",
-        device.folder.path().display(),
-        device.shipped().display(),
-        device.keys().display(),
-        device.state().display()
-    );
-    file(device, "spinewatch.toml", text.as_bytes())
-}
-
 fn models(device: &Device, verb: &[&str]) -> Output {
-    let config = configuration(device, "mqtt://127.0.0.1:1");
+    let config = device.configuration("mqtt://127.0.0.1:1");
     Command::new(SPINEWATCH).arg("models").args(verb).arg("--config").arg(config).output().unwrap()
 }
 
@@ -61,7 +48,7 @@ fn check_and_selftest_name_a_package_that_is_replaced_by_another() {
     let device = Device::new();
     device.install(&device.detector("0.3.0"), false).unwrap();
     fs::remove_file(device.place('a').join("model.onnx")).unwrap();
-    let config = configuration(&device, "mqtt://127.0.0.1:1");
+    let config = device.configuration("mqtt://127.0.0.1:1");
     let output = Command::new(SPINEWATCH).args(["selftest", "--config"]).arg(&config).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     let words = said(&output);
@@ -73,7 +60,7 @@ fn check_and_selftest_name_a_package_that_is_replaced_by_another() {
 
 /// Runs an installation in a shell that sets a limit first.
 fn limited(device: &Device, limit: &str, package: &Path) -> Output {
-    let config = configuration(device, "mqtt://127.0.0.1:1");
+    let config = device.configuration("mqtt://127.0.0.1:1");
     Command::new("sh")
         .args(["-c", &format!("{limit} && exec \"$0\" models install \"$1\" --config \"$2\""), SPINEWATCH])
         .args([package, &config])
@@ -105,7 +92,7 @@ fn an_installation_that_cannot_write_or_is_killed_as_it_writes_changes_nothing()
 fn a_full_disk_is_said_and_the_package_in_use_stays() {
     let device = Device::new();
     let (older, newer) = (device.detector("0.3.0"), device.detector("0.4.0"));
-    let config = configuration(&device, "mqtt://127.0.0.1:1");
+    let config = device.configuration("mqtt://127.0.0.1:1");
     // a small file system over the state folder, in a mount namespace of its own
     let script = r#"mount -t tmpfs -o size=128k none "$4" || exit 99
         "$0" models install "$1" --config "$3" || exit 1

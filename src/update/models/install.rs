@@ -42,9 +42,12 @@ pub fn install(sources: &Sources<'_>, source: &Path, force: bool) -> Result<Inst
     }
     let shipped = sources.shipped_for(&summary.name, None).map(|opened| opened.summary);
     let forced_over = shipped.filter(|shipped| force && !is_newer(&summary.version, &shipped.version));
-    let place = in_use.as_ref().and_then(|opened| opened.place).map_or(Place::A, Place::other);
+    let before = in_use.as_ref().and_then(|opened| opened.place);
+    let place = before.map_or(Place::A, Place::other);
+    let digest = forced_over.as_ref().map(|shipped| shipped.digest.as_str());
     locked
-        .fill(&summary.name, place, &unpacked, forced_over.as_ref().map(|shipped| shipped.digest.as_str()))
+        .fill(&summary.name, place, &unpacked, digest)
+        .and_then(|()| if before.is_none() { locked.vacate(&summary.name, place.other()) } else { Ok(()) })
         .and_then(|()| locked.switch(&summary.name, Some(place)))
         .map_err(SwitchError::io(sources.installed))?;
     Ok(Installed { summary, golden, before: in_use.map(|opened| opened.summary) })

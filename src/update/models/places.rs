@@ -156,6 +156,16 @@ impl Locked {
         sync_folder(&staging)
     }
 
+    /// Empties a place whose package was not in use before: a way back must not lead there.
+    pub(super) fn vacate(&self, name: &str, place: Place) -> io::Result<()> {
+        let target = self.places.place(name, place);
+        if !target.exists() {
+            return Ok(());
+        }
+        fs::rename(&target, self.staging().join(".stale"))?;
+        sync_folder(&self.places.dir.join(PLACES))
+    }
+
     /// Lets a place count from now on, or none: the switch. On the disk when this returns.
     pub(super) fn switch(&self, name: &str, place: Option<Place>) -> io::Result<()> {
         let link = self.places.link(name);
