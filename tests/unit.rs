@@ -4,12 +4,12 @@
 
 use std::process::Command;
 
-const UNIT: &str = "board/rootfs/etc/systemd/system/spinewatch.service";
+const UNIT: &str = "board/rootfs/usr/lib/systemd/system/spinewatch.service";
 
 /// 0 is a service that can do nothing, 10 one that can do everything; mosquitto's own unit has 9.2.
 const MOST_EXPOSED: f64 = 1.5;
 
-/// By hand: `systemd-analyze security --offline=true board/rootfs/etc/systemd/system/spinewatch.service`.
+/// By hand: `systemd-analyze security --offline=true board/rootfs/usr/lib/systemd/system/spinewatch.service`.
 #[test]
 fn the_unit_is_exposed_by_one_and_a_half_at_most() {
     let output = Command::new("systemd-analyze")

@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn the_demos_daemon_has_the_allocator_of_the_unit() {
-        let unit = include_str!("../../../board/rootfs/etc/systemd/system/spinewatch.service");
+        let unit = include_str!("../../../board/rootfs/usr/lib/systemd/system/spinewatch.service");
         let said: Vec<&str> = unit.lines().filter_map(|line| line.strip_prefix("Environment=MALLOC_")).collect();
         let ours = ALLOCATOR.map(|(name, value)| format!("{}={value}", &name["MALLOC_".len()..]));
         assert_eq!(said, ours);
