@@ -18,15 +18,14 @@ def spinewatch_lines(d, root, path):
         return [line.strip() for line in text if line.strip() and line.strip()[0] not in '#;']
 
 def spinewatch_units(d):
-    """Units that say themselves that they want to be enabled: those with [Install], templates without an instance apart."""
-    units = []
-    for root, path in spinewatch_overlay(d):
-        folder, unit = os.path.split(path)
-        if folder not in ('etc/systemd/system', 'usr/lib/systemd/system') or unit.endswith('.conf') or '@.' in unit:
-            continue
-        if '[Install]' in spinewatch_lines(d, root, path):
-            units.append(unit)
-    return ' '.join(units)
+    """Units of the overlay that its presets enable."""
+    files = spinewatch_overlay(d)
+    own = {os.path.basename(path) for _, path in files if '/systemd/system/' in path}
+    enabled = []
+    for root, path in files:
+        if os.path.dirname(path).endswith('systemd/system-preset'):
+            enabled += [line.split()[1] for line in spinewatch_lines(d, root, path) if line.startswith('enable ')]
+    return ' '.join(unit for unit in enabled if unit in own)
 
 def spinewatch_accounts(d, kind):
     """sysusers.d lines of one kind as arguments of groupadd, useradd or groupmems: /etc is read-only on the device.

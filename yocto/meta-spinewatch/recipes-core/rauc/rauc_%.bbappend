@@ -4,10 +4,5 @@ python () {
         raise bb.parse.SkipRecipe(f"RAUC {d.getVar('PV')} is older than 1.15.2 (CVE-2026-34155): take a newer meta-rauc")
 }
 
-# Its policy lets anyone on the bus control it. Ours, in board/rootfs/etc/dbus-1/system.d, does not.
-do_install:append() {
-    rm -f ${D}${datadir}/dbus-1/system.d/de.pengutronix.rauc.conf
-}
-
 # A slot is marked good by `spinewatch update confirm` once the self-test has passed, never because the boot got this far.
 RRECOMMENDS:${PN}:remove = "rauc-mark-good"

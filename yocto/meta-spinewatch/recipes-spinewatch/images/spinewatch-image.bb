@@ -8,7 +8,6 @@ inherit core-image
 
 IMAGE_FEATURES = "read-only-rootfs"
 IMAGE_LINGUAS = ""
-NO_RECOMMENDATIONS = "0"
 # It would mark every slot good that boots; see rauc_%.bbappend.
 BAD_RECOMMENDATIONS += "rauc-mark-good"
 
@@ -24,6 +23,10 @@ SPINEWATCH_IMAGE_BASE = " \
     spinewatch-rauc-conf \
     libubootenv-bin \
     cifs-utils \
+    dosfstools \
+    e2fsprogs \
+    e2fsprogs-e2fsck \
+    e2fsprogs-mke2fs \
     nfs-utils-client \
     nftables \
     ca-certificates \
@@ -33,11 +36,7 @@ SPINEWATCH_IMAGE_BASE = " \
 SPINEWATCH_IMAGE_FIELD = " \
     bmaptool \
     curl \
-    dosfstools \
     dtc \
-    e2fsprogs-e2fsck \
-    e2fsprogs-mke2fs \
-    e2fsprogs-resize2fs \
     ethtool \
     evtest \
     i2c-tools \
@@ -65,4 +64,12 @@ spinewatch_kernel_link() {
     fi
     ln -sf ${KERNEL_IMAGETYPE} ${IMAGE_ROOTFS}/boot/vmlinuz
 }
-ROOTFS_POSTPROCESS_COMMAND += "spinewatch_kernel_link"
+
+# What runs is what board/rootfs names: packages bring presets of their own (98-*.preset), the overlay's last word is
+# "disable *".
+spinewatch_presets() {
+    rm -f ${IMAGE_ROOTFS}${systemd_unitdir}/system-preset/98-*.preset
+    systemctl --root="${IMAGE_ROOTFS}" preset-all
+}
+
+ROOTFS_POSTPROCESS_COMMAND += "spinewatch_kernel_link spinewatch_presets"

@@ -40,7 +40,9 @@ do_install() {
         *) if head -c 2 "$1" | grep -q "^#!"; then chmod 0755 "$1"; else chmod 0644 "$1"; fi ;;
     esac' sh {} \;
     # Where the units mount, on a root that nobody can write.
-    install -d ${D}/data ${D}/boot/firmware
+    install -d ${D}/data ${D}/boot/firmware ${D}/srv/ct
+    # The image makes it: empty, since a device finds its own.
+    rm -f ${D}${sysconfdir}/machine-id
 }
 
 FILES:${PN} = "/*"

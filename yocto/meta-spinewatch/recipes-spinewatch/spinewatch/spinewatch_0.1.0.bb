@@ -23,7 +23,7 @@ SRC_URI += " \
     file://LICENSE-MIT;subdir=${BP} \
     file://src;subdir=${BP} \
     file://models;subdir=${BP} \
-    file://board/rootfs/etc;subdir=${BP} \
+    file://board/rootfs;subdir=${BP} \
 "
 
 inherit cargo_bin cargo-vendored cargo-auditable pkgconfig
