@@ -1,3 +1,3 @@
 # What board/boot/boot.cmd asks of U-Boot.
-FILESEXTRAPATHS:prepend := "${THISDIR}/files:"
-SRC_URI += "file://spinewatch.cfg"
+FILESEXTRAPATHS:prepend:spinewatch := "${THISDIR}/files:"
+SRC_URI:append:spinewatch = " file://spinewatch.cfg"

@@ -4,7 +4,7 @@ HOMEPAGE = "https://github.com/rust-secure-code/cargo-auditable"
 BUGTRACKER = "https://github.com/rust-secure-code/cargo-auditable/issues"
 SECTION = "devel"
 LICENSE = "MIT | Apache-2.0"
-# The crate carries no licence file.
+# nooelint: oelint.var.licenseremotefile - the crate carries no licence file
 LIC_FILES_CHKSUM = "file://${COMMON_LICENSE_DIR}/MIT;md5=0835ade698e0bcf8506ecda2f7b4f302"
 CVE_PRODUCT = "cargo-auditable"
 
@@ -13,6 +13,6 @@ require ${BPN}-crates.inc
 SRC_URI += "crate://crates.io/${BPN}/${PV}"
 SRC_URI[cargo-auditable-0.7.7.sha256sum] = "ccdd489bc94d1338cd04389a842e00661300331ec915fb376b4810ef7d480b5d"
 
-inherit cargo_bin cargo-vendored
+inherit cargo_bin cargo_vendored
 
 BBCLASSEXTEND = "native"

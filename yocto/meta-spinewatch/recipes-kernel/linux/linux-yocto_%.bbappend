@@ -1,3 +1,3 @@
 # What updates, shares, panels and the sandbox ask of the kernel.
-FILESEXTRAPATHS:prepend := "${THISDIR}/files:"
-SRC_URI += "file://spinewatch.cfg"
+FILESEXTRAPATHS:prepend:spinewatch := "${THISDIR}/files:"
+SRC_URI:append:spinewatch = " file://spinewatch.cfg"

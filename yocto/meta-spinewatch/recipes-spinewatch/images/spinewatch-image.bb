@@ -1,8 +1,10 @@
-SUMMARY = "A Spinewatch device: read-only root for one of two slots, and the whole disk for the works"
+SUMMARY = "A Spinewatch device: the root of a slot, and the whole disk for the works"
 DESCRIPTION = "The daemon with its models and configuration, RAUC, shares, the firewall, and what an engineer at the device needs."
 HOMEPAGE = "https://github.com/spinewatch/spinewatch"
+BUGTRACKER = "https://github.com/spinewatch/spinewatch/issues"
 SECTION = "images"
-LICENSE = "MIT"
+LICENSE = "MIT | Apache-2.0"
+CVE_PRODUCT = ""
 
 inherit core-image
 
@@ -12,7 +14,7 @@ IMAGE_LINGUAS = ""
 BAD_RECOMMENDATIONS += "rauc-mark-good"
 
 # Beside the scanner: shares, updates, clock, firewall.
-SPINEWATCH_IMAGE_BASE = " \
+SPINEWATCH_IMAGE_BASE = "\
     packagegroup-core-boot \
     spinewatch \
     spinewatch-boot \
@@ -33,7 +35,7 @@ SPINEWATCH_IMAGE_BASE = " \
     tzdata-core \
 "
 # For the engineer with a serial cable: look at buses, panels, disks, links and certificates.
-SPINEWATCH_IMAGE_FIELD = " \
+SPINEWATCH_IMAGE_FIELD = "\
     bmaptool \
     curl \
     dtc \
@@ -58,6 +60,7 @@ IMAGE_OVERHEAD_FACTOR = "1.1"
 IMAGE_ROOTFS_EXTRA_SPACE = "0"
 
 # boot.cmd loads boot/vmlinuz, whatever the kernel's recipe calls its file.
+spinewatch_kernel_link[doc] = "Gives the kernel the name that the boot script loads"
 spinewatch_kernel_link() {
     if [ ! -e ${IMAGE_ROOTFS}/boot/${KERNEL_IMAGETYPE} ]; then
         bbfatal "no /boot/${KERNEL_IMAGETYPE} in the image: the slot could not be started"
@@ -67,6 +70,7 @@ spinewatch_kernel_link() {
 
 # What runs is what board/rootfs names: packages bring presets of their own (98-*.preset), the overlay's last word is
 # "disable *".
+spinewatch_presets[doc] = "Enables what the overlay's presets name, disables all else"
 spinewatch_presets() {
     rm -f ${IMAGE_ROOTFS}${systemd_unitdir}/system-preset/98-*.preset
     systemctl --root="${IMAGE_ROOTFS}" preset-all

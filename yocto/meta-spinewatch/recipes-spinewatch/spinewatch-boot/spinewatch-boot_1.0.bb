@@ -1,25 +1,18 @@
 SUMMARY = "Boot script, board settings and slot counters of a Spinewatch device"
 DESCRIPTION = "board/boot/boot.cmd for U-Boot with what differs on this board, the counters as a device leaves the works \
-(slot A on trial, slot B empty), and the device-tree overlays for panels and buttons."
-HOMEPAGE = "https://github.com/spinewatch/spinewatch"
-BUGTRACKER = "https://github.com/spinewatch/spinewatch/issues"
+               (slot A on trial, slot B empty), and the device-tree overlays for panels and buttons."
 SECTION = "bootloaders"
-LICENSE = "MIT | Apache-2.0"
-LIC_FILES_CHKSUM = "file://${COMMON_LICENSE_DIR}/MIT;md5=0835ade698e0bcf8506ecda2f7b4f302"
-CVE_PRODUCT = ""
-PV = "${DISTRO_VERSION}"
+DEPENDS = "dtc-native u-boot-tools-native"
 
-DEPENDS = "u-boot-tools-native dtc-native"
+require recipes-spinewatch/include/spinewatch-board.inc
 
 inherit deploy
 
-FILESEXTRAPATHS:prepend := "${SPINEWATCH_SOURCE}/board/${SPINEWATCH_BOARD}:${SPINEWATCH_SOURCE}/board/boot:"
-SRC_URI = " \
+SRC_URI += "\
     file://boot.cmd \
     file://board.env \
     ${@spinewatch_dtso(d)} \
 "
-S = "${UNPACKDIR}"
 B = "${WORKDIR}/build"
 
 def spinewatch_dtso(d):
@@ -28,9 +21,6 @@ def spinewatch_dtso(d):
     bb.parse.mark_dependency(d, board)
     return ' '.join(f'file://{name}' for name in sorted(os.listdir(board)) if name.endswith('.dtso'))
 
-INHIBIT_DEFAULT_DEPS = "1"
-PACKAGE_ARCH = "${MACHINE_ARCH}"
-do_configure[noexec] = "1"
 do_compile[cleandirs] = "${B}"
 
 do_compile() {
@@ -55,4 +45,4 @@ do_deploy() {
 }
 addtask deploy after do_compile before do_build
 
-FILES:${PN} = "/boot/overlays"
+FILES:${PN} += "/boot/overlays"

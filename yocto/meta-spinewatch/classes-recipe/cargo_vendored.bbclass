@@ -15,11 +15,6 @@ EXTRA_RUSTFLAGS:append = " --remap-path-prefix=${WORKDIR}=${TARGET_DBGSRC_DIR}"
 export CARGO_PROFILE_RELEASE_STRIP = "none"
 
 do_configure:append() {
-    cat > "${CARGO_VENDORED_CONFIG}" <<EOF
-[source.crates-io]
-replace-with = "bitbake"
-
-[source.bitbake]
-directory = "${CARGO_VENDORED_DIR}"
-EOF
+    printf '[source.crates-io]\nreplace-with = "bitbake"\n\n[source.bitbake]\ndirectory = "%s"\n' "${CARGO_VENDORED_DIR}" \
+        > "${CARGO_VENDORED_CONFIG}"
 }

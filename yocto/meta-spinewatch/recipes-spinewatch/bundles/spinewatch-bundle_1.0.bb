@@ -1,9 +1,12 @@
 SUMMARY = "System update of a Spinewatch device, as a RAUC bundle"
 DESCRIPTION = "The image's root file system, verity format, signed; for this machine only, with the daemon's version."
 HOMEPAGE = "https://github.com/spinewatch/spinewatch"
+BUGTRACKER = "https://github.com/spinewatch/spinewatch/issues"
 SECTION = "images"
-LICENSE = "MIT"
-PV = "${DISTRO_VERSION}"
+LICENSE = "MIT | Apache-2.0"
+# What it holds comes from the image.
+SRC_URI = ""
+CVE_PRODUCT = ""
 
 inherit bundle
 

@@ -1,20 +1,11 @@
 SUMMARY = "RAUC's slots and keyring on a Spinewatch device"
 DESCRIPTION = "board/*/system.conf of the machine and the certificate that bundles must be signed under."
-HOMEPAGE = "https://github.com/spinewatch/spinewatch"
-BUGTRACKER = "https://github.com/spinewatch/spinewatch/issues"
 SECTION = "base"
-LICENSE = "MIT | Apache-2.0"
-LIC_FILES_CHKSUM = "file://${COMMON_LICENSE_DIR}/MIT;md5=0835ade698e0bcf8506ecda2f7b4f302"
-CVE_PRODUCT = ""
-PV = "${DISTRO_VERSION}"
 
-FILESEXTRAPATHS:prepend := "${SPINEWATCH_SOURCE}/board/${SPINEWATCH_BOARD}:"
-SRC_URI = "file://system.conf"
-S = "${UNPACKDIR}"
+require recipes-spinewatch/include/spinewatch-board.inc
 
-INHIBIT_DEFAULT_DEPS = "1"
-PACKAGE_ARCH = "${MACHINE_ARCH}"
-do_configure[noexec] = "1"
+SRC_URI += "file://system.conf"
+
 do_compile[noexec] = "1"
 
 do_install() {
@@ -29,6 +20,7 @@ do_install() {
 }
 do_install[file-checksums] += "${SPINEWATCH_KEYRING}:False"
 
-FILES:${PN} = "${sysconfdir}/rauc"
+# 1.15.2 closes CVE-2026-34155; with an older layer no image is made.
+RDEPENDS:${PN} = "rauc (>= 1.15.2)"
 RPROVIDES:${PN} = "virtual-rauc-conf"
 RCONFLICTS:${PN} = "rauc-conf"

@@ -1,5 +1,18 @@
 # What a recipe must know of a root overlay (board/rootfs), read from the overlay itself, so that no list is kept by hand:
-# its units, its accounts, its top folders. All are looked up while parsing; bitbake parses anew when the overlay changes.
+# its units and its accounts. All is looked up while parsing; bitbake parses anew when the overlay changes.
+
+# The common overlay, then the board's own where it has one.
+SPINEWATCH_OVERLAYS = "${SPINEWATCH_SOURCE}/board/rootfs ${@spinewatch_own_overlay(d)}"
+
+def spinewatch_own_overlay(d):
+    """The board's own overlay, or nothing."""
+    own = d.expand('${SPINEWATCH_SOURCE}/board/${SPINEWATCH_BOARD}/rootfs')
+    return own if os.path.isdir(own) else ''
+
+def spinewatch_overlay_paths(d):
+    """The overlays as paths below the repository: what SRC_URI fetches and do_install copies."""
+    source = d.getVar('SPINEWATCH_SOURCE')
+    return [os.path.relpath(root, source) for root in d.getVar('SPINEWATCH_OVERLAYS').split()]
 
 def spinewatch_overlay(d):
     """Files of the overlay as paths from its root, sorted; every folder becomes something the parse depends on."""
@@ -28,7 +41,7 @@ def spinewatch_units(d):
     return ' '.join(unit for unit in enabled if unit in own)
 
 def spinewatch_accounts(d, kind):
-    """sysusers.d lines of one kind as arguments of groupadd, useradd or groupmems: /etc is read-only on the device.
+    """sysusers.d lines of one kind as arguments of groupadd, useradd or groupmems, since a device cannot make accounts.
 
     `u NAME UID[:GROUP] "GECOS" HOME SHELL`, `g NAME GID`, `m USER GROUP`; - stands for none. An account with a number has
     it in every image, so that files in the data partition keep their owner over an update.
@@ -36,7 +49,7 @@ def spinewatch_accounts(d, kind):
     import shlex
     arguments = []
     for root, path in spinewatch_overlay(d):
-        if os.path.dirname(path) not in ('etc/sysusers.d', 'usr/lib/sysusers.d'):
+        if os.path.basename(os.path.dirname(path)) != 'sysusers.d':
             continue
         for line in spinewatch_lines(d, root, path):
             word, name, number, gecos, home, shell = (shlex.split(line) + ['-'] * 5)[:6]
@@ -49,21 +62,9 @@ def spinewatch_accounts(d, kind):
             else:
                 number, _, group = number.partition(':')
                 options = ['--system', '--no-create-home', f'--home-dir {"/" if home == "-" else home}']
-                options.append(f'--shell {"/usr/sbin/nologin" if shell == "-" else shell}')
+                options.append(f'--shell {d.getVar("sbindir") + "/nologin" if shell == "-" else shell}')
                 options += [] if number == '-' else [f'--uid {number}']
                 options += [f'--gid {group}'] if group else ['--user-group']
                 options += [] if gecos == '-' else [f"--comment '{gecos}'"]
                 arguments.append(' '.join(options + [name]))
     return '; '.join(arguments)
-
-def spinewatch_overlay_uris(d):
-    """SRC_URI entries of the overlays, as paths below board/."""
-    board = os.path.join(d.getVar('SPINEWATCH_SOURCE'), 'board')
-    return ' '.join('file://' + os.path.relpath(root, board) for root in d.getVar('SPINEWATCH_OVERLAYS').split())
-
-# The common overlay, then the board's own where it has one.
-SPINEWATCH_OVERLAYS = "${SPINEWATCH_SOURCE}/board/rootfs ${@spinewatch_own_overlay(d)}"
-
-def spinewatch_own_overlay(d):
-    own = d.expand('${SPINEWATCH_SOURCE}/board/${SPINEWATCH_BOARD}/rootfs')
-    return own if os.path.isdir(own) else ''
