@@ -27,6 +27,8 @@ mod desk_tests;
 
 mod filing;
 
+mod front;
+
 mod launch;
 
 mod logbook;

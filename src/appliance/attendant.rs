@@ -133,6 +133,8 @@ impl Attendant {
             health.sensed(sensed);
             health.certificates(self.expiries(trusted), self.tls.as_ref().and_then(Tls::problem));
             health.accelerator(self.accelerator.fault());
+            health.screen(lock(&self.signals.screen_trouble).clone());
+            health.controls(lock(&self.signals.controls_trouble).clone());
             health.silent_stage(match decision {
                 Decision::Feed => None,
                 Decision::Starve { stage, silent } => Some((stage, silent)),

@@ -18,10 +18,11 @@ use super::reader::Reader;
 use super::signals::Signals;
 use super::telling::Teller;
 use super::threads::Threads;
-use super::{filing, logbook, screen, vitals};
-use crate::config::{DisplaySettings, Identifiers, Settings, StudySettings, SurfaceKind};
+use super::{filing, front, logbook, screen, vitals};
+use crate::config::{Identifiers, Settings, StudySettings, SurfaceKind};
+use crate::controls::{Front, KernelLines};
 use crate::dicom;
-use crate::display::{DeviceState, Display, Fault, FrameBuffer, Panel, Phase, PngFiles, Surface, Terminal, Words};
+use crate::display::{DeviceState, Display, DrivenPanel, Fault, FrameBuffer, Panel, Phase, PngFiles, Surface, Terminal, Words};
 use crate::health::{self, Beat, Health, Heartbeats, Notifier, Sensors, ShareHealth};
 use crate::inference::{
     Accelerated, Analyser, AnalyserError, Choice, Engine, ModelSummary, Pool, Refusal, TrustedKeys,
@@ -39,6 +40,9 @@ const CHANNEL: usize = 4;
 const SILENT: Duration = Duration::from_secs(15);
 /// The screen looks for news this often.
 const FRAME: Duration = Duration::from_millis(100);
+
+/// A screen that failed is tried again after this long.
+const SCREEN_AGAIN: Duration = Duration::from_secs(1);
 
 /// What the appliance is started with.
 pub struct Launch {
@@ -61,10 +65,11 @@ pub struct Appliance {
 ///
 /// # Errors
 /// When it cannot be opened.
-pub fn surface(settings: &DisplaySettings) -> anyhow::Result<Option<Box<dyn Surface + Send>>> {
-    let [width, height] = settings.size;
+pub fn surface(settings: &Settings) -> anyhow::Result<Option<Box<dyn Surface + Send>>> {
+    let display = &settings.display;
+    let [width, height] = display.size;
     let size = Size::new(width, height);
-    Ok(match settings.surface {
+    Ok(match display.surface {
         SurfaceKind::None => None,
         SurfaceKind::Terminal => {
             let (columns, rows) =
@@ -74,12 +79,19 @@ pub fn surface(settings: &DisplaySettings) -> anyhow::Result<Option<Box<dyn Surf
             ))
         }
         SurfaceKind::Framebuffer => Some(Box::new(
-            FrameBuffer::open(&settings.framebuffer, Path::new("/sys/class/graphics"))
-                .with_context(|| format!("cannot open the frame buffer {}", settings.framebuffer.display()))?,
+            FrameBuffer::open(&display.framebuffer, Path::new("/sys/class/graphics"))
+                .with_context(|| format!("cannot open the frame buffer {}", display.framebuffer.display()))?,
         )),
+        SurfaceKind::Panel => {
+            let panel = &settings.panel;
+            Some(Box::new(
+                DrivenPanel::of_settings(panel, size)
+                    .with_context(|| format!("cannot set up the {} of [panel]", panel.controller.name()))?,
+            ))
+        }
         SurfaceKind::Png => Some(Box::new(
-            PngFiles::new(&settings.png_dir, size)
-                .with_context(|| format!("cannot write pictures to {}", settings.png_dir.display()))?,
+            PngFiles::new(&display.png_dir, size)
+                .with_context(|| format!("cannot write pictures to {}", display.png_dir.display()))?,
         )),
     })
 }
@@ -223,6 +235,11 @@ impl Appliance {
             share: ingest.pulse(),
             slice_deadline: Duration::from_secs(settings.models.slice_deadline_secs),
         });
+        if settings.controls.any() {
+            let (front, store) = (Front::new(&settings.controls, KernelLines), store.clone());
+            let (screen, signals) = (Arc::clone(screen), Arc::clone(signals));
+            threads.start("controls", move || front::attend(front, &screen, &signals, &store))?;
+        }
         let beat = heartbeats.stage("triage", SILENT);
         threads.start("triage", move || coordinator.run(&readings, &beat))?;
         let attendant = Attendant {
@@ -292,13 +309,23 @@ fn show(
     loop {
         let state = lock(screen).clone();
         let now = signals.clock();
-        // A screen that cannot be drawn on is a stage that has failed: the process ends and is started again.
-        display.tick(&state, now).context("the screen cannot be drawn on")?;
+        // A screen whose cable was pulled comes back, and the wire works on meanwhile: it is tried again, and told.
+        let trouble = display.tick(&state, now).err().map(|error| error.to_string());
+        let rest = if trouble.is_some() { SCREEN_AGAIN } else { Display::next_change(&state, now).min(FRAME) };
+        {
+            let mut told = lock(&signals.screen_trouble);
+            match &trouble {
+                Some(words) if told.is_none() => tracing::error!("the screen cannot be drawn on: {words}"),
+                None if told.is_some() => tracing::info!("the screen is drawn on again"),
+                _ => {}
+            }
+            *told = trouble;
+        }
         beat.tick();
         if signals.is_stopping() {
             return Ok(());
         }
-        std::thread::sleep(Display::next_change(&state, now).min(FRAME));
+        std::thread::sleep(rest);
     }
 }
 

@@ -6,12 +6,13 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
+use embedded_graphics::geometry::Size;
 use jiff::Timestamp;
 
 use super::certificates;
 use super::model_folders::ModelFolders;
 use crate::config::{DEFAULT_PATH, Settings, SurfaceKind};
-use crate::display::FrameBuffer;
+use crate::display::{DrivenPanel, FrameBuffer};
 use crate::health::Sensors;
 use crate::inference::{Accelerated, selftest};
 use crate::ingest::{Folder, Share};
@@ -19,6 +20,9 @@ use crate::publish;
 
 /// How long a broker may take to answer.
 const BROKER_PATIENCE: Duration = Duration::from_secs(3);
+
+/// What a panel on SPI leaves open.
+const SPI_IS_MUTE: &str = "; SPI does not tell whether a panel hangs on it: look";
 
 /// Check a configuration, and whether this device can work with it.
 #[derive(Debug, Args)]
@@ -140,6 +144,12 @@ fn screen(settings: &Settings) -> Outcome {
         SurfaceKind::None => Ok("none, by configuration".into()),
         SurfaceKind::Terminal => Ok("this terminal".into()),
         SurfaceKind::Png => Ok(format!("pictures in {}", display.png_dir.display())),
+        SurfaceKind::Panel => {
+            let ([width, height], name) = (display.size, settings.panel.controller.name());
+            DrivenPanel::of_settings(&settings.panel, Size::new(width, height))
+                .map(|_| format!("{name} is set up{}", if settings.panel.controller.is_spi() { SPI_IS_MUTE } else { "" }))
+                .map_err(|error| format!("{name}: {error}"))
+        }
         SurfaceKind::Framebuffer => {
             FrameBuffer::open(&display.framebuffer, std::path::Path::new("/sys/class/graphics"))
                 .map(|_| format!("{} opens", display.framebuffer.display()))

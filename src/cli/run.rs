@@ -24,7 +24,7 @@ pub struct RunArgs {
 pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     seal();
     let settings = Settings::read(&args.config)?;
-    let surface = surface(&settings.display)?;
+    let surface = surface(&settings)?;
     let appliance = Appliance::start(Launch { settings, surface })?;
     let stop = appliance.stopper();
     std::thread::Builder::new().name("signals".into()).spawn(move || wait_for_signal(stop))?;

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 
-use super::settings::{Identifiers, Settings};
+use super::settings::{Identifiers, Settings, SurfaceKind};
 
 const SCREEN_SIZES: [[u32; 2]; 5] = [[240, 240], [320, 240], [480, 320], [800, 480], [128, 64]];
 
@@ -38,6 +38,7 @@ pub(super) fn problems(settings: &Settings) -> Vec<String> {
         let [w, h] = settings.display.size;
         format!("display.size is {w} x {h}: a layout exists for {sizes}")
     });
+    found.device(settings);
     found.require(settings.health.metrics_address.is_none_or(|address| address.ip().is_loopback()), || {
         "health.metrics_address: metrics are served on a loopback address only, such as 127.0.0.1:9464".into()
     });
@@ -89,6 +90,17 @@ impl Found {
             let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
             self.0.push(format!("accelerator.options: {} takes {known}, not {key}", provider.name()));
         }
+    }
+
+    /// Panel and controls. What is not used is not asked for.
+    fn device(&mut self, settings: &Settings) {
+        let (panel, used) = (&settings.panel, settings.display.surface == SurfaceKind::Panel);
+        if used {
+            self.0.extend(panel.problems(settings.display.size));
+        }
+        let lines = [("panel.data_command", &panel.data_command), ("panel.reset", &panel.reset)];
+        let taken = lines.into_iter().filter(|_| used).filter_map(|(key, line)| Some((key, line.as_ref()?)));
+        self.0.extend(settings.controls.problems(taken));
     }
 
     fn results(&mut self, settings: &Settings) {

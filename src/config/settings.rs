@@ -7,6 +7,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::accelerator::AcceleratorSettings;
+use super::controls::ControlSettings;
+use super::panel::PanelSettings;
 
 /// Everything a site can set. `Default` is what an empty file gives.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -26,6 +28,10 @@ pub struct Settings {
     pub mqtt: MqttSettings,
     /// The screen.
     pub display: DisplaySettings,
+    /// A panel that the kernel does not own.
+    pub panel: PanelSettings,
+    /// Buttons, touch, lights and sound.
+    pub controls: ControlSettings,
     /// What may leave the device.
     pub privacy: PrivacySettings,
     /// Documents for archive and hospital system.
@@ -214,6 +220,8 @@ pub enum SurfaceKind {
     Terminal,
     /// Linux frame buffer.
     Framebuffer,
+    /// The panel of `[panel]`, by this process itself.
+    Panel,
     /// A numbered picture per change.
     Png,
 }

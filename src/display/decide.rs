@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use super::state::{DeviceState, Phase, SelfTest};
+use super::view::View;
 use super::{Alarm, Fault, Progress, StudyReport, Words};
 use crate::triage::Verdict;
 
@@ -51,6 +52,8 @@ pub enum Screen<'a> {
         /// Which of several.
         turn: Turn,
     },
+    /// What an engineer needs; a person has asked for it.
+    Service,
     /// Start-up failed.
     StartupFailed {
         /// Why.
@@ -113,12 +116,13 @@ pub enum Screen<'a> {
     },
 }
 
-impl Screen<'_> {
+impl<'a> Screen<'a> {
     /// A name for files and tests.
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Suspected { report, .. } if report.acknowledged.is_some() => "suspected-acknowledged",
             Self::Suspected { .. } => "suspected",
+            Self::Service => "service",
             Self::StartupFailed { .. } => "startup-failed",
             Self::Stale { .. } => "stale",
             Self::Degraded { .. } => "degraded",
@@ -150,17 +154,48 @@ impl Screen<'_> {
                 _ => Alarm::Low,
             },
             Self::NoneSuspected { .. } => Alarm::Low,
-            Self::Updating { .. } | Self::Starting { .. } | Self::Receiving { .. } | Self::Idle { .. } => Alarm::None,
+            Self::Service
+            | Self::Updating { .. }
+            | Self::Starting { .. }
+            | Self::Receiving { .. }
+            | Self::Idle { .. } => Alarm::None,
+        }
+    }
+
+    /// The study that it is about.
+    pub const fn study(&self) -> Option<&'a StudyReport> {
+        match self {
+            Self::Suspected { report, .. }
+            | Self::NotAnalysed { report, .. }
+            | Self::PartlyAnalysed { report, .. }
+            | Self::NoneSuspected { report } => Some(report),
+            _ => None,
         }
     }
 }
 
 /// The one screen that is shown at `now`.
 ///
+/// In this order: an unacknowledged alert; the service screen where it was asked for; a device that failed, is out of date or
+/// does not analyse; the study that was asked for; and then what [`automatic`] finds.
+pub fn decide(state: &DeviceState, now: Duration) -> Screen<'_> {
+    let asked = || state.page(now).map(|(report, at, of)| of_report(report, Turn { number: at + 1, of, beyond: 0 }));
+    let service = || matches!(state.view(now), View::Service { .. }).then_some(Screen::Service);
+    if let Some(alert) = unacknowledged(state, now) {
+        return asked().unwrap_or(alert);
+    }
+    service()
+        .or_else(|| device_down(state, now))
+        .or_else(asked)
+        .unwrap_or_else(|| automatic(state, now))
+}
+
+/// The screen that the state calls for, whatever a person has asked to see: lights and sound go by it.
+///
 /// In this order: an unacknowledged alert; a device that failed, is out of date or does not analyse; a study that was just
 /// not or only partly analysed; update and self-test; a series that arrives; what is held (acknowledged alerts, studies not or
 /// partly analysed); the last "none suspected"; lesser faults in turn with idle; idle.
-pub fn decide(state: &DeviceState, now: Duration) -> Screen<'_> {
+pub fn automatic(state: &DeviceState, now: Duration) -> Screen<'_> {
     unacknowledged(state, now)
         .or_else(|| device_down(state, now))
         .or_else(|| left_unread(state, now, ATTENTION))
@@ -181,7 +216,7 @@ fn device_down(state: &DeviceState, now: Duration) -> Option<Screen<'_>> {
     if let Phase::Failed { reason } = &state.phase {
         return Some(Screen::StartupFailed { reason });
     }
-    let silent_for = now.saturating_sub(state.beat);
+    let silent_for = state.silent_for(now);
     if silent_for > STALE_AFTER {
         return Some(Screen::Stale { silent_for });
     }

@@ -70,6 +70,11 @@ pub enum Fault {
         /// Why, in one line.
         reason: Words,
     },
+    /// A button, a lamp or the buzzer is missing or does not work.
+    ControlsFault {
+        /// Which and why, in one line.
+        reason: Words,
+    },
     /// Changed certificate files cannot be used; those before stay in force.
     CertificateUnusable {
         /// Why, in one line.
@@ -102,10 +107,11 @@ impl Fault {
             Self::FilesRefused { .. } => 7,
             Self::ResultsNotWritten { .. } => 8,
             Self::AcceleratorFault { .. } => 9,
-            Self::CertificateUnusable { .. } => 10,
-            Self::CertificateExpires { .. } => 11,
-            Self::ClockUntrusted => 12,
-            Self::IdentifiersInClear => 13,
+            Self::ControlsFault { .. } => 10,
+            Self::CertificateUnusable { .. } => 11,
+            Self::CertificateExpires { .. } => 12,
+            Self::ClockUntrusted => 13,
+            Self::IdentifiersInClear => 14,
         }
     }
 
@@ -137,6 +143,7 @@ impl Fault {
             Self::FilesRefused { .. } => "FILES REFUSED",
             Self::ResultsNotWritten { .. } => "NOT FILING",
             Self::AcceleratorFault { .. } => "NOT ACCELERATED",
+            Self::ControlsFault { .. } => "CONTROLS FAULT",
             Self::CertificateUnusable { .. } => "CERT NOT USED",
             Self::CertificateExpires { days: ..0, .. } => "CERT EXPIRED",
             Self::CertificateExpires { .. } => "CERT EXPIRES",
@@ -158,6 +165,7 @@ impl Fault {
             Self::FilesRefused { .. } => "FILES",
             Self::ResultsNotWritten { .. } => "RESULTS",
             Self::AcceleratorFault { .. } => "ACCEL",
+            Self::ControlsFault { .. } => "CONTROLS",
             Self::CertificateUnusable { .. } | Self::CertificateExpires { .. } => "CERT",
             Self::ClockUntrusted => "CLOCK",
             Self::IdentifiersInClear => "CLEAR IDS",
@@ -198,6 +206,9 @@ impl Fault {
             Self::AcceleratorFault { reason } => {
                 format!("The processor does the accelerator's work: {}.", bare(reason))
             }
+            Self::ControlsFault { reason } => {
+                format!("A button, lamp or buzzer does not work: {}.", bare(reason))
+            }
             Self::CertificateUnusable { reason } => {
                 format!("New certificate files are not used: {}.", bare(reason))
             }
@@ -229,6 +240,7 @@ impl Fault {
             Self::FilesRefused { .. } => "Read that study as usual. Send it again.",
             Self::ResultsNotWritten { .. } => "Alerts come as before. Call service.",
             Self::AcceleratorFault { .. } => "Alerts come as before, later. Call service.",
+            Self::ControlsFault { .. } => "Watch this screen: it shows every alert. Call service.",
             Self::CertificateUnusable { .. } => "Alerts go out as before. Call service.",
             Self::CertificateExpires { .. } => "Call service to renew it.",
             Self::ClockUntrusted => "Connect the network so that the clock can be set.",

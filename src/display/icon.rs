@@ -52,7 +52,7 @@ impl Icon {
     /// The shape of a fault.
     pub const fn of_fault(fault: &Fault) -> Self {
         match fault {
-            Fault::ModelRefused { .. } | Fault::AcceleratorFault { .. } => Self::Chip,
+            Fault::ModelRefused { .. } | Fault::AcceleratorFault { .. } | Fault::ControlsFault { .. } => Self::Chip,
             Fault::DiskFull { .. } | Fault::RecordsReset | Fault::ResultsNotWritten { .. } => Self::Disk,
             Fault::ShareLost { .. } => Self::Folder,
             Fault::BrokerOffline { .. } | Fault::MessagesRefused { .. } | Fault::AcksRefused { .. } => Self::Antenna,

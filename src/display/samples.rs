@@ -109,6 +109,11 @@ fn faults() -> Vec<Sample> {
             Fault::AcceleratorFault { reason: Words::new("given up: no answer within 1000 ms") },
         ),
         (
+            "controls-fault",
+            "Not all is heard or lit. Call service.",
+            Fault::ControlsFault { reason: Words::new("controls.buzzer: no GPIO line is called \"PIN_15\"") },
+        ),
+        (
             "certificate-expires",
             "Works until then. Call service.",
             Fault::CertificateExpires { days: 12, what: "this device's certificate" },
@@ -174,6 +179,13 @@ fn fill_recent(state: &mut DeviceState) {
     state.set_fault(Fault::ClockUntrusted, at(37));
     state.clear_fault(&Fault::ClockUntrusted, at(35));
     state.report(earlier(none_suspected(), 21), at(21));
+}
+
+/// The studies of a day, all of them read by now.
+pub fn recent() -> Vec<StudyReport> {
+    let mut state = running();
+    fill_recent(&mut state);
+    state.recent().to_vec()
 }
 
 /// A series half way.

@@ -9,6 +9,7 @@ use heapless::{HistoryBuf, Vec};
 use jiff::SignedDuration;
 use jiff::civil::Time;
 
+use super::view::View;
 use super::{Acknowledged, Delivery, Fault, Since, StudyName, StudyReport, Words};
 use crate::triage::{Level, Verdict};
 
@@ -111,6 +112,8 @@ pub struct DeviceState {
     events_lost: u32,
     clock: Option<(Time, Duration)>,
     pub(super) beat: Duration,
+    pub(super) view: View,
+    pub(super) sound_paused_until: Duration,
 }
 
 impl DeviceState {
@@ -128,12 +131,24 @@ impl DeviceState {
             events_lost: 0,
             clock: None,
             beat: now,
+            view: View::Automatic,
+            sound_paused_until: Duration::ZERO,
         }
     }
 
     /// The work ticks: without a beat for [`super::STALE_AFTER`] the screen says that it is stale.
     pub const fn beat(&mut self, now: Duration) {
         self.beat = now;
+    }
+
+    /// For how long the work has not ticked.
+    pub const fn silent_for(&self, now: Duration) -> Duration {
+        now.saturating_sub(self.beat)
+    }
+
+    /// The alarm sound is paused until then; the screen says so.
+    pub const fn pause_sound(&mut self, until: Duration) {
+        self.sound_paused_until = until;
     }
 
     /// The local time at `now`, or `None` while the clock is not trusted.

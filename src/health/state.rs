@@ -74,6 +74,8 @@ pub struct Health {
     results: Option<String>,
     results_busy: Option<Duration>,
     accelerator: Option<String>,
+    screen: Option<String>,
+    controls: Option<String>,
     certificates: Vec<Degraded>,
     silent: Option<(&'static str, Duration)>,
     sensed: Option<Sensed>,
@@ -95,6 +97,8 @@ impl Health {
             results: None,
             results_busy: None,
             accelerator: None,
+            screen: None,
+            controls: None,
             certificates: Vec::new(),
             silent: None,
             sensed: None,
@@ -158,6 +162,16 @@ impl Health {
     /// What is wrong with the accelerator, in one line, or nothing.
     pub fn accelerator(&mut self, fault: Option<String>) {
         self.accelerator = fault;
+    }
+
+    /// Why the screen cannot be drawn on, in one line, or nothing.
+    pub fn screen(&mut self, fault: Option<String>) {
+        self.screen = fault;
+    }
+
+    /// Which button, lamp or buzzer does not work, in one line, or nothing.
+    pub fn controls(&mut self, fault: Option<String>) {
+        self.controls = fault;
     }
 
     /// What ends when, as days that are left and its words, and why changed files are not used; only those that are to
@@ -231,6 +245,7 @@ impl Health {
         degraded.extend(self.model_fault());
         degraded
             .extend(self.silent.map(|(stage, silent)| Degraded::StageSilent { stage, silent_secs: silent.as_secs() }));
+        degraded.extend(self.screen.clone().map(|reason| Degraded::ScreenLost { reason }));
         degraded.extend(self.disk_fault());
         match &self.share.0 {
             ShareHealth::Available => {}
@@ -243,6 +258,7 @@ impl Health {
         }
         degraded.extend(self.results_fault(now));
         degraded.extend(self.accelerator.clone().map(|reason| Degraded::AcceleratorFault { reason }));
+        degraded.extend(self.controls.clone().map(|reason| Degraded::ControlsFault { reason }));
         degraded.extend(self.certificates.iter().cloned());
         degraded.extend(self.heat_fault());
         if !self.clock().is_trusted() {
@@ -372,17 +388,21 @@ mod tests {
         health.records_reset();
         health.results(Some("no space left on device".into()));
         health.accelerator(Some("given up: no answer within 1000 ms".into()));
+        health.screen(Some("the OLED does not answer".into()));
+        health.controls(Some("controls.buzzer: no such line".into()));
         let expiries = [(29, "the broker's authority"), (-3, "this device's certificate")];
         health.certificates(expiries, Some("mqtt.key_file: not PEM".into()));
         let all = [
             "model_refused",
             "stage_silent",
+            "screen_lost",
             "disk_low",
             "share_not_mounted",
             "broker_offline",
             "records_reset",
             "results_not_written",
             "accelerator_fault",
+            "controls_fault",
             "certificate_unusable",
             "certificate_expired",
             "certificate_expires",

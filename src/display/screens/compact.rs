@@ -36,7 +36,7 @@ pub fn compose(panel: Panel, screen: &Screen<'_>, state: &DeviceState, now: Dura
         let names = report.suspected_levels().iter().map(|l| l.name()).collect::<Vec<_>>().join(" ");
         largest(&mut scene, &names, body.cut_top(15), ON_BLACK);
     }
-    paged(&mut scene, &lines(screen, now), body, now);
+    paged(&mut scene, &lines(screen, state, now), body, now);
     scene
 }
 
@@ -85,6 +85,7 @@ const fn mono_pair(alarm: Alarm, now: Duration) -> Pair {
 fn main_word(screen: &Screen<'_>) -> &'static str {
     match screen {
         Screen::Suspected { .. } => "SUSPECTED",
+        Screen::Service => "SERVICE",
         Screen::StartupFailed { .. } => "START FAILED",
         Screen::Stale { .. } => "STALE",
         Screen::Degraded { faults } => faults.first().map_or("DEGRADED", |f| f.headline()),
@@ -159,6 +160,7 @@ fn strip(scene: &mut Scene, mut area: Area, state: &DeviceState, now: Duration) 
     scene.moving_text(&clock, area.cut_left(30), setting, ON_BLACK);
     let faults = state.faults();
     let words = match faults {
+        _ if now < state.sound_paused_until => "SOUND OFF".to_owned(),
         [] => String::new(),
         [one] => one.chip().to_owned(),
         [first, others @ ..] => format!("{} +{}", first.chip(), others.len()),
@@ -168,10 +170,11 @@ fn strip(scene: &mut Scene, mut area: Area, state: &DeviceState, now: Duration) 
     }
 }
 
-fn lines(screen: &Screen<'_>, now: Duration) -> Vec<String> {
+fn lines(screen: &Screen<'_>, state: &DeviceState, now: Duration) -> Vec<String> {
     let three = |a: String, b: &str, c: &str| vec![a, b.to_owned(), c.to_owned()];
     match *screen {
         Screen::Suspected { report, turn } => alert_lines(report, turn, now),
+        Screen::Service => super::service::lines(state),
         Screen::StartupFailed { reason } => vec![reason.as_str().to_owned(), "call service".to_owned()],
         Screen::Stale { silent_for } => {
             three(format!("no news for {}", span(silent_for)), "read every study", "call service")

@@ -9,6 +9,7 @@ mod none_suspected;
 mod not_analysed;
 mod partly_analysed;
 mod receiving;
+mod service;
 mod stale;
 mod starting;
 mod startup_failed;
@@ -33,6 +34,7 @@ pub fn compose(panel: Panel, screen: &Screen<'_>, state: &DeviceState, now: Dura
     let mut sheet = Sheet::new(panel, screen, state, now);
     match *screen {
         Screen::Suspected { report, turn } => suspected::lay_out(&mut sheet, report, turn),
+        Screen::Service => service::lay_out(&mut sheet),
         Screen::StartupFailed { reason } => startup_failed::lay_out(&mut sheet, reason),
         Screen::Stale { silent_for } => stale::lay_out(&mut sheet, silent_for),
         Screen::Degraded { faults } => degraded::lay_out(&mut sheet, faults),
