@@ -31,6 +31,8 @@ pub mod results;
 
 pub mod health;
 
+pub mod update;
+
 pub mod phantom;
 
 pub mod appliance;

@@ -15,15 +15,20 @@ use super::attendant::Attendant;
 use super::coordinator::{Coordinator, Parts};
 use super::desk::{Content, Desk, DeskRules, Now, Reading};
 use super::reader::Reader;
+use super::service::Service;
 use super::signals::Signals;
 use super::telling::Teller;
 use super::threads::Threads;
+use super::updates::Updates;
 use super::{filing, front, logbook, screen, vitals};
 use crate::config::{Identifiers, Settings, StudySettings, SurfaceKind};
 use crate::controls::{Front, KernelLines};
 use crate::dicom;
-use crate::display::{DeviceState, Display, DrivenPanel, Fault, FrameBuffer, Panel, Phase, PngFiles, Surface, Terminal, Words};
-use crate::health::{self, Beat, Health, Heartbeats, Notifier, Sensors, ShareHealth};
+use crate::display::{
+    DeviceState, Display, DrivenPanel, Fault, FrameBuffer, Panel, Phase, PngFiles, Surface, Terminal, Words,
+};
+use crate::health::board::Board;
+use crate::health::{self, Beat, Health, Heartbeats, Notifier, Sensors, ShareHealth, StandingFile};
 use crate::inference::{
     Accelerated, Analyser, AnalyserError, Choice, Engine, ModelSummary, Pool, Refusal, TrustedKeys,
 };
@@ -33,11 +38,14 @@ use crate::publish::{self, ModelTag, Publisher};
 use crate::store::{Fate, Keys, Store};
 use crate::study::{self, Rules};
 use crate::triage::OperatingPoint;
+use crate::update::models::{Selection, Sources};
 
 /// Files between two stages.
 const CHANNEL: usize = 4;
 /// A stage that has not ticked for this long starves the watchdog.
 const SILENT: Duration = Duration::from_secs(15);
+/// Entries of the audit trail in which the end of the life before is looked for.
+const TRAIL: u32 = 500;
 /// The screen looks for news this often.
 const FRAME: Duration = Duration::from_millis(100);
 
@@ -142,7 +150,8 @@ impl Appliance {
             health.records_reset();
         }
         let engine = Accelerated::of_device(settings);
-        let analyser = open_models(settings, &engine);
+        let (analyser, replaced) = open_models(settings, &engine);
+        health.model_replaced(replaced);
         health.models(health_models(&analyser));
         health.accelerator(engine.watch().fault());
         let health = Arc::new(Mutex::new(health));
@@ -151,7 +160,7 @@ impl Appliance {
         let models = analyser.as_ref().map_or_else(|_| Vec::new(), |analyser| model_tags(analyser));
         logbook::started(&store, &keys, settings, &models, wall)?;
         let sensors = Sensors::new(settings.state.dir.clone());
-        let certificate_clock = certificate_clock(sensors.clone(), &settings.state.dir);
+        let certificate_clock = CertificateClock::sensed(sensors.clone(), &settings.state.dir);
         let mut publish_settings = publish::Settings::from_config(&settings.mqtt, &settings.device)?;
         publish_settings.connection = publish_settings.connection.verified_by(certificate_clock.clone());
         let tls = publish_settings.connection.tls.clone();
@@ -163,7 +172,7 @@ impl Appliance {
             .build()?;
         let (publisher, acks) = {
             let _inside = runtime.enter();
-            let birth = vitals::status(&lock(&health).report(signals.clock()), &topics, &models, None);
+            let birth = vitals::status(&lock(&health).report(signals.clock()), &topics, &models, None, None);
             Publisher::start(publish_settings, store.clone(), birth)?
         };
 
@@ -248,6 +257,7 @@ impl Appliance {
             screen: Arc::clone(screen),
             health,
             store: store.clone(),
+            service: Service::new(Board::default(), &settings.state.dir, &store.audit_trail(TRAIL)?),
             sensors,
             tls,
             certificate_clock,
@@ -259,6 +269,8 @@ impl Appliance {
             limits,
             models,
             started: wall,
+            updates: Updates::of_device(settings),
+            standing: StandingFile::from_environment(),
             notifier: Notifier::from_environment(),
         };
         threads.start("vitals", move || runtime.block_on(attendant.attend(publisher, acks)))?;
@@ -379,15 +391,6 @@ fn scanner(settings: &Settings, keys: &Keys, store: &Store, events: Sender<Event
     Ok(Scanner::new(folder, scan, move |file| known.contains(&file.to_string()), structure, events))
 }
 
-/// Certificates are verified by the wall clock once it is set from the network.
-fn certificate_clock(sensors: Sensors, state_dir: &Path) -> CertificateClock {
-    let read = move || {
-        let now = Timestamp::now();
-        (now, sensors.clock(now).is_trusted())
-    };
-    CertificateClock::of_device(read, state_dir)
-}
-
 /// What the structure of a DICOM file says of its being finished.
 fn structure(bytes: &[u8]) -> Structure {
     match dicom::structure(bytes, &dicom::Limits::default()) {
@@ -397,10 +400,19 @@ fn structure(bytes: &[u8]) -> Structure {
     }
 }
 
-fn open_models(settings: &Settings, engine: &dyn Engine) -> Result<Arc<Analyser>, AnalyserError> {
-    let keys = TrustedKeys::from_folder(&settings.models.trusted_keys)
-        .map_err(|error| AnalyserError { why: error.to_string(), refused: Vec::new() })?;
-    Analyser::open(&settings.models.dir, &Choice::default(), &keys, engine).map(Arc::new)
+/// The networks to analyse with, and why an installed package is not among them although it should be.
+fn open_models(settings: &Settings, engine: &dyn Engine) -> (Result<Arc<Analyser>, AnalyserError>, Option<String>) {
+    let keys = match TrustedKeys::from_folder(&settings.models.trusted_keys) {
+        Ok(keys) => keys,
+        Err(error) => return (Err(AnalyserError { why: error.to_string(), refused: Vec::new() }), None),
+    };
+    let (shipped, installed) = (&settings.models.dir, &settings.installed_models());
+    let Selection { loaded, refused, fallbacks } = Sources { shipped, installed, keys: &keys, engine }.select();
+    for why in &fallbacks {
+        tracing::error!(%why, "an installed model package is not used");
+    }
+    let replaced = Some(fallbacks.join("; ")).filter(|words| !words.is_empty());
+    (Analyser::assemble(loaded, refused, &Choice::default()).map(Arc::new), replaced)
 }
 
 /// The packages as health knows them: those in use, those refused, and why there is none at all.

@@ -34,7 +34,11 @@ impl FromStr for GpioLine {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("{text:?} is no GPIO line: give \"gpiochip1/9\" or a line's name, \"!\" in front where low is active");
+        let wrong = || {
+            format!(
+                "{text:?} is no GPIO line: give \"gpiochip1/9\" or a line's name, \"!\" in front where low is active"
+            )
+        };
         let (place, active_low) = text.strip_prefix('!').map_or((text, false), |rest| (rest, true));
         let is_word = |word: &str| {
             (1..=31).contains(&word.len())
@@ -93,7 +97,9 @@ mod tests {
 
     #[test]
     fn what_is_no_line_is_refused_with_the_two_ways_to_write_one() {
-        for text in ["", "!", "gpiochip/1", "gpiochip1/", "gpiochip1/-2", "../../dev/sda/1", "mem/0", "a line", "gpio/chip/1"] {
+        for text in
+            ["", "!", "gpiochip/1", "gpiochip1/", "gpiochip1/-2", "../../dev/sda/1", "mem/0", "a line", "gpio/chip/1"]
+        {
             let error = text.parse::<GpioLine>().unwrap_err();
             assert!(error.contains("gpiochip1/9") && error.contains("active"), "{error}");
         }

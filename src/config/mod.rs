@@ -11,6 +11,7 @@ mod gpio;
 mod panel;
 mod range;
 mod settings;
+mod update;
 
 pub use accelerator::{AcceleratorSettings, Provider};
 pub use controls::ControlSettings;
@@ -20,6 +21,7 @@ pub use settings::{
     DeviceSettings, DisplaySettings, HealthSettings, Identifiers, ModelSettings, MqttProtocol, MqttSettings,
     PrivacySettings, ResultFormat, ResultsSettings, Settings, ShareSettings, StateSettings, StudySettings, SurfaceKind,
 };
+pub use update::{HawkbitToken, UpdateSettings};
 
 /// Where the daemon looks when `--config` is not given.
 pub const DEFAULT_PATH: &str = "/etc/spinewatch/spinewatch.toml";
@@ -229,8 +231,11 @@ mod tests {
         };
         assert!(panel("").is_ok());
         assert!(panel("rotation = 90\n").unwrap_err().to_string().contains("allowed is 0, 180"));
-        assert!(panel("offset = [1, 0]\n").unwrap_err().to_string().contains("must fit into the controller's 240 x 320"));
-        let oled = "[display]\nsurface = 'panel'\nsize = [128, 64]\n[panel]\ncontroller = 'ssd1306'\ni2c_address = 0x3d\n";
+        assert!(
+            panel("offset = [1, 0]\n").unwrap_err().to_string().contains("must fit into the controller's 240 x 320")
+        );
+        let oled =
+            "[display]\nsurface = 'panel'\nsize = [128, 64]\n[panel]\ncontroller = 'ssd1306'\ni2c_address = 0x3d\n";
         assert!(parse(oled).is_ok());
     }
 

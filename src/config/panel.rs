@@ -61,13 +61,12 @@ impl Controller {
 }
 
 /// Which colour of a pixel comes first on the glass.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ColourOrder {
     /// Red.
     Rgb,
-    /// Blue: most ILI panels.
-    #[default]
+    /// Blue.
     Bgr,
 }
 
@@ -91,10 +90,12 @@ pub struct PanelSettings {
     pub i2c_address: u8,
     /// Degrees clockwise.
     pub rotation: u16,
-    /// Which colour comes first.
-    pub colour_order: ColourOrder,
-    /// The panel shows light as dark.
-    pub inverted: bool,
+    /// Which colour comes first; see [`Self::colour_order`].
+    pub colour_order: Option<ColourOrder>,
+    /// The glass shows light as dark; see [`Self::is_inverted`].
+    pub inverted: Option<bool>,
+    /// The glass shows left as right; see [`Self::is_mirrored`].
+    pub mirrored: Option<bool>,
     /// First column and row of the controller's memory that the glass shows, upright.
     pub offset: [u16; 2],
     /// The panel is set up anew this often, as SPI does not tell that its cable was pulled.
@@ -112,8 +113,9 @@ impl Default for PanelSettings {
             i2c: "/dev/i2c-1".into(),
             i2c_address: 0x3C,
             rotation: 0,
-            colour_order: ColourOrder::default(),
-            inverted: false,
+            colour_order: None,
+            inverted: None,
+            mirrored: None,
             offset: [0, 0],
             renew_secs: 60,
         }
@@ -121,6 +123,23 @@ impl Default for PanelSettings {
 }
 
 impl PanelSettings {
+    /// As configured, or as most modules with this controller are wired: blue first on ILI, red first on ST7789.
+    pub fn colour_order(&self) -> ColourOrder {
+        let usual = if self.controller == Controller::St7789 { ColourOrder::Rgb } else { ColourOrder::Bgr };
+        self.colour_order.unwrap_or(usual)
+    }
+
+    /// As configured, or as most modules with this controller are: an ST7789 drives an IPS glass that shows dark as light.
+    pub fn is_inverted(&self) -> bool {
+        self.inverted.unwrap_or(self.controller == Controller::St7789)
+    }
+
+    /// As configured, or as most modules with this controller are wired: columns from right to left on ILI.
+    pub fn is_mirrored(&self) -> bool {
+        use Controller::{Ili9341, Ili9486, Ili9488};
+        self.mirrored.unwrap_or(matches!(self.controller, Ili9341 | Ili9486 | Ili9488))
+    }
+
     /// What is outside its range, one line a key, for a layout of `size`; nothing when the panel can be used.
     pub(super) fn problems(&self, size: [u32; 2]) -> Vec<String> {
         let mut found = Vec::new();
@@ -135,7 +154,9 @@ impl PanelSettings {
         require(sizes.contains(&size), format!("display.size is {} x {}: {name} has {spoken}", size[0], size[1]));
         require(
             self.data_command.is_some() || !self.controller.is_spi(),
-            format!("panel.data_command is needed with {name}: the GPIO line of the panel's D/C (RS) pin, such as \"gpiochip1/9\""),
+            format!(
+                "panel.data_command is needed with {name}: the GPIO line of the panel's D/C (RS) pin, such as \"gpiochip1/9\""
+            ),
         );
         let square = size[0] == size[1];
         let turns: &[u16] = if square { &[0, 90, 180, 270] } else { &[0, 180] };

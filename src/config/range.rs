@@ -30,6 +30,8 @@ pub(super) fn problems(settings: &Settings) -> Vec<String> {
     found.within("state.retention_days", settings.state.retention_days, 1..=3_650);
     found.within("health.interval_secs", settings.health.interval_secs, 1..=3_600);
     found.within("health.disk_free_min_mib", settings.health.disk_free_min_mib, 1..=1_048_576);
+    found.update(settings);
+    found.hawkbit(settings);
     found.accelerator(settings);
     found.broker(settings);
     found.results(settings);
@@ -68,6 +70,57 @@ impl Found {
             format!(
                 "{key} is {value:?}: allowed are 1 to 64 letters, digits, '-', '_' and '.', as it is part of a topic"
             )
+        });
+    }
+
+    fn update(&mut self, settings: &Settings) {
+        let update = &settings.update;
+        self.within("update.settled_secs", update.settled_secs, 5..=600);
+        self.within("update.limit_secs", update.limit_secs, 60..=3_600);
+        self.require(update.settled_secs < update.limit_secs, || {
+            format!("update.settled_secs is {}: allowed is less than update.limit_secs", update.settled_secs)
+        });
+        self.require(update.run_dir.is_absolute(), || {
+            format!("update.run_dir is {}: a path from / is needed", update.run_dir.display())
+        });
+    }
+
+    fn hawkbit(&mut self, settings: &Settings) {
+        let (update, mqtt) = (&settings.update, &settings.mqtt);
+        self.within("update.hawkbit_poll_min_secs", update.hawkbit_poll_min_secs, 5..=3_600);
+        self.within("update.hawkbit_poll_max_secs", update.hawkbit_poll_max_secs, 60..=86_400);
+        self.require(update.hawkbit_poll_min_secs <= update.hawkbit_poll_max_secs, || {
+            "update.hawkbit_poll_min_secs: allowed is at most update.hawkbit_poll_max_secs".into()
+        });
+        let controller = update.hawkbit_controller.as_ref();
+        self.address_part("update.hawkbit_tenant", &update.hawkbit_tenant);
+        self.address_part("update.hawkbit_controller", controller.unwrap_or(&settings.device.name));
+        let Some(url) = &update.hawkbit_url else { return };
+        let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+        let fits = host.is_some_and(|rest| {
+            !rest.is_empty() && !rest.starts_with(['/', ':']) && !rest.contains(['@', '?', '#', ' '])
+        });
+        self.require(fits, || {
+            format!("update.hawkbit_url is {url:?}: allowed is https://HOST[:PORT][/PATH], or http:// in a laboratory")
+        });
+        let secured = url.starts_with("https://");
+        self.require(!secured || update.hawkbit_ca_file.is_some() || mqtt.ca_file.is_some(), || {
+            "update.hawkbit_ca_file is needed for https://: the PEM file of the authority that signed the server's \
+             certificate"
+                .into()
+        });
+        self.require(update.hawkbit_token_file.is_some() || (secured && mqtt.certificate_file.is_some()), || {
+            "update.hawkbit_token_file is needed with update.hawkbit_url, or https:// and the device's certificate \
+             (mqtt.certificate_file)"
+                .into()
+        });
+    }
+
+    /// A segment of an address.
+    fn address_part(&mut self, key: &str, value: &str) {
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '~');
+        self.require((1..=128).contains(&value.len()) && value.chars().all(plain) && !value.starts_with('.'), || {
+            format!("{key} is {value:?}: allowed are 1 to 128 letters, digits, '-', '_', '~' and '.', as in an address")
         });
     }
 

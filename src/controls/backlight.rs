@@ -30,9 +30,10 @@ impl Backlight {
     pub fn open(dir: &Path) -> io::Result<Self> {
         let file = dir.join("max_brightness");
         let text = fs::read_to_string(&file).map_err(|error| named(&error, &file))?;
-        let most = text.trim().parse().map_err(|_| {
-            io::Error::new(io::ErrorKind::InvalidData, format!("{} is not a number", file.display()))
-        })?;
+        let most = text
+            .trim()
+            .parse()
+            .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, format!("{} is not a number", file.display())))?;
         Ok(Self { dir: dir.to_owned(), most, shown: None })
     }
 

@@ -27,7 +27,10 @@ pub enum Role {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
     Up,
-    Down { since: Duration, held: bool },
+    Down {
+        since: Duration,
+        held: bool,
+    },
     /// Stuck, or pressed before the device looked: it counts from its first release on.
     Ignored,
 }

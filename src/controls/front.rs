@@ -124,14 +124,18 @@ impl<P: OutputPin> Lamp<P> {
 
     fn set(&mut self, lines: &mut impl Lines<Output = P>, on: bool, now: Duration) {
         let line = &self.line;
-        self.held.with(now, || Ok((lines.output(line)?, None)), |(pin, shown)| {
-            if *shown != Some(on) {
-                let set = if on { pin.set_high() } else { pin.set_low() };
-                set.map_err(|error| io::Error::other(format!("GPIO line {line}: {error:?}")))?;
-                *shown = Some(on);
-            }
-            Ok(())
-        });
+        self.held.with(
+            now,
+            || Ok((lines.output(line)?, None)),
+            |(pin, shown)| {
+                if *shown != Some(on) {
+                    let set = if on { pin.set_high() } else { pin.set_low() };
+                    set.map_err(|error| io::Error::other(format!("GPIO line {line}: {error:?}")))?;
+                    *shown = Some(on);
+                }
+                Ok(())
+            },
+        );
     }
 
     fn off(&mut self) {
@@ -233,7 +237,8 @@ impl<L: Lines> Front<L> {
         let keys = self.keys.iter().filter_map(|key| key.held.trouble.as_ref());
         let lamps = self.lights.iter().flatten().chain(&self.buzzer).filter_map(|lamp| lamp.held.trouble.as_ref());
         let inputs = self.inputs.iter().filter_map(|(_, held)| held.trouble.as_ref());
-        let all: Vec<&str> = keys.chain(inputs).chain(lamps).chain(&self.backlight.trouble).map(String::as_str).collect();
+        let all: Vec<&str> =
+            keys.chain(inputs).chain(lamps).chain(&self.backlight.trouble).map(String::as_str).collect();
         (!all.is_empty()).then(|| all.join("; "))
     }
 
@@ -241,9 +246,11 @@ impl<L: Lines> Front<L> {
         let mut controls = Vec::new();
         for key in &mut self.keys {
             let (lines, line) = (&mut self.lines, &key.line);
-            let active = key.held.with(now, || lines.input(line), |pin| {
-                pin.is_high().map_err(|error| io::Error::other(format!("GPIO line {line}: {error:?}")))
-            });
+            let active = key.held.with(
+                now,
+                || lines.input(line),
+                |pin| pin.is_high().map_err(|error| io::Error::other(format!("GPIO line {line}: {error:?}"))),
+            );
             controls.extend(active.and_then(|active| key.button.look(active, now)));
         }
         if let Some((inputs, held)) = &mut self.inputs {

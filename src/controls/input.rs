@@ -232,7 +232,8 @@ mod tests {
 
     #[test]
     fn a_key_means_what_is_written_beside_it_and_repeats_nothing() {
-        let pressed = |code| played(false, &[key(code, 1), report(), key(code, 2), key(code, 2), key(code, 0), report()]);
+        let pressed =
+            |code| played(false, &[key(code, 1), report(), key(code, 2), key(code, 2), key(code, 0), report()]);
         assert_eq!(pressed(KeyCode::KEY_ENTER), [Control::Acknowledge]);
         assert_eq!(pressed(KeyCode::KEY_RIGHT), [Control::Next]);
         assert_eq!(pressed(KeyCode::KEY_MENU), [Control::Service]);

@@ -87,9 +87,7 @@ pub fn sounding(alarm: Alarm, age: Duration) -> bool {
         Alarm::Medium if age < MEDIUM_SOUNDS => &MEDIUM,
         _ => return false,
     };
-    let phase = Duration::from_micros(
-        u64::try_from(age.as_micros() % burst.period.as_micros()).unwrap_or_default(),
-    );
+    let phase = Duration::from_micros(u64::try_from(age.as_micros() % burst.period.as_micros()).unwrap_or_default());
     burst.pulses.iter().any(|begin| (*begin..*begin + burst.pulse).contains(&phase))
 }
 
@@ -142,9 +140,8 @@ impl Sound {
 
     /// The most urgent of what asks to be heard, and since when; of several the newest.
     fn loudest(&self, now: Duration) -> Option<(Alarm, Duration)> {
-        let audible = |(alarm, since): &(Alarm, Duration)| {
-            *alarm == Alarm::High || now.saturating_sub(*since) < MEDIUM_SOUNDS
-        };
+        let audible =
+            |(alarm, since): &(Alarm, Duration)| *alarm == Alarm::High || now.saturating_sub(*since) < MEDIUM_SOUNDS;
         self.standing.iter().map(|(condition, since)| (condition.alarm(), *since)).filter(audible).max()
     }
 }
@@ -215,7 +212,9 @@ mod tests {
 
     #[test]
     fn another_alarm_ends_the_pause_at_once() {
-        for new in [suspected("b66e", &[Level::C1]), suspected("7f3a", &[Level::C2, Level::C5]), Condition::Down { rank: 2 }] {
+        for new in
+            [suspected("b66e", &[Level::C1]), suspected("7f3a", &[Level::C2, Level::C5]), Condition::Down { rank: 2 }]
+        {
             let mut sound = Sound::new(LIMIT);
             let first = suspected("7f3a", &[Level::C2]);
             sound.stand(&set(&[first.clone()]), ms(0));

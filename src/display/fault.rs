@@ -65,8 +65,25 @@ pub enum Fault {
         /// Why, in one line.
         reason: Words,
     },
+    /// An update did not prove itself: the old system runs again.
+    UpdateFailed {
+        /// Its version.
+        version: Words,
+        /// Why, in one line.
+        reason: Words,
+    },
+    /// An update was not installed; the system runs as before.
+    UpdateRefused {
+        /// Which and why, in one line.
+        reason: Words,
+    },
     /// The accelerator is not used, or not for everything: the processor does its work.
     AcceleratorFault {
+        /// Why, in one line.
+        reason: Words,
+    },
+    /// An installed model package is not used: another analyses in its place.
+    ModelReplaced {
         /// Why, in one line.
         reason: Words,
     },
@@ -106,12 +123,15 @@ impl Fault {
             Self::RecordsReset => 6,
             Self::FilesRefused { .. } => 7,
             Self::ResultsNotWritten { .. } => 8,
-            Self::AcceleratorFault { .. } => 9,
-            Self::ControlsFault { .. } => 10,
-            Self::CertificateUnusable { .. } => 11,
-            Self::CertificateExpires { .. } => 12,
-            Self::ClockUntrusted => 13,
-            Self::IdentifiersInClear => 14,
+            Self::UpdateFailed { .. } => 9,
+            Self::UpdateRefused { .. } => 10,
+            Self::AcceleratorFault { .. } => 11,
+            Self::ModelReplaced { .. } => 12,
+            Self::ControlsFault { .. } => 13,
+            Self::CertificateUnusable { .. } => 14,
+            Self::CertificateExpires { .. } => 15,
+            Self::ClockUntrusted => 16,
+            Self::IdentifiersInClear => 17,
         }
     }
 
@@ -142,7 +162,10 @@ impl Fault {
             Self::RecordsReset => "RECORDS RESET",
             Self::FilesRefused { .. } => "FILES REFUSED",
             Self::ResultsNotWritten { .. } => "NOT FILING",
+            Self::UpdateFailed { .. } => "UPDATE FAILED",
+            Self::UpdateRefused { .. } => "NOT UPDATED",
             Self::AcceleratorFault { .. } => "NOT ACCELERATED",
+            Self::ModelReplaced { .. } => "SPARE MODEL",
             Self::ControlsFault { .. } => "CONTROLS FAULT",
             Self::CertificateUnusable { .. } => "CERT NOT USED",
             Self::CertificateExpires { days: ..0, .. } => "CERT EXPIRED",
@@ -164,7 +187,9 @@ impl Fault {
             Self::RecordsReset => "RECORDS",
             Self::FilesRefused { .. } => "FILES",
             Self::ResultsNotWritten { .. } => "RESULTS",
+            Self::UpdateFailed { .. } | Self::UpdateRefused { .. } => "UPDATE",
             Self::AcceleratorFault { .. } => "ACCEL",
+            Self::ModelReplaced { .. } => "SPARE",
             Self::ControlsFault { .. } => "CONTROLS",
             Self::CertificateUnusable { .. } | Self::CertificateExpires { .. } => "CERT",
             Self::ClockUntrusted => "CLOCK",
@@ -203,9 +228,14 @@ impl Fault {
                 format!("{files} files were refused; the last: {}.", bare(reason))
             }
             Self::ResultsNotWritten { reason } => format!("The archive gets no results: {}.", bare(reason)),
+            Self::UpdateFailed { version, reason } => {
+                format!("{} was rolled back, the old version runs: {}.", version.as_str(), bare(reason))
+            }
+            Self::UpdateRefused { reason } => format!("{}.", bare(reason)),
             Self::AcceleratorFault { reason } => {
                 format!("The processor does the accelerator's work: {}.", bare(reason))
             }
+            Self::ModelReplaced { reason } => format!("An installed model is not used: {}.", bare(reason)),
             Self::ControlsFault { reason } => {
                 format!("A button, lamp or buzzer does not work: {}.", bare(reason))
             }
@@ -239,7 +269,10 @@ impl Fault {
             Self::RecordsReset => "Look up earlier results in the clinic's system.",
             Self::FilesRefused { .. } => "Read that study as usual. Send it again.",
             Self::ResultsNotWritten { .. } => "Alerts come as before. Call service.",
+            Self::UpdateFailed { .. } => "Alerts come as before. Call service.",
+            Self::UpdateRefused { .. } => "Alerts come as before. Remove the stick.",
             Self::AcceleratorFault { .. } => "Alerts come as before, later. Call service.",
+            Self::ModelReplaced { .. } => "Another model analyses in its place. Call service.",
             Self::ControlsFault { .. } => "Watch this screen: it shows every alert. Call service.",
             Self::CertificateUnusable { .. } => "Alerts go out as before. Call service.",
             Self::CertificateExpires { .. } => "Call service to renew it.",

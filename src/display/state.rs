@@ -10,7 +10,7 @@ use jiff::SignedDuration;
 use jiff::civil::Time;
 
 use super::view::View;
-use super::{Acknowledged, Delivery, Fault, Since, StudyName, StudyReport, Words};
+use super::{Acknowledged, Delivery, Fault, ServiceFacts, Since, StudyName, StudyReport, Words};
 use crate::triage::{Level, Verdict};
 
 /// Alerts that are kept with all that is needed to show them; further ones are counted.
@@ -40,10 +40,12 @@ pub enum Phase {
     },
     /// At work.
     Running,
-    /// An update is being installed; nothing is analysed meanwhile.
+    /// An update is being installed; the device works on until it restarts.
     Updating {
         /// What is installed.
         what: Words,
+        /// What is done: checking, writing, restarting.
+        step: Words,
         /// How far, 0 to 100.
         percent: Option<u8>,
     },
@@ -107,11 +109,12 @@ pub struct DeviceState {
     pub(super) recent: Vec<StudyReport, RECENT>,
     pub(super) arriving: Vec<Progress, ARRIVING>,
     pub(super) arriving_beyond: u32,
-    pub(super) faults: Vec<Fault, 16>,
+    pub(super) faults: Vec<Fault, 24>,
     events: HistoryBuf<Event, EVENTS>,
     events_lost: u32,
     clock: Option<(Time, Duration)>,
     pub(super) beat: Duration,
+    pub(super) service: Arc<ServiceFacts>,
     pub(super) view: View,
     pub(super) sound_paused_until: Duration,
 }
@@ -131,6 +134,7 @@ impl DeviceState {
             events_lost: 0,
             clock: None,
             beat: now,
+            service: Arc::default(),
             view: View::Automatic,
             sound_paused_until: Duration::ZERO,
         }
@@ -160,6 +164,11 @@ impl DeviceState {
     pub fn clock(&self, now: Duration) -> Option<Time> {
         let (time, at) = self.clock?;
         Some(time.wrapping_add(SignedDuration::try_from(now.saturating_sub(at)).unwrap_or_default()))
+    }
+
+    /// The facts of the device, as they are now; shown only when they are asked for.
+    pub fn set_service(&mut self, facts: ServiceFacts) {
+        self.service = Arc::new(facts);
     }
 
     /// Takes in a new or revised assessment of a study.

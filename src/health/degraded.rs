@@ -64,9 +64,21 @@ pub enum Degraded {
         /// Why, in one line.
         reason: String,
     },
+    /// An update of the system did not prove itself: the old system runs.
+    UpdateRolledBack {
+        /// Its version.
+        version: String,
+        /// Why, in one line.
+        reason: String,
+    },
     /// The accelerator is not used, or not for everything: the processor does its work.
     AcceleratorFault {
         /// Why, in one line.
+        reason: String,
+    },
+    /// An installed model package is not used: the one before it, or the system's, analyses in its place.
+    ModelReplaced {
+        /// Which, why, and what is in its place, in one line.
         reason: String,
     },
     /// A button, lamp or buzzer is missing or does not work.
@@ -112,7 +124,9 @@ impl Degraded {
             Self::AcksRefused { .. } => "acks_refused",
             Self::RecordsReset => "records_reset",
             Self::ResultsNotWritten { .. } => "results_not_written",
+            Self::UpdateRolledBack { .. } => "update_rolled_back",
             Self::AcceleratorFault { .. } => "accelerator_fault",
+            Self::ModelReplaced { .. } => "model_replaced",
             Self::ControlsFault { .. } => "controls_fault",
             Self::CertificateUnusable { .. } => "certificate_unusable",
             Self::CertificateExpires { days: ..0, .. } => "certificate_expired",
@@ -136,7 +150,9 @@ impl Degraded {
             Self::AcksRefused { .. } => "let the device subscribe to its ack topics in the broker's access list",
             Self::RecordsReset => "the damaged file lies beside the new one; call service",
             Self::ResultsNotWritten { .. } => "check results.dir and its free space; what waits is written then",
+            Self::UpdateRolledBack { .. } => "nothing is lost, the old system runs; spinewatch update status says more",
             Self::AcceleratorFault { .. } => "nothing is lost, analysis is slower; spinewatch check says what it finds",
+            Self::ModelReplaced { .. } => "install the package again; spinewatch check says what it finds",
             Self::ControlsFault { .. } => "check its line and key under [controls]; it is taken up again by itself",
             Self::CertificateUnusable { .. } => "correct the files; those before stay in force until then",
             Self::CertificateExpires { .. } => "put a renewed file in its place; it is taken up without a restart",
@@ -167,9 +183,13 @@ impl fmt::Display for Degraded {
             }
             Self::RecordsReset => write!(f, "the database was damaged and set aside"),
             Self::ResultsNotWritten { reason } => write!(f, "results are not written: {reason}"),
+            Self::UpdateRolledBack { version, reason } => {
+                write!(f, "the update to {version} was rolled back: {reason}")
+            }
             Self::AcceleratorFault { reason } => {
                 write!(f, "the processor does the accelerator's work: {reason}")
             }
+            Self::ModelReplaced { reason } => write!(f, "an installed model is not used: {reason}"),
             Self::ControlsFault { reason } => write!(f, "a button, lamp or buzzer does not work: {reason}"),
             Self::CertificateUnusable { reason } => write!(f, "the new certificate files are not used: {reason}"),
             Self::CertificateExpires { days: ..0, what } => write!(f, "{what} has expired"),

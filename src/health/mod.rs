@@ -19,6 +19,10 @@ mod heartbeat;
 
 mod systemd;
 
+mod standing;
+
+pub mod board;
+
 pub mod metrics;
 
 pub use clock::ClockTrust;
@@ -26,5 +30,6 @@ pub use degraded::Degraded;
 pub use heartbeat::{Beat, Decision, Heartbeats, Watchdog};
 pub use report::{Broker, Device, HealthReport, Model, Queues, Share, Status};
 pub use sensors::{Disk, Memory, Sensed, Sensors, Temperature};
+pub use standing::{Standing, StandingFile};
 pub use state::{BrokerHealth, Health, Limits, ShareHealth};
 pub use systemd::Notifier;

@@ -74,9 +74,11 @@ pub struct Health {
     results: Option<String>,
     results_busy: Option<Duration>,
     accelerator: Option<String>,
+    model_replaced: Option<String>,
     screen: Option<String>,
     controls: Option<String>,
     certificates: Vec<Degraded>,
+    update: Option<(String, String)>,
     silent: Option<(&'static str, Duration)>,
     sensed: Option<Sensed>,
 }
@@ -97,9 +99,11 @@ impl Health {
             results: None,
             results_busy: None,
             accelerator: None,
+            model_replaced: None,
             screen: None,
             controls: None,
             certificates: Vec::new(),
+            update: None,
             silent: None,
             sensed: None,
         }
@@ -164,6 +168,11 @@ impl Health {
         self.accelerator = fault;
     }
 
+    /// Why an installed package is not used and what is in its place, in one line, or nothing.
+    pub fn model_replaced(&mut self, why: Option<String>) {
+        self.model_replaced = why;
+    }
+
     /// Why the screen cannot be drawn on, in one line, or nothing.
     pub fn screen(&mut self, fault: Option<String>) {
         self.screen = fault;
@@ -182,6 +191,11 @@ impl Health {
         expiries.sort_unstable();
         let expiries = expiries.into_iter().map(|(days, what)| Degraded::CertificateExpires { days, what });
         self.certificates = unusable.into_iter().chain(expiries).collect();
+    }
+
+    /// Version and reason of an update that was rolled back, until one proves itself, or nothing.
+    pub fn update_rolled_back(&mut self, update: Option<(String, String)>) {
+        self.update = update;
     }
 
     /// The watchdog's word: which stage does not tick and for how long, or none.
@@ -257,7 +271,9 @@ impl Health {
             degraded.push(Degraded::RecordsReset);
         }
         degraded.extend(self.results_fault(now));
+        degraded.extend(self.update.clone().map(|(version, reason)| Degraded::UpdateRolledBack { version, reason }));
         degraded.extend(self.accelerator.clone().map(|reason| Degraded::AcceleratorFault { reason }));
+        degraded.extend(self.model_replaced.clone().map(|reason| Degraded::ModelReplaced { reason }));
         degraded.extend(self.controls.clone().map(|reason| Degraded::ControlsFault { reason }));
         degraded.extend(self.certificates.iter().cloned());
         degraded.extend(self.heat_fault());
@@ -388,6 +404,7 @@ mod tests {
         health.records_reset();
         health.results(Some("no space left on device".into()));
         health.accelerator(Some("given up: no answer within 1000 ms".into()));
+        health.model_replaced(Some("its signature does not hold; 0.1.0 in its place".into()));
         health.screen(Some("the OLED does not answer".into()));
         health.controls(Some("controls.buzzer: no such line".into()));
         let expiries = [(29, "the broker's authority"), (-3, "this device's certificate")];
@@ -402,6 +419,7 @@ mod tests {
             "records_reset",
             "results_not_written",
             "accelerator_fault",
+            "model_replaced",
             "controls_fault",
             "certificate_unusable",
             "certificate_expired",

@@ -36,7 +36,7 @@ pub fn compose(panel: Panel, screen: &Screen<'_>, state: &DeviceState, now: Dura
         let names = report.suspected_levels().iter().map(|l| l.name()).collect::<Vec<_>>().join(" ");
         largest(&mut scene, &names, body.cut_top(15), ON_BLACK);
     }
-    paged(&mut scene, &lines(screen, state, now), body, now);
+    paged(&mut scene, &lines(screen, now), body, now);
     scene
 }
 
@@ -85,9 +85,9 @@ const fn mono_pair(alarm: Alarm, now: Duration) -> Pair {
 fn main_word(screen: &Screen<'_>) -> &'static str {
     match screen {
         Screen::Suspected { .. } => "SUSPECTED",
-        Screen::Service => "SERVICE",
         Screen::StartupFailed { .. } => "START FAILED",
         Screen::Stale { .. } => "STALE",
+        Screen::Service { .. } => "SERVICE",
         Screen::Degraded { faults } => faults.first().map_or("DEGRADED", |f| f.headline()),
         Screen::NotAnalysed { .. } => "NOT ANALYSED",
         Screen::PartlyAnalysed { .. } => "PARTLY ANALYSED",
@@ -170,15 +170,15 @@ fn strip(scene: &mut Scene, mut area: Area, state: &DeviceState, now: Duration) 
     }
 }
 
-fn lines(screen: &Screen<'_>, state: &DeviceState, now: Duration) -> Vec<String> {
+fn lines(screen: &Screen<'_>, now: Duration) -> Vec<String> {
     let three = |a: String, b: &str, c: &str| vec![a, b.to_owned(), c.to_owned()];
     match *screen {
         Screen::Suspected { report, turn } => alert_lines(report, turn, now),
-        Screen::Service => super::service::lines(state),
         Screen::StartupFailed { reason } => vec![reason.as_str().to_owned(), "call service".to_owned()],
         Screen::Stale { silent_for } => {
             three(format!("no news for {}", span(silent_for)), "read every study", "call service")
         }
+        Screen::Service { facts } => facts.rows().iter().map(|row| format!("{}: {}", row.label, row.value)).collect(),
         Screen::Degraded { faults } => faults.first().map_or(Vec::new(), |f| vec![f.meaning(), f.action().to_owned()]),
         Screen::NotAnalysed { report, why, .. } => {
             vec![format!("{}: {}", report.study.words(), Words::new(why).as_str()), "READ THE STUDY".to_owned()]
@@ -186,9 +186,9 @@ fn lines(screen: &Screen<'_>, state: &DeviceState, now: Duration) -> Vec<String>
         Screen::PartlyAnalysed { report, .. } => {
             three(report.study.words(), &missing_words(&report.assessment.missing), "READ THE STUDY")
         }
-        Screen::Updating { what, percent } => {
-            let percent = percent.map_or(String::new(), |p| format!("{p} %"));
-            three(what.as_str().to_owned(), &percent, "does not analyse")
+        Screen::Updating { what, step, percent } => {
+            let percent = percent.map_or(String::new(), |p| format!(" {p} %"));
+            three(what.as_str().to_owned(), &format!("{}{percent}", step.as_str()), "keep it on")
         }
         Screen::Starting { steps } => {
             let step = steps.iter().find(|s| s.outcome != Outcome::Passed);

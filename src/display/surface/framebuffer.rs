@@ -201,7 +201,9 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let info = root.path().join("graphics/fb0");
         fs::create_dir_all(&info).unwrap();
-        for (name, text) in [("virtual_size", "480,320\n"), ("bits_per_pixel", "32\n"), ("stride", "1920\n"), ("modes", "")] {
+        for (name, text) in
+            [("virtual_size", "480,320\n"), ("bits_per_pixel", "32\n"), ("stride", "1920\n"), ("modes", "")]
+        {
             fs::write(info.join(name), text).unwrap();
         }
         fs::write(root.path().join("fb0"), vec![0xEE; 1920 * 320]).unwrap();

@@ -97,15 +97,17 @@ impl Setup {
         let (width, height) = (extent(size.width), extent(size.height));
         let lying = if width > height { Rotation::Deg90 } else { Rotation::Deg0 };
         let turned = Rotation::try_from_degree(i32::from(settings.rotation)).unwrap_or(Rotation::Deg0);
+        let upright = Orientation::new();
+        let upright = if settings.is_mirrored() { upright.flip_horizontal() } else { upright };
         Self {
             size: (width.min(height), width.max(height)),
             offset: settings.offset.into(),
-            orientation: Orientation::new().rotate(lying.rotate(turned)),
-            order: match settings.colour_order {
+            orientation: upright.rotate(lying.rotate(turned)),
+            order: match settings.colour_order() {
                 ColourOrder::Rgb => ColorOrder::Rgb,
                 ColourOrder::Bgr => ColorOrder::Bgr,
             },
-            inversion: if settings.inverted { ColorInversion::Inverted } else { ColorInversion::Normal },
+            inversion: if settings.is_inverted() { ColorInversion::Inverted } else { ColorInversion::Normal },
         }
     }
 }
@@ -136,12 +138,7 @@ where
     T: DelayNs,
 {
     /// Resets a controller and sets it up for a layout of `size`.
-    fn new(
-        model: M,
-        parts: SpiParts<S, D, R, T>,
-        settings: &PanelSettings,
-        size: Size,
-    ) -> io::Result<Self> {
+    fn new(model: M, parts: SpiParts<S, D, R, T>, settings: &PanelSettings, size: Size) -> io::Result<Self> {
         let SpiParts { spi, data_command, reset, mut delay, chunk } = parts;
         let setup = Setup::new(settings, size);
         let mut wire = Wire::new(spi, data_command, chunk);
