@@ -27,6 +27,8 @@ mod desk_tests;
 
 mod filing;
 
+mod front;
+
 mod launch;
 
 mod logbook;
@@ -37,6 +39,8 @@ mod reader;
 
 mod screen;
 
+mod service;
+
 mod signals;
 
 mod stages;
@@ -45,6 +49,8 @@ mod telling;
 
 mod threads;
 
+mod updates;
+
 mod vitals;
 
 pub use case::{Case, FileOfSlices, ReadSlice};
@@ -52,6 +58,7 @@ pub use crash::seal;
 pub use launch::{Appliance, Launch, desk_rules, model_tags, surface};
 pub use offline::{Offline, Outcome, Rejected, Uids};
 pub use reader::Reader;
+pub use service::last_update;
 pub use signals::Signals;
 pub use stages::{StageTime, StageTimes};
 pub use telling::stage_timings;

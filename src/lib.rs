@@ -21,11 +21,17 @@ pub mod store;
 
 pub mod publish;
 
+pub mod gpio;
+
 pub mod display;
+
+pub mod controls;
 
 pub mod results;
 
 pub mod health;
+
+pub mod update;
 
 pub mod phantom;
 

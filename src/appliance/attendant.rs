@@ -11,12 +11,16 @@ use jiff::Timestamp;
 use tokio::sync::mpsc::Receiver;
 
 use super::launch::lock;
+use super::service::Service;
 use super::signals::Signals;
+use super::updates::Updates;
 use super::vitals::{self, Counts};
 use super::{logbook, screen};
 use crate::config::Settings;
-use crate::display::{Delivery, DeviceState, Fault};
-use crate::health::{self, Decision, Health, HealthReport, Notifier, Queues, Sensors, ShareHealth, Watchdog};
+use crate::display::{Delivery, DeviceState, Fault, Phase};
+use crate::health::{
+    self, Decision, Health, HealthReport, Notifier, Queues, Sensors, ShareHealth, StandingFile, Watchdog,
+};
 use crate::inference;
 use crate::ingest::{Pulse, Silence};
 use crate::publish::tls::CertificateClock;
@@ -46,6 +50,8 @@ pub struct Attendant {
     pub store: Store,
     /// Disk, heat, clock.
     pub sensors: Sensors,
+    /// What the service screen shows.
+    pub service: Service,
     /// The scanner's signs of life, and their observer.
     pub share: (Arc<Pulse>, Silence),
     /// The accelerator's standing.
@@ -66,6 +72,10 @@ pub struct Attendant {
     pub models: Vec<ModelTag>,
     /// When the process started.
     pub started: Timestamp,
+    /// What the updater says.
+    pub updates: Updates,
+    /// Where the judge of a new system looks.
+    pub standing: StandingFile,
     /// systemd.
     pub notifier: Notifier,
 }
@@ -122,6 +132,7 @@ impl Attendant {
         let decision = self.watchdog.decide(now);
         let depth = self.store.queue_depth()?;
         let silent_share = self.share.1.observe(&self.share.0, now);
+        self.updates.take_over(&self.store)?;
         let report = {
             let mut health = lock(&self.health);
             if silent_share >= SHARE_SILENT {
@@ -133,25 +144,37 @@ impl Attendant {
             health.sensed(sensed);
             health.certificates(self.expiries(trusted), self.tls.as_ref().and_then(Tls::problem));
             health.accelerator(self.accelerator.fault());
+            health.update_rolled_back(self.updates.rolled_back());
+            health.screen(lock(&self.signals.screen_trouble).clone());
+            health.controls(lock(&self.signals.controls_trouble).clone());
             health.silent_stage(match decision {
                 Decision::Feed => None,
                 Decision::Starve { stage, silent } => Some((stage, silent)),
             });
             health.report(now)
         };
+        self.standing.tell(&report, crate::update::uptime());
         self.notifier.watchdog(decision);
         self.notifier.status(&report.status_line());
         self.show(&report, now)?;
         Ok(report)
     }
 
-    fn show(&self, report: &HealthReport, now: Duration) -> Result<(), StoreError> {
-        let faults = vitals::faults(report, now);
+    fn show(&mut self, report: &HealthReport, now: Duration) -> Result<(), StoreError> {
+        let mut faults = vitals::faults(report, now);
+        faults.extend(self.updates.fault());
+        let facts = self.service.facts(report, now);
         let undelivered = self.store.undelivered()?;
         let mut screen = lock(&self.screen);
         let gone: Vec<Fault> = screen.faults().iter().filter(|old| is_gone(old, &faults)).cloned().collect();
         gone.iter().for_each(|fault| screen.clear_fault(fault, now));
         faults.into_iter().for_each(|fault| screen.set_fault(fault, now));
+        match self.updates.phase() {
+            Some(phase) => screen.phase = phase,
+            None if matches!(screen.phase, Phase::Updating { .. }) => screen.phase = Phase::Running,
+            None => {}
+        }
+        screen.set_service(facts);
         screen.set_clock(report.clock_trusted.then(|| screen::local(Timestamp::now())), now);
         let keys: Vec<String> =
             screen.alerts().iter().chain(screen.recent()).map(|report| report.study.key.to_string()).collect();
@@ -195,7 +218,7 @@ impl Attendant {
         now: Duration,
     ) -> Result<(), StoreError> {
         let started = report.clock_trusted.then_some(self.started);
-        publisher.set_status(vitals::status(report, &self.topics, &self.models, started));
+        publisher.set_status(vitals::status(report, &self.topics, &self.models, started, self.updates.last()));
         let interval = Duration::from_secs(self.settings.health.interval_secs);
         if told.is_none_or(|at| now.saturating_sub(at) >= interval) {
             *told = Some(now);
@@ -206,6 +229,7 @@ impl Attendant {
                 quarantined: self.store.quarantined_counts()?,
                 excluded: self.store.excluded_counts()?,
                 audit_head: self.store.audit_head()?,
+                last_update: self.updates.last(),
             };
             publisher.set_health(vitals::health(report, counts, Timestamp::now()));
         }

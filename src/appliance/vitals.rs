@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use crate::display::{Fault, Since, Words};
 use crate::health::{BrokerHealth, Degraded, HealthReport, Status};
 use crate::publish::{
-    DeviceState, HealthPayload, LinkState, ModelTag, NOTICE, PartPayload, Reason, StatusPayload, Topics, Trouble,
-    rfc3339,
+    DeviceState, HealthPayload, LastUpdate, LinkState, ModelTag, NOTICE, PartPayload, Reason, StatusPayload, Topics,
+    Trouble, rfc3339,
 };
 use crate::store::{Head, OutboxDepth};
 
@@ -38,14 +38,20 @@ pub fn faults(report: &HealthReport, now: Duration) -> Vec<Fault> {
             let (reason, code) = spoken(trouble);
             Some(Fault::AcksRefused { reason, code })
         }
+        Degraded::StateInMemory => Some(Fault::StateInMemory),
         Degraded::RecordsReset => Some(Fault::RecordsReset),
         Degraded::ResultsNotWritten { reason } => Some(Fault::ResultsNotWritten { reason: Words::new(reason) }),
         Degraded::AcceleratorFault { reason } => Some(Fault::AcceleratorFault { reason: Words::new(reason) }),
+        Degraded::ModelReplaced { reason } => Some(Fault::ModelReplaced { reason: Words::new(reason) }),
+        Degraded::ControlsFault { reason } => Some(Fault::ControlsFault { reason: Words::new(reason) }),
         Degraded::CertificateUnusable { reason } => Some(Fault::CertificateUnusable { reason: Words::new(reason) }),
         Degraded::CertificateExpires { days, what } => Some(Fault::CertificateExpires { days: *days, what }),
+        Degraded::UpdateRolledBack { version, reason } => {
+            Some(Fault::UpdateFailed { version: Words::new(version), reason: Words::new(reason) })
+        }
         Degraded::ClockUntrusted => Some(Fault::ClockUntrusted),
         // Told on the wire and in the log; a technologist can do nothing about them, and the watchdog does.
-        Degraded::StageSilent { .. } | Degraded::Hot { .. } => None,
+        Degraded::StageSilent { .. } | Degraded::Hot { .. } | Degraded::ScreenLost { .. } => None,
     };
     let mut faults: Vec<Fault> = report.degraded.iter().filter_map(fault).collect();
     // of several certificates, the first to end
@@ -80,6 +86,7 @@ pub fn status(
     topics: &Topics,
     models: &[ModelTag],
     started: Option<Timestamp>,
+    last_update: Option<LastUpdate>,
 ) -> StatusPayload {
     let reason = |degraded: &Degraded| Reason { code: degraded.code().to_owned(), words: degraded.to_string() };
     StatusPayload {
@@ -93,6 +100,7 @@ pub fn status(
         version: env!("CARGO_PKG_VERSION").to_owned(),
         models: models.to_vec(),
         started_at: started.map(rfc3339),
+        last_update,
         not_for_diagnosis: NOTICE.to_owned(),
     }
 }
@@ -110,6 +118,8 @@ pub struct Counts {
     pub excluded: BTreeMap<String, u32>,
     /// Where the audit trail ends.
     pub audit_head: Option<Head>,
+    /// How the last update ended.
+    pub last_update: Option<LastUpdate>,
 }
 
 /// The health message.
@@ -141,6 +151,8 @@ pub fn health(report: &HealthReport, counts: Counts, at: Timestamp) -> HealthPay
         files_excluded: counts.excluded,
         memory_bytes: report.memory.map(|memory| memory.resident_bytes),
         audit_head: counts.audit_head.map(|head| head.to_string()),
+        version: report.device.version.to_owned(),
+        last_update: counts.last_update,
     }
 }
 

@@ -9,8 +9,10 @@ use clap::{CommandFactory, Parser, Subcommand};
 use crate::config::ConfigError;
 
 mod analyze;
+mod ask;
 mod audit;
 mod bench;
+mod boot;
 mod broker_args;
 mod certificates;
 mod check;
@@ -21,12 +23,16 @@ mod evaluate;
 mod facts;
 mod fleet_sim;
 mod model_folders;
+mod model_switch;
 mod models;
 mod phantom;
 mod run;
 mod screens;
 mod selftest;
+mod support_bundle;
 mod table;
+mod update;
+mod update_poll;
 mod watch;
 mod workers;
 
@@ -71,12 +77,16 @@ enum Verb {
     FleetSim(fleet_sim::FleetSimArgs),
     /// Prove the model packages on this machine: signatures, digests and golden cases.
     Selftest(selftest::SelftestArgs),
-    /// Sign, verify and list model packages.
+    /// Sign, verify, list, install and take back model packages.
     Models(models::ModelsArgs),
     /// Verify or show the audit trail: who did what, when.
     Audit(audit::AuditArgs),
+    /// Install signed system bundles, prove a new system, go back to the old one.
+    Update(update::UpdateArgs),
     /// Make synthetic cervical CT with ground truth.
     Phantom(phantom::PhantomArgs),
+    /// Pack logs, versions, health and every check into one file for the manufacturer, without identities.
+    SupportBundle(support_bundle::SupportBundleArgs),
     /// Draw every screen in every size as PNG.
     Screens(screens::ScreensArgs),
     /// Print a completion script for a shell.
@@ -118,7 +128,9 @@ impl Cli {
             Verb::Selftest(args) => selftest::run(&args),
             Verb::Models(args) => models::run(args).map(|()| ExitCode::SUCCESS),
             Verb::Audit(args) => audit::run(args),
+            Verb::Update(args) => update::run(args),
             Verb::Phantom(args) => phantom::run(args).map(|()| ExitCode::SUCCESS),
+            Verb::SupportBundle(args) => support_bundle::run(&args),
             Verb::Screens(args) => screens::run(&args).map(|()| ExitCode::SUCCESS),
             Verb::Completions { shell } => {
                 clap_complete::generate(shell, &mut Self::command(), "spinewatch", &mut std::io::stdout());

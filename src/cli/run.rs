@@ -8,6 +8,8 @@ use clap::Args;
 
 use crate::appliance::{Appliance, Launch, seal, surface};
 use crate::config::{DEFAULT_PATH, Settings};
+use crate::health::StandingFile;
+use crate::update::uptime;
 
 /// Watch the share, analyse, alert, publish, until SIGTERM or Ctrl-C.
 #[derive(Debug, Args)]
@@ -23,13 +25,19 @@ pub struct RunArgs {
 /// When the configuration is refused, or a stage ends by itself.
 pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     seal();
-    let settings = Settings::read(&args.config)?;
-    let surface = surface(&settings.display)?;
-    let appliance = Appliance::start(Launch { settings, surface })?;
+    let appliance = start(args).inspect_err(|error| {
+        StandingFile::from_environment().tell_failed_start(&format!("{error:#}"), uptime());
+    })?;
     let stop = appliance.stopper();
     std::thread::Builder::new().name("signals".into()).spawn(move || wait_for_signal(stop))?;
     appliance.wait()?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn start(args: &RunArgs) -> anyhow::Result<Appliance> {
+    let settings = Settings::read(&args.config)?;
+    let surface = surface(&settings)?;
+    Appliance::start(Launch { settings, surface })
 }
 
 fn wait_for_signal(stop: impl Fn()) {

@@ -206,6 +206,7 @@ impl Story {
             version: "0.1.0".into(),
             models: vec![],
             started_at: None,
+            last_update: None,
             not_for_diagnosis: NOTICE.into(),
         };
         let topics = Topics::new(site, name).unwrap();

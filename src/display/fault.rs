@@ -51,6 +51,8 @@ pub enum Fault {
         /// Why, for service.
         code: &'static str,
     },
+    /// The state partition cannot be used: verdicts and messages lie in memory.
+    StateInMemory,
     /// The database was damaged and set aside: what was known before is not shown.
     RecordsReset,
     /// Files were refused; the rest of their studies is unharmed.
@@ -65,9 +67,31 @@ pub enum Fault {
         /// Why, in one line.
         reason: Words,
     },
+    /// An update did not prove itself: the old system runs again.
+    UpdateFailed {
+        /// Its version.
+        version: Words,
+        /// Why, in one line.
+        reason: Words,
+    },
+    /// An update was not installed; the system runs as before.
+    UpdateRefused {
+        /// Which and why, in one line.
+        reason: Words,
+    },
     /// The accelerator is not used, or not for everything: the processor does its work.
     AcceleratorFault {
         /// Why, in one line.
+        reason: Words,
+    },
+    /// An installed model package is not used: another analyses in its place.
+    ModelReplaced {
+        /// Why, in one line.
+        reason: Words,
+    },
+    /// A button, a lamp or the buzzer is missing or does not work.
+    ControlsFault {
+        /// Which and why, in one line.
         reason: Words,
     },
     /// Changed certificate files cannot be used; those before stay in force.
@@ -98,14 +122,19 @@ impl Fault {
             Self::BrokerOffline { .. } => 3,
             Self::MessagesRefused { .. } => 4,
             Self::AcksRefused { .. } => 5,
-            Self::RecordsReset => 6,
-            Self::FilesRefused { .. } => 7,
-            Self::ResultsNotWritten { .. } => 8,
-            Self::AcceleratorFault { .. } => 9,
-            Self::CertificateUnusable { .. } => 10,
-            Self::CertificateExpires { .. } => 11,
-            Self::ClockUntrusted => 12,
-            Self::IdentifiersInClear => 13,
+            Self::StateInMemory => 6,
+            Self::RecordsReset => 7,
+            Self::FilesRefused { .. } => 8,
+            Self::ResultsNotWritten { .. } => 9,
+            Self::UpdateFailed { .. } => 10,
+            Self::UpdateRefused { .. } => 11,
+            Self::AcceleratorFault { .. } => 12,
+            Self::ModelReplaced { .. } => 13,
+            Self::ControlsFault { .. } => 14,
+            Self::CertificateUnusable { .. } => 15,
+            Self::CertificateExpires { .. } => 16,
+            Self::ClockUntrusted => 17,
+            Self::IdentifiersInClear => 18,
         }
     }
 
@@ -133,10 +162,15 @@ impl Fault {
             Self::BrokerOffline { .. } => "NOT SENDING",
             Self::MessagesRefused { .. } => "NOT TAKEN",
             Self::AcksRefused { .. } => "NO ANSWERS",
+            Self::StateInMemory => "NO STORAGE",
             Self::RecordsReset => "RECORDS RESET",
             Self::FilesRefused { .. } => "FILES REFUSED",
             Self::ResultsNotWritten { .. } => "NOT FILING",
+            Self::UpdateFailed { .. } => "UPDATE FAILED",
+            Self::UpdateRefused { .. } => "NOT UPDATED",
             Self::AcceleratorFault { .. } => "NOT ACCELERATED",
+            Self::ModelReplaced { .. } => "SPARE MODEL",
+            Self::ControlsFault { .. } => "CONTROLS FAULT",
             Self::CertificateUnusable { .. } => "CERT NOT USED",
             Self::CertificateExpires { days: ..0, .. } => "CERT EXPIRED",
             Self::CertificateExpires { .. } => "CERT EXPIRES",
@@ -154,10 +188,14 @@ impl Fault {
             Self::BrokerOffline { .. } => "BROKER",
             Self::MessagesRefused { .. } => "REFUSED",
             Self::AcksRefused { .. } => "ACKS",
+            Self::StateInMemory => "STORAGE",
             Self::RecordsReset => "RECORDS",
             Self::FilesRefused { .. } => "FILES",
             Self::ResultsNotWritten { .. } => "RESULTS",
+            Self::UpdateFailed { .. } | Self::UpdateRefused { .. } => "UPDATE",
             Self::AcceleratorFault { .. } => "ACCEL",
+            Self::ModelReplaced { .. } => "SPARE",
+            Self::ControlsFault { .. } => "CONTROLS",
             Self::CertificateUnusable { .. } | Self::CertificateExpires { .. } => "CERT",
             Self::ClockUntrusted => "CLOCK",
             Self::IdentifiersInClear => "CLEAR IDS",
@@ -189,14 +227,23 @@ impl Fault {
             Self::AcksRefused { reason, code } => {
                 format!("What clinics acknowledge is not shown: {} ({code}).", bare(reason))
             }
+            Self::StateInMemory => "Verdicts and unsent alerts last until the power goes.".to_owned(),
             Self::RecordsReset => "The database was damaged and set aside. Earlier studies are not listed.".to_owned(),
             Self::FilesRefused { files: 1, reason } => format!("1 file was refused: {}.", bare(reason)),
             Self::FilesRefused { files, reason } => {
                 format!("{files} files were refused; the last: {}.", bare(reason))
             }
             Self::ResultsNotWritten { reason } => format!("The archive gets no results: {}.", bare(reason)),
+            Self::UpdateFailed { version, reason } => {
+                format!("{} was rolled back, the old version runs: {}.", version.as_str(), bare(reason))
+            }
+            Self::UpdateRefused { reason } => format!("{}.", bare(reason)),
             Self::AcceleratorFault { reason } => {
                 format!("The processor does the accelerator's work: {}.", bare(reason))
+            }
+            Self::ModelReplaced { reason } => format!("An installed model is not used: {}.", bare(reason)),
+            Self::ControlsFault { reason } => {
+                format!("A button, lamp or buzzer does not work: {}.", bare(reason))
             }
             Self::CertificateUnusable { reason } => {
                 format!("New certificate files are not used: {}.", bare(reason))
@@ -225,10 +272,15 @@ impl Fault {
             Self::BrokerOffline { .. } => "Clinics see no alert. Tell them by telephone.",
             Self::MessagesRefused { .. } => "Clinics may miss an alert. Tell them by telephone.",
             Self::AcksRefused { .. } => "Ask by telephone whether alerts were seen. Call service.",
+            Self::StateInMemory => "Do not switch off. Call service.",
             Self::RecordsReset => "Look up earlier results in the clinic's system.",
             Self::FilesRefused { .. } => "Read that study as usual. Send it again.",
             Self::ResultsNotWritten { .. } => "Alerts come as before. Call service.",
+            Self::UpdateFailed { .. } => "Alerts come as before. Call service.",
+            Self::UpdateRefused { .. } => "Alerts come as before. Remove the stick.",
             Self::AcceleratorFault { .. } => "Alerts come as before, later. Call service.",
+            Self::ModelReplaced { .. } => "Another model analyses in its place. Call service.",
+            Self::ControlsFault { .. } => "Watch this screen: it shows every alert. Call service.",
             Self::CertificateUnusable { .. } => "Alerts go out as before. Call service.",
             Self::CertificateExpires { .. } => "Call service to renew it.",
             Self::ClockUntrusted => "Connect the network so that the clock can be set.",

@@ -52,11 +52,17 @@ impl Icon {
     /// The shape of a fault.
     pub const fn of_fault(fault: &Fault) -> Self {
         match fault {
-            Fault::ModelRefused { .. } | Fault::AcceleratorFault { .. } => Self::Chip,
-            Fault::DiskFull { .. } | Fault::RecordsReset | Fault::ResultsNotWritten { .. } => Self::Disk,
+            Fault::ModelRefused { .. }
+            | Fault::AcceleratorFault { .. }
+            | Fault::ModelReplaced { .. }
+            | Fault::ControlsFault { .. } => Self::Chip,
+            Fault::DiskFull { .. } | Fault::StateInMemory | Fault::RecordsReset | Fault::ResultsNotWritten { .. } => {
+                Self::Disk
+            }
             Fault::ShareLost { .. } => Self::Folder,
             Fault::BrokerOffline { .. } | Fault::MessagesRefused { .. } | Fault::AcksRefused { .. } => Self::Antenna,
             Fault::FilesRefused { .. } => Self::Sheet,
+            Fault::UpdateFailed { .. } | Fault::UpdateRefused { .. } => Self::Cross,
             Fault::ClockUntrusted => Self::Clock,
             Fault::CertificateUnusable { .. } | Fault::CertificateExpires { .. } | Fault::IdentifiersInClear => {
                 Self::Padlock

@@ -9,7 +9,8 @@ use heapless::{HistoryBuf, Vec};
 use jiff::SignedDuration;
 use jiff::civil::Time;
 
-use super::{Acknowledged, Delivery, Fault, Since, StudyName, StudyReport, Words};
+use super::view::View;
+use super::{Acknowledged, Delivery, Fault, ServiceFacts, Since, StudyName, StudyReport, Words};
 use crate::triage::{Level, Verdict};
 
 /// Alerts that are kept with all that is needed to show them; further ones are counted.
@@ -39,10 +40,12 @@ pub enum Phase {
     },
     /// At work.
     Running,
-    /// An update is being installed; nothing is analysed meanwhile.
+    /// An update is being installed; the device works on until it restarts.
     Updating {
         /// What is installed.
         what: Words,
+        /// What is done: checking, writing, restarting.
+        step: Words,
         /// How far, 0 to 100.
         percent: Option<u8>,
     },
@@ -106,11 +109,14 @@ pub struct DeviceState {
     pub(super) recent: Vec<StudyReport, RECENT>,
     pub(super) arriving: Vec<Progress, ARRIVING>,
     pub(super) arriving_beyond: u32,
-    pub(super) faults: Vec<Fault, 16>,
+    pub(super) faults: Vec<Fault, 24>,
     events: HistoryBuf<Event, EVENTS>,
     events_lost: u32,
     clock: Option<(Time, Duration)>,
     pub(super) beat: Duration,
+    pub(super) service: Arc<ServiceFacts>,
+    pub(super) view: View,
+    pub(super) sound_paused_until: Duration,
 }
 
 impl DeviceState {
@@ -128,12 +134,25 @@ impl DeviceState {
             events_lost: 0,
             clock: None,
             beat: now,
+            service: Arc::default(),
+            view: View::Automatic,
+            sound_paused_until: Duration::ZERO,
         }
     }
 
     /// The work ticks: without a beat for [`super::STALE_AFTER`] the screen says that it is stale.
     pub const fn beat(&mut self, now: Duration) {
         self.beat = now;
+    }
+
+    /// For how long the work has not ticked.
+    pub const fn silent_for(&self, now: Duration) -> Duration {
+        now.saturating_sub(self.beat)
+    }
+
+    /// The alarm sound is paused until then; the screen says so.
+    pub const fn pause_sound(&mut self, until: Duration) {
+        self.sound_paused_until = until;
     }
 
     /// The local time at `now`, or `None` while the clock is not trusted.
@@ -145,6 +164,11 @@ impl DeviceState {
     pub fn clock(&self, now: Duration) -> Option<Time> {
         let (time, at) = self.clock?;
         Some(time.wrapping_add(SignedDuration::try_from(now.saturating_sub(at)).unwrap_or_default()))
+    }
+
+    /// The facts of the device, as they are now; shown only when they are asked for.
+    pub fn set_service(&mut self, facts: ServiceFacts) {
+        self.service = Arc::new(facts);
     }
 
     /// Takes in a new or revised assessment of a study.

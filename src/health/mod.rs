@@ -19,6 +19,12 @@ mod heartbeat;
 
 mod systemd;
 
+mod standing;
+
+mod state_partition;
+
+pub mod board;
+
 pub mod metrics;
 
 pub use clock::ClockTrust;
@@ -26,5 +32,7 @@ pub use degraded::Degraded;
 pub use heartbeat::{Beat, Decision, Heartbeats, Watchdog};
 pub use report::{Broker, Device, HealthReport, Model, Queues, Share, Status};
 pub use sensors::{Disk, Memory, Sensed, Sensors, Temperature};
+pub use standing::{Standing, StandingFile};
 pub use state::{BrokerHealth, Health, Limits, ShareHealth};
+pub use state_partition::{STATE as STATE_PARTITION, StatePartition};
 pub use systemd::Notifier;

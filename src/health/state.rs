@@ -71,10 +71,15 @@ pub struct Health {
     quarantined: BTreeMap<String, u64>,
     models: Vec<Model>,
     records_reset: bool,
+    state_in_memory: bool,
     results: Option<String>,
     results_busy: Option<Duration>,
     accelerator: Option<String>,
+    model_replaced: Option<String>,
+    screen: Option<String>,
+    controls: Option<String>,
     certificates: Vec<Degraded>,
+    update: Option<(String, String)>,
     silent: Option<(&'static str, Duration)>,
     sensed: Option<Sensed>,
 }
@@ -92,10 +97,15 @@ impl Health {
             quarantined: BTreeMap::new(),
             models: Vec::new(),
             records_reset: false,
+            state_in_memory: false,
             results: None,
             results_busy: None,
             accelerator: None,
+            model_replaced: None,
+            screen: None,
+            controls: None,
             certificates: Vec::new(),
+            update: None,
             silent: None,
             sensed: None,
         }
@@ -145,6 +155,11 @@ impl Health {
         self.records_reset = true;
     }
 
+    /// The boot found no state partition that can be used.
+    pub fn state_in_memory(&mut self) {
+        self.state_in_memory = true;
+    }
+
     /// Why documents are not written, in one line, or nothing.
     pub fn results(&mut self, fault: Option<String>) {
         self.results = fault;
@@ -160,6 +175,21 @@ impl Health {
         self.accelerator = fault;
     }
 
+    /// Why an installed package is not used and what is in its place, in one line, or nothing.
+    pub fn model_replaced(&mut self, why: Option<String>) {
+        self.model_replaced = why;
+    }
+
+    /// Why the screen cannot be drawn on, in one line, or nothing.
+    pub fn screen(&mut self, fault: Option<String>) {
+        self.screen = fault;
+    }
+
+    /// Which button, lamp or buzzer does not work, in one line, or nothing.
+    pub fn controls(&mut self, fault: Option<String>) {
+        self.controls = fault;
+    }
+
     /// What ends when, as days that are left and its words, and why changed files are not used; only those that are to
     /// be told.
     pub fn certificates(&mut self, expiries: impl IntoIterator<Item = (i64, &'static str)>, unusable: Option<String>) {
@@ -168,6 +198,11 @@ impl Health {
         expiries.sort_unstable();
         let expiries = expiries.into_iter().map(|(days, what)| Degraded::CertificateExpires { days, what });
         self.certificates = unusable.into_iter().chain(expiries).collect();
+    }
+
+    /// Version and reason of an update that was rolled back, until one proves itself, or nothing.
+    pub fn update_rolled_back(&mut self, update: Option<(String, String)>) {
+        self.update = update;
     }
 
     /// The watchdog's word: which stage does not tick and for how long, or none.
@@ -231,6 +266,7 @@ impl Health {
         degraded.extend(self.model_fault());
         degraded
             .extend(self.silent.map(|(stage, silent)| Degraded::StageSilent { stage, silent_secs: silent.as_secs() }));
+        degraded.extend(self.screen.clone().map(|reason| Degraded::ScreenLost { reason }));
         degraded.extend(self.disk_fault());
         match &self.share.0 {
             ShareHealth::Available => {}
@@ -238,11 +274,17 @@ impl Health {
             ShareHealth::NotMounted => degraded.push(Degraded::ShareNotMounted),
         }
         degraded.extend(self.broker_faults());
+        if self.state_in_memory {
+            degraded.push(Degraded::StateInMemory);
+        }
         if self.records_reset {
             degraded.push(Degraded::RecordsReset);
         }
         degraded.extend(self.results_fault(now));
+        degraded.extend(self.update.clone().map(|(version, reason)| Degraded::UpdateRolledBack { version, reason }));
         degraded.extend(self.accelerator.clone().map(|reason| Degraded::AcceleratorFault { reason }));
+        degraded.extend(self.model_replaced.clone().map(|reason| Degraded::ModelReplaced { reason }));
+        degraded.extend(self.controls.clone().map(|reason| Degraded::ControlsFault { reason }));
         degraded.extend(self.certificates.iter().cloned());
         degraded.extend(self.heat_fault());
         if !self.clock().is_trusted() {
@@ -369,20 +411,28 @@ mod tests {
         });
         health.share(ShareHealth::NotMounted, s(3));
         health.broker(offline(), s(3));
+        health.state_in_memory();
         health.records_reset();
         health.results(Some("no space left on device".into()));
         health.accelerator(Some("given up: no answer within 1000 ms".into()));
+        health.model_replaced(Some("its signature does not hold; 0.1.0 in its place".into()));
+        health.screen(Some("the OLED does not answer".into()));
+        health.controls(Some("controls.buzzer: no such line".into()));
         let expiries = [(29, "the broker's authority"), (-3, "this device's certificate")];
         health.certificates(expiries, Some("mqtt.key_file: not PEM".into()));
         let all = [
             "model_refused",
             "stage_silent",
+            "screen_lost",
             "disk_low",
             "share_not_mounted",
             "broker_offline",
+            "state_in_memory",
             "records_reset",
             "results_not_written",
             "accelerator_fault",
+            "model_replaced",
+            "controls_fault",
             "certificate_unusable",
             "certificate_expired",
             "certificate_expires",

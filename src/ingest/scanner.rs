@@ -223,6 +223,8 @@ impl<S: Share> Scanner<S> {
         match self.blame(error)? {
             None if id == ROOT => return Err(ShareState::Lost { reason: ShareError::Gone.to_string() }),
             None => self.watch.folder_gone(id),
+            // Nobody may look in: a wrong account, or a bare mount point that is closed for that reason.
+            Some(why) if id == ROOT => return Err(ShareState::Lost { reason: why }),
             Some(_) => self.watch.folder_refused(id, now),
         }
         Ok(())

@@ -457,6 +457,7 @@ mod tests {
             version: "0".into(),
             models: vec![],
             started_at: None,
+            last_update: None,
             not_for_diagnosis: NOTICE.into(),
         };
         let has_time = |at| {

@@ -43,7 +43,7 @@ mod cause;
 
 mod limits;
 
-mod backoff;
+pub(crate) mod backoff;
 
 mod outflow;
 
@@ -79,11 +79,11 @@ pub use key_image::KeyImage;
 pub use limits::Limits;
 pub use payload::{
     AckPayload, AcknowledgedPayload, BestSlicePayload, CoveragePayload, DeviceState, FindingPayload, GapPayload,
-    HealthPayload, ModelTag, NOTICE, PHANTOM_NOTICE, PartPayload, Reason, StageTiming, StatusPayload, Timings,
-    TriagePayload, rfc3339,
+    HealthPayload, LastUpdate, ModelTag, NOTICE, PHANTOM_NOTICE, PartPayload, Reason, StageTiming, StatusPayload,
+    Timings, TriagePayload, rfc3339,
 };
 pub use publisher::{LinkState, Publisher};
-pub use settings::{BrokerUrl, Connection, Credentials, Settings, SettingsError, protocol};
+pub use settings::{BrokerUrl, Connection, Credentials, Settings, SettingsError, device_tls, protocol};
 pub use study_verdict::over_series;
 pub use subscriber::{Arrival, Inbox, Received, Subscriber};
 pub use tls::Tls;

@@ -224,8 +224,27 @@ pub struct StatusPayload {
     /// When the program started, RFC 3339; absent while the clock is not trusted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<String>,
+    /// How the last update of the system ended, if there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_update: Option<LastUpdate>,
     /// [`NOTICE`].
     pub not_for_diagnosis: String,
+}
+
+/// How an update of the system ended. Names no file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastUpdate {
+    /// `proved`, `rolled_back`, `undone`, `refused` or `failed`.
+    pub outcome: String,
+    /// Version of the bundle, where it was read so far.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// Which refusal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// Why it was rolled back, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
 }
 
 /// Payload of `health`.
@@ -274,6 +293,12 @@ pub struct HealthPayload {
     /// Where the audit trail ends, `<sequence>:<hash>`: a trail that is written anew no longer holds it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audit_head: Option<String>,
+    /// Version of the program; empty from one that does not say it.
+    #[serde(default)]
+    pub version: String,
+    /// How the last update of the system ended, if there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_update: Option<LastUpdate>,
 }
 
 /// State of one part of the device.
@@ -343,6 +368,7 @@ impl StatusPayload {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             models: Vec::new(),
             started_at: None,
+            last_update: None,
             not_for_diagnosis: NOTICE.to_owned(),
         }
     }

@@ -10,12 +10,13 @@ use serde_json::{Value, json};
 
 use super::events::{self, VerdictContext, tell};
 use super::payload::{
-    DeviceState, HealthPayload, ModelTag, PartPayload, Reason, StageTiming, StatusPayload, TriagePayload,
+    DeviceState, HealthPayload, LastUpdate, ModelTag, PartPayload, Reason, StageTiming, StatusPayload, TriagePayload,
 };
 use super::samples::{at, context, model, none_suspected, suspected, topics};
 use super::{KeyImage, Limits, MAX_PAYLOAD, NOTICE, structured};
 use crate::store::{Acknowledgement, NextRevision, OutboxMessage, SeriesAssessment, StandingAlert, ToldVerdict};
 use crate::triage::{Assessment, Gap, Level, Missing, Verdict};
+use crate::update::Outcome;
 
 const STUDY_KEY: &str = "00112233445566778899aabbccddeeff";
 
@@ -102,6 +103,7 @@ fn status(state: DeviceState, reasons: Vec<Reason>) -> StatusPayload {
         version: "0.1.0".into(),
         models: vec![model("fracture-detector-edge")],
         started_at: Some(super::rfc3339(at())),
+        last_update: None,
         not_for_diagnosis: NOTICE.into(),
     }
 }
@@ -149,6 +151,11 @@ fn verdicts_of_every_kind_hold_against_their_schema() {
     }
 }
 
+fn last_update(outcome: &str, code: Option<&str>) -> LastUpdate {
+    let why = (outcome == "rolled_back").then(|| "models: detector 1 is refused".to_owned());
+    LastUpdate { outcome: outcome.into(), version: Some("0.2.0".into()), code: code.map(Into::into), why }
+}
+
 #[test]
 fn device_messages_hold_against_their_schema() {
     let reason = Reason { code: "share_lost".into(), words: "the console's folder cannot be reached".into() };
@@ -156,6 +163,10 @@ fn device_messages_hold_against_their_schema() {
         status(DeviceState::Online, vec![]),
         status(DeviceState::Degraded, vec![reason.clone()]),
         StatusPayload { started_at: None, ..status(DeviceState::Offline, vec![reason]) },
+        StatusPayload {
+            last_update: Some(last_update("refused", Some("older"))),
+            ..status(DeviceState::Online, vec![])
+        },
     ] {
         let message = events::status(&payload, "x-1".into(), Some(at()), &topics());
         check("status", &message.payload);
@@ -180,9 +191,18 @@ fn device_messages_hold_against_their_schema() {
         files_quarantined: BTreeMap::from([("pixel_data_cut".to_owned(), 2)]),
         memory_bytes: Some(50_000_000),
         audit_head: Some(format!("120:{}", "0f".repeat(32))),
+        version: "0.1.0".into(),
+        last_update: Some(last_update("rolled_back", None)),
         ..HealthPayload::default()
     };
     check("health", &events::health(&health, "x-2".into(), None, &topics()).payload);
+    for outcome in [Outcome::Proved, Outcome::RolledBack, Outcome::Undone, Outcome::Refused, Outcome::Failed] {
+        let last_update = Some(last_update(outcome.code(), None));
+        let health = HealthPayload { last_update, ..health.clone() };
+        check("health", &events::health(&health, "x-3".into(), None, &topics()).payload);
+    }
+    let unknown = HealthPayload { last_update: Some(last_update("succeeded", None)), ..health };
+    assert!(refuses("health", &serde_json::to_value(unknown).unwrap()), "before the proof, nothing has succeeded");
     check("ack", br#"{"acknowledged_by":"ER desk 2","event_id":"ab-1-alert"}"#);
     check("ack", br#"{"acknowledged_by":"ER desk 2"}"#);
     check("ack", br#"{"acknowledged_by":"ER desk 2","note":"on our way"}"#);

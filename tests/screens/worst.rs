@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use spinewatch::display::{
-    Delivery, DeviceState, Fault, Outcome, Phase, Progress, SelfTest, Since, StudyReport, Words, samples,
+    Control, Delivery, DeviceState, Fault, Outcome, Phase, Progress, SelfTest, ServiceFacts, Since, StudyReport, Words,
+    samples,
 };
 use spinewatch::triage::{Gap, Level, Missing, Verdict};
 
@@ -36,10 +37,14 @@ fn every_fault(state: &mut DeviceState) {
     state.set_fault(Fault::BrokerOffline { queued: 123_456, reason: reason.clone(), code, since }, NOW);
     state.set_fault(Fault::MessagesRefused { messages: 123_456, reason: reason.clone(), code }, NOW);
     state.set_fault(Fault::AcksRefused { reason, code }, NOW);
+    state.set_fault(Fault::StateInMemory, NOW);
     state.set_fault(Fault::RecordsReset, NOW);
     state.set_fault(Fault::FilesRefused { files: 99_999, reason: Words::new(LONG) }, NOW);
     state.set_fault(Fault::ResultsNotWritten { reason: Words::new(LONG) }, NOW);
+    state.set_fault(Fault::UpdateFailed { version: Words::new("10.20.30-rc.1"), reason: Words::new(LONG) }, NOW);
+    state.set_fault(Fault::UpdateRefused { reason: Words::new(LONG) }, NOW);
     state.set_fault(Fault::AcceleratorFault { reason: Words::new(LONG) }, NOW);
+    state.set_fault(Fault::ModelReplaced { reason: Words::new(LONG) }, NOW);
     state.set_fault(Fault::CertificateUnusable { reason: Words::new(LONG) }, NOW);
     state.set_fault(Fault::CertificateExpires { days: 30, what: "this device's certificate" }, NOW);
     state.set_fault(Fault::ClockUntrusted, NOW);
@@ -90,6 +95,24 @@ fn every_fault_but_stopping(state: &mut DeviceState) {
     state.clear_fault(&Fault::ShareLost { reason: none, since: Since::new(NOW) }, NOW);
 }
 
+fn long_facts() -> ServiceFacts {
+    let long = || Words::new(LONG);
+    let address = |n: u32| Words::new(&format!("enp0s31f6 2001:db8:85a3:1234:5678:8a2e:370:733{n}"));
+    ServiceFacts {
+        version: long(),
+        slot: Some(long()),
+        serial: Some(Words::new("CN-0XYZ12-70821-4AB-00FF-A00-SERIAL-0123456789")),
+        addresses: (0..6).map(address).collect(),
+        last_error: Some(long()),
+        share: long(),
+        broker: long(),
+        models: long(),
+        update: Some(long()),
+        up: Some(Duration::from_secs(400 * 86_400)),
+        celsius: Some(-40.0),
+    }
+}
+
 /// Every screen with the longest texts it can meet, by name.
 pub fn states() -> Vec<(&'static str, DeviceState)> {
     let with = |change: &dyn Fn(&mut DeviceState)| {
@@ -113,10 +136,28 @@ pub fn states() -> Vec<(&'static str, DeviceState)> {
         ("degraded", with(&every_fault)),
         ("receiving", with(&|s| s.set_arriving((0..9).map(|_| progress(Some(99_999)))))),
         ("receiving without a count", with(&|s| s.set_arriving([progress(None)]))),
-        ("updating", with(&|s| s.phase = Phase::Updating { what: Words::new(LONG), percent: Some(100) })),
+        (
+            "updating",
+            with(&|s| {
+                s.phase = Phase::Updating {
+                    what: Words::new(LONG),
+                    step: Words::new("Checking the bundle"),
+                    percent: Some(100),
+                }
+            }),
+        ),
         ("startup-failed", with(&|s| s.phase = Phase::Failed { reason: Words::new(LONG) })),
         ("idle without a study", with(&|_| {})),
     ];
+    states.push((
+        "service",
+        with(&|s| {
+            every_fault_but_stopping(s);
+            s.set_service(long_facts());
+            s.press(Control::Service, NOW);
+        }),
+    ));
+    states.push(("service without facts", with(&|s| s.press(Control::Service, NOW))));
     states.push((
         "starting",
         with(&|s| {

@@ -1,4 +1,4 @@
-//! An update is being installed: how far it is. Nothing is analysed meanwhile.
+//! An update is being installed: which, what is done, how far it is. The device works on until it restarts.
 
 use crate::display::Words;
 use crate::display::alarm::{CYAN, PANEL};
@@ -8,12 +8,13 @@ use crate::display::shape::{Shape, slab};
 use crate::display::text::{Face, Setting};
 
 /// Lays the screen out.
-pub fn lay_out(sheet: &mut Sheet<'_>, what: &Words, percent: Option<u8>) {
+pub fn lay_out(sheet: &mut Sheet<'_>, what: &Words, step: &Words, percent: Option<u8>) {
     sheet.plain_banner("UPDATING");
-    super::action_card(sheet, "Does not analyse. Read every study as usual. Keep it switched on.");
+    super::action_card(sheet, "It restarts soon. Read every study as usual. Keep it switched on.");
     let name = sheet.body.cut_top(sheet.px(22.0));
     let setting = Setting { lines: 2, ..Setting::line(Face::Medium, 18.0 * sheet.unit) };
-    sheet.scene.text(Words::within(what.as_str(), 60).as_str(), name, setting, SOFT_ON_NIGHT);
+    let words = format!("{} · {}", what.as_str(), step.as_str());
+    sheet.scene.text(Words::within(&words, 60).as_str(), name, setting, SOFT_ON_NIGHT);
     let Some(percent) = percent else { return };
     let bar = sheet.body.cut_bottom(sheet.px(12.0));
     let radius = bar.height as f32 / 2.0;

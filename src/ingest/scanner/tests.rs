@@ -222,6 +222,19 @@ fn one_bad_sector_is_not_a_lost_share() {
 }
 
 #[test]
+fn a_share_that_lets_nobody_in_is_lost_not_empty() {
+    let mut bench = Bench::new();
+    let refused = ShareError::Refused("Permission denied (os error 13)".into());
+    bench.share.script().broken.insert("".into(), refused);
+    let lost = ShareState::Lost { reason: "Permission denied (os error 13)".into() };
+    assert_eq!(bench.states(60_000), [lost], "once, and without coming and going");
+    bench.share.script().broken.clear();
+    bench.share.write("1.dcm", b"slice!", 1);
+    let events = bench.run(5000);
+    assert!(matches!(&events[..], [Event::Share(ShareState::Available), Event::Arrival(_)]), "{events:?}");
+}
+
+#[test]
 fn many_errors_in_one_scan_are_a_lost_share_even_if_its_root_answers_from_a_cache() {
     let mut bench = Bench::new();
     for i in 0..5 {

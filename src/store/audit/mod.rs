@@ -31,7 +31,7 @@ const LONGEST: usize = 1024;
 pub struct AuditEntry {
     /// When.
     pub at: Timestamp,
-    /// Who: `device`, `broker`, or the name that a clinic gave with its acknowledgement.
+    /// Who: `device`, `broker`, `local button`, or the name that a clinic gave with its acknowledgement.
     pub actor: String,
     /// What, snake case: `start`, `acknowledge`, `models_changed` ...
     pub action: String,
@@ -97,6 +97,27 @@ impl Store {
             }
             tx.execute("INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)", [name, value])?;
             append(tx, at, DEVICE, action, None, Some(&tell(before.as_deref())))
+        })
+    }
+}
+
+impl Store {
+    /// Appends an entry of a numbered `series` that somebody else keeps, if no entry of this or a later number was
+    /// appended before: each once, also over restarts.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn audit_numbered(&self, series: &str, number: u64, entry: &AuditEntry) -> Result<(), StoreError> {
+        let AuditEntry { at, actor, action, subject, detail } = entry;
+        let name = format!("{series}_audited");
+        self.write(|tx| {
+            let before: Option<String> =
+                tx.query_row("SELECT value FROM meta WHERE name = ?", [&name], |row| row.get(0)).optional()?;
+            if before.and_then(|before| before.parse::<u64>().ok()).is_some_and(|before| before >= number) {
+                return Ok(());
+            }
+            tx.execute("INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)", [&name, &number.to_string()])?;
+            append(tx, *at, actor, action, subject.as_deref(), detail.as_deref())
         })
     }
 }
