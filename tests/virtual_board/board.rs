@@ -113,6 +113,11 @@ impl Board {
         self.try_shell().unwrap_or_else(|why| panic!("{why}"));
     }
 
+    /// The board has restarted: its shell is to be waited for again.
+    pub fn restarted(&mut self) {
+        self.at_shell = false;
+    }
+
     fn try_shell(&mut self) -> Result<(), String> {
         if !self.at_shell {
             self.serial.wait(PROMPT, BOOT)?;

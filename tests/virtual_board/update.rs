@@ -92,6 +92,7 @@ fn a_good_bundle_is_proved_by_the_reboot_without_share_and_broker() {
     board.qmp.cable(false);
     board.serial.expect("slots: B of B A, attempts left A 9 B 2", INSTALL);
     table.row("good bundle", &format!("installed after {:.0} s by the wall", started.elapsed().as_secs_f64()), true);
+    board.restarted();
     let ready = board.ready();
     let counters = confirmed(&mut board);
     let proved = counters.contains("BOOT_B_LEFT=9") && counters.contains("BOOT_ORDER=B");
@@ -126,6 +127,7 @@ fn an_update_that_fails_its_self_test_goes_back() {
     install(&mut board, &format!("/run/lab/{BROKEN}"));
     board.serial.expect("slots: B of B A, attempts left A 9 B 2", INSTALL);
     board.serial.expect("slots: A of", BOOT + INSTALL);
+    board.restarted();
     let ready = board.ready();
     confirmed(&mut board);
     let (slot, counters) = (board.slot(), counters(&mut board));
