@@ -31,6 +31,7 @@ fn a_study_on_the_share_is_told_and_the_next_outlives_a_power_cut() {
     let mounted = clinic.wait_for_message("/status", &["share"], true, BOOT).is_some();
     table.row("share mounted with the sealed password", &board.sh("mount -t cifs | cut -c1-60"), mounted);
 
+    board.screenshot(&built, "idle");
     let mut first = share.console(9_001_000, SLICES);
     first.write(SLICES * 2 / 3, RATE);
     board.screenshot(&built, "receiving");
@@ -85,7 +86,8 @@ fn power_cuts_in_studies_lose_no_verdict() {
             written
         });
         for cut in 0..cuts {
-            let mut board = Board::power_on(work.path(), &disk, &PowerOn { lab: Some(lab.image()), ..PowerOn::default() });
+            let mut board =
+                Board::power_on(work.path(), &disk, &PowerOn { lab: Some(lab.image()), ..PowerOn::default() });
             // One cut in four falls into the boot.
             if cut % 4 != 3 {
                 board.ready();
@@ -104,7 +106,11 @@ fn power_cuts_in_studies_lose_no_verdict() {
     let told = clinic.wait_for_studies(studies, SLICES, VERDICT * 3);
     let story = clinic.story(SLICES);
     let lost = studies - story.whole.min(studies);
-    table.row(&format!("{cuts} cuts, {studies} studies"), &format!("{lost} verdicts lost, {story:?}"), told && lost == 0);
+    table.row(
+        &format!("{cuts} cuts, {studies} studies"),
+        &format!("{lost} verdicts lost, {story:?}"),
+        told && lost == 0,
+    );
     table.row("told twice", &story.told_twice.to_string(), story.told_twice == 0);
     table.finish(&built, "study-cuts");
 }
