@@ -172,6 +172,8 @@ impl Board {
 
     /// Saves what the screen shows as `screens/NAME.png` of the build folder.
     pub fn screenshot(&mut self, built: &Path, name: &str) {
+        // The screen follows the wire: it is drawn once a second.
+        std::thread::sleep(Duration::from_secs(3));
         let folder = built.join("screens");
         std::fs::create_dir_all(&folder).unwrap();
         self.qmp.screendump(&folder.join(format!("{name}.png")));
