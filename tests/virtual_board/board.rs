@@ -68,7 +68,7 @@ pub struct PowerOn {
 }
 
 /// Where board.env looks for the button, and what stands there while it is held.
-const BUTTON: &str = "loader,addr=0x7f000000,data=0x5057,data-len=4";
+const BUTTON: &str = "loader,addr=0x60000000,data=0x5057,data-len=4";
 
 pub struct Board {
     qemu: Child,

@@ -94,10 +94,6 @@ impl Console {
         Self { folder: share.join(seed.to_string()), files: files.collect(), written: 0 }
     }
 
-    pub fn slices(&self) -> usize {
-        self.files.len()
-    }
-
     /// Writes until `until` slices are there, so many a second.
     pub fn write(&mut self, until: usize, rate: f64) {
         std::fs::create_dir_all(&self.folder).unwrap();
