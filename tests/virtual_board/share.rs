@@ -2,7 +2,6 @@
 //!
 //! Takes in phantom studies; the board mounts what is written as //10.0.2.2/ct. The share can be switched off.
 
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -42,12 +41,11 @@ impl Share {
     }
 
     pub fn switch_on(&mut self) {
+        // In a session of its own, as without --no-process-group: when it ends it ends all of its process group.
         let server = Command::new("smbd")
             .args(["--foreground", "--configfile"])
             .arg(self.folder.join("smb.conf"))
             .stdin(Stdio::null())
-            // When it ends it ends all of its process group.
-            .process_group(0)
             .spawn();
         self.server = Some(server.expect("smbd (apt-get install samba)"));
         let started = Instant::now();
@@ -55,6 +53,8 @@ impl Share {
             assert!(started.elapsed() < Duration::from_secs(20), "smbd does not listen on port {PORT}");
             std::thread::sleep(Duration::from_millis(50));
         }
+        let ended = self.server.as_mut().and_then(|server| server.try_wait().unwrap());
+        assert!(ended.is_none(), "smbd has ended, and another program has port {PORT}: {ended:?}");
     }
 
     /// The server is gone with all its connections; the files stay.

@@ -51,7 +51,7 @@ fn a_stick_is_taken_when_it_holds_one_bundle_and_stays_in() {
 
     board.qmp.plug_stick(&two);
     let words = failure(&mut board);
-    table.row("two bundles", &words, words.contains("one") && counters(&mut board) == before);
+    table.row("two bundles", &words, words.contains("leave one bundle") && counters(&mut board) == before);
     board.qmp.pull_stick();
     board.sh("rm -f /run/spinewatch-update/progress.json");
 
