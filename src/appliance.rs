@@ -27,6 +27,8 @@ mod desk_tests;
 
 mod filing;
 
+mod front;
+
 mod launch;
 
 mod logbook;
@@ -36,6 +38,8 @@ mod offline;
 mod reader;
 
 mod screen;
+
+mod service;
 
 mod signals;
 
@@ -54,6 +58,7 @@ pub use crash::seal;
 pub use launch::{Appliance, Launch, desk_rules, model_tags, surface};
 pub use offline::{Offline, Outcome, Rejected, Uids};
 pub use reader::Reader;
+pub use service::last_update;
 pub use signals::Signals;
 pub use stages::{StageTime, StageTimes};
 pub use telling::stage_timings;

@@ -21,7 +21,11 @@ pub mod store;
 
 pub mod publish;
 
+pub mod gpio;
+
 pub mod display;
+
+pub mod controls;
 
 pub mod results;
 

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use tokio::sync::mpsc::Receiver;
 
 use super::launch::lock;
+use super::service::Service;
 use super::signals::Signals;
 use super::updates::Updates;
 use super::vitals::{self, Counts};
@@ -49,6 +50,8 @@ pub struct Attendant {
     pub store: Store,
     /// Disk, heat, clock.
     pub sensors: Sensors,
+    /// What the service screen shows.
+    pub service: Service,
     /// The scanner's signs of life, and their observer.
     pub share: (Arc<Pulse>, Silence),
     /// The accelerator's standing.
@@ -142,6 +145,8 @@ impl Attendant {
             health.certificates(self.expiries(trusted), self.tls.as_ref().and_then(Tls::problem));
             health.accelerator(self.accelerator.fault());
             health.update_rolled_back(self.updates.rolled_back());
+            health.screen(lock(&self.signals.screen_trouble).clone());
+            health.controls(lock(&self.signals.controls_trouble).clone());
             health.silent_stage(match decision {
                 Decision::Feed => None,
                 Decision::Starve { stage, silent } => Some((stage, silent)),
@@ -155,9 +160,10 @@ impl Attendant {
         Ok(report)
     }
 
-    fn show(&self, report: &HealthReport, now: Duration) -> Result<(), StoreError> {
+    fn show(&mut self, report: &HealthReport, now: Duration) -> Result<(), StoreError> {
         let mut faults = vitals::faults(report, now);
         faults.extend(self.updates.fault());
+        let facts = self.service.facts(report, now);
         let undelivered = self.store.undelivered()?;
         let mut screen = lock(&self.screen);
         let gone: Vec<Fault> = screen.faults().iter().filter(|old| is_gone(old, &faults)).cloned().collect();
@@ -168,6 +174,7 @@ impl Attendant {
             None if matches!(screen.phase, Phase::Updating { .. }) => screen.phase = Phase::Running,
             None => {}
         }
+        screen.set_service(facts);
         screen.set_clock(report.clock_trusted.then(|| screen::local(Timestamp::now())), now);
         let keys: Vec<String> =
             screen.alerts().iter().chain(screen.recent()).map(|report| report.study.key.to_string()).collect();

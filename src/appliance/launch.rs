@@ -15,14 +15,19 @@ use super::attendant::Attendant;
 use super::coordinator::{Coordinator, Parts};
 use super::desk::{Content, Desk, DeskRules, Now, Reading};
 use super::reader::Reader;
+use super::service::Service;
 use super::signals::Signals;
 use super::telling::Teller;
 use super::threads::Threads;
 use super::updates::Updates;
-use super::{filing, logbook, screen, vitals};
-use crate::config::{DisplaySettings, Identifiers, Settings, StudySettings, SurfaceKind};
+use super::{filing, front, logbook, screen, vitals};
+use crate::config::{Identifiers, Settings, StudySettings, SurfaceKind};
+use crate::controls::{Front, KernelLines};
 use crate::dicom;
-use crate::display::{DeviceState, Display, Fault, FrameBuffer, Panel, Phase, PngFiles, Surface, Terminal, Words};
+use crate::display::{
+    DeviceState, Display, DrivenPanel, Fault, FrameBuffer, Panel, Phase, PngFiles, Surface, Terminal, Words,
+};
+use crate::health::board::Board;
 use crate::health::{self, Beat, Health, Heartbeats, Notifier, Sensors, ShareHealth, StandingFile};
 use crate::inference::{
     Accelerated, Analyser, AnalyserError, Choice, Engine, ModelSummary, Pool, Refusal, TrustedKeys,
@@ -33,13 +38,19 @@ use crate::publish::{self, ModelTag, Publisher};
 use crate::store::{Fate, Keys, Store};
 use crate::study::{self, Rules};
 use crate::triage::OperatingPoint;
+use crate::update::models::{Selection, Sources};
 
 /// Files between two stages.
 const CHANNEL: usize = 4;
 /// A stage that has not ticked for this long starves the watchdog.
 const SILENT: Duration = Duration::from_secs(15);
+/// Entries of the audit trail in which the end of the life before is looked for.
+const TRAIL: u32 = 500;
 /// The screen looks for news this often.
 const FRAME: Duration = Duration::from_millis(100);
+
+/// A screen that failed is tried again after this long.
+const SCREEN_AGAIN: Duration = Duration::from_secs(1);
 
 /// What the appliance is started with.
 pub struct Launch {
@@ -62,10 +73,11 @@ pub struct Appliance {
 ///
 /// # Errors
 /// When it cannot be opened.
-pub fn surface(settings: &DisplaySettings) -> anyhow::Result<Option<Box<dyn Surface + Send>>> {
-    let [width, height] = settings.size;
+pub fn surface(settings: &Settings) -> anyhow::Result<Option<Box<dyn Surface + Send>>> {
+    let display = &settings.display;
+    let [width, height] = display.size;
     let size = Size::new(width, height);
-    Ok(match settings.surface {
+    Ok(match display.surface {
         SurfaceKind::None => None,
         SurfaceKind::Terminal => {
             let (columns, rows) =
@@ -75,12 +87,19 @@ pub fn surface(settings: &DisplaySettings) -> anyhow::Result<Option<Box<dyn Surf
             ))
         }
         SurfaceKind::Framebuffer => Some(Box::new(
-            FrameBuffer::open(&settings.framebuffer, Path::new("/sys/class/graphics"))
-                .with_context(|| format!("cannot open the frame buffer {}", settings.framebuffer.display()))?,
+            FrameBuffer::open(&display.framebuffer, Path::new("/sys/class/graphics"))
+                .with_context(|| format!("cannot open the frame buffer {}", display.framebuffer.display()))?,
         )),
+        SurfaceKind::Panel => {
+            let panel = &settings.panel;
+            Some(Box::new(
+                DrivenPanel::of_settings(panel, size)
+                    .with_context(|| format!("cannot set up the {} of [panel]", panel.controller.name()))?,
+            ))
+        }
         SurfaceKind::Png => Some(Box::new(
-            PngFiles::new(&settings.png_dir, size)
-                .with_context(|| format!("cannot write pictures to {}", settings.png_dir.display()))?,
+            PngFiles::new(&display.png_dir, size)
+                .with_context(|| format!("cannot write pictures to {}", display.png_dir.display()))?,
         )),
     })
 }
@@ -136,7 +155,8 @@ impl Appliance {
             health::StatePartition::InMemory => health.state_in_memory(),
         }
         let engine = Accelerated::of_device(settings);
-        let analyser = open_models(settings, &engine);
+        let (analyser, replaced) = open_models(settings, &engine);
+        health.model_replaced(replaced);
         health.models(health_models(&analyser));
         health.accelerator(engine.watch().fault());
         let health = Arc::new(Mutex::new(health));
@@ -145,7 +165,7 @@ impl Appliance {
         let models = analyser.as_ref().map_or_else(|_| Vec::new(), |analyser| model_tags(analyser));
         logbook::started(&store, &keys, settings, &models, wall)?;
         let sensors = Sensors::new(settings.state.dir.clone());
-        let certificate_clock = certificate_clock(sensors.clone(), &settings.state.dir);
+        let certificate_clock = CertificateClock::sensed(sensors.clone(), &settings.state.dir);
         let mut publish_settings = publish::Settings::from_config(&settings.mqtt, &settings.device)?;
         publish_settings.connection = publish_settings.connection.verified_by(certificate_clock.clone());
         let tls = publish_settings.connection.tls.clone();
@@ -229,6 +249,11 @@ impl Appliance {
             share: ingest.pulse(),
             slice_deadline: Duration::from_secs(settings.models.slice_deadline_secs),
         });
+        if settings.controls.any() {
+            let (front, store) = (Front::new(&settings.controls, KernelLines), store.clone());
+            let (screen, signals) = (Arc::clone(screen), Arc::clone(signals));
+            threads.start("controls", move || front::attend(front, &screen, &signals, &store))?;
+        }
         let beat = heartbeats.stage("triage", SILENT);
         threads.start("triage", move || coordinator.run(&readings, &beat))?;
         let attendant = Attendant {
@@ -237,6 +262,7 @@ impl Appliance {
             screen: Arc::clone(screen),
             health,
             store: store.clone(),
+            service: Service::new(Board::default(), &settings.state.dir, &store.audit_trail(TRAIL)?),
             sensors,
             tls,
             certificate_clock,
@@ -300,13 +326,23 @@ fn show(
     loop {
         let state = lock(screen).clone();
         let now = signals.clock();
-        // A screen that cannot be drawn on is a stage that has failed: the process ends and is started again.
-        display.tick(&state, now).context("the screen cannot be drawn on")?;
+        // A screen whose cable was pulled comes back, and the wire works on meanwhile: it is tried again, and told.
+        let trouble = display.tick(&state, now).err().map(|error| error.to_string());
+        let rest = if trouble.is_some() { SCREEN_AGAIN } else { Display::next_change(&state, now).min(FRAME) };
+        {
+            let mut told = lock(&signals.screen_trouble);
+            match &trouble {
+                Some(words) if told.is_none() => tracing::error!("the screen cannot be drawn on: {words}"),
+                None if told.is_some() => tracing::info!("the screen is drawn on again"),
+                _ => {}
+            }
+            *told = trouble;
+        }
         beat.tick();
         if signals.is_stopping() {
             return Ok(());
         }
-        std::thread::sleep(Display::next_change(&state, now).min(FRAME));
+        std::thread::sleep(rest);
     }
 }
 
@@ -360,15 +396,6 @@ fn scanner(settings: &Settings, keys: &Keys, store: &Store, events: Sender<Event
     Ok(Scanner::new(folder, scan, move |file| known.contains(&file.to_string()), structure, events))
 }
 
-/// Certificates are verified by the wall clock once it is set from the network.
-fn certificate_clock(sensors: Sensors, state_dir: &Path) -> CertificateClock {
-    let read = move || {
-        let now = Timestamp::now();
-        (now, sensors.clock(now).is_trusted())
-    };
-    CertificateClock::of_device(read, state_dir)
-}
-
 /// What the structure of a DICOM file says of its being finished.
 fn structure(bytes: &[u8]) -> Structure {
     match dicom::structure(bytes, &dicom::Limits::default()) {
@@ -378,10 +405,19 @@ fn structure(bytes: &[u8]) -> Structure {
     }
 }
 
-fn open_models(settings: &Settings, engine: &dyn Engine) -> Result<Arc<Analyser>, AnalyserError> {
-    let keys = TrustedKeys::from_folder(&settings.models.trusted_keys)
-        .map_err(|error| AnalyserError { why: error.to_string(), refused: Vec::new() })?;
-    Analyser::open(&settings.models.dir, &Choice::default(), &keys, engine).map(Arc::new)
+/// The networks to analyse with, and why an installed package is not among them although it should be.
+fn open_models(settings: &Settings, engine: &dyn Engine) -> (Result<Arc<Analyser>, AnalyserError>, Option<String>) {
+    let keys = match TrustedKeys::from_folder(&settings.models.trusted_keys) {
+        Ok(keys) => keys,
+        Err(error) => return (Err(AnalyserError { why: error.to_string(), refused: Vec::new() }), None),
+    };
+    let (shipped, installed) = (&settings.models.dir, &settings.installed_models());
+    let Selection { loaded, refused, fallbacks } = Sources { shipped, installed, keys: &keys, engine }.select();
+    for why in &fallbacks {
+        tracing::error!(%why, "an installed model package is not used");
+    }
+    let replaced = Some(fallbacks.join("; ")).filter(|words| !words.is_empty());
+    (Analyser::assemble(loaded, refused, &Choice::default()).map(Arc::new), replaced)
 }
 
 /// The packages as health knows them: those in use, those refused, and why there is none at all.

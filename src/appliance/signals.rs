@@ -1,5 +1,6 @@
 //! What the threads of the appliance share besides their channels: a clock, a stop flag, counts of files in hand.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -12,6 +13,10 @@ pub struct Signals {
     stopping: AtomicBool,
     /// The wall clock is to be trusted.
     pub clock_trusted: AtomicBool,
+    /// Why the screen cannot be drawn on, in one line.
+    pub screen_trouble: Mutex<Option<String>>,
+    /// Which button, lamp or buzzer does not work, in one line.
+    pub controls_trouble: Mutex<Option<String>>,
     /// Series that receive.
     pub open_series: AtomicU32,
     /// Files that a reader has in hand.
@@ -24,6 +29,8 @@ impl Default for Signals {
             started: Instant::now(),
             stopping: AtomicBool::new(false),
             clock_trusted: AtomicBool::new(false),
+            screen_trouble: Mutex::default(),
+            controls_trouble: Mutex::default(),
             open_series: AtomicU32::new(0),
             reading: AtomicUsize::new(0),
         }

@@ -42,6 +42,8 @@ pub fn faults(report: &HealthReport, now: Duration) -> Vec<Fault> {
         Degraded::RecordsReset => Some(Fault::RecordsReset),
         Degraded::ResultsNotWritten { reason } => Some(Fault::ResultsNotWritten { reason: Words::new(reason) }),
         Degraded::AcceleratorFault { reason } => Some(Fault::AcceleratorFault { reason: Words::new(reason) }),
+        Degraded::ModelReplaced { reason } => Some(Fault::ModelReplaced { reason: Words::new(reason) }),
+        Degraded::ControlsFault { reason } => Some(Fault::ControlsFault { reason: Words::new(reason) }),
         Degraded::CertificateUnusable { reason } => Some(Fault::CertificateUnusable { reason: Words::new(reason) }),
         Degraded::CertificateExpires { days, what } => Some(Fault::CertificateExpires { days: *days, what }),
         Degraded::UpdateRolledBack { version, reason } => {
@@ -49,7 +51,7 @@ pub fn faults(report: &HealthReport, now: Duration) -> Vec<Fault> {
         }
         Degraded::ClockUntrusted => Some(Fault::ClockUntrusted),
         // Told on the wire and in the log; a technologist can do nothing about them, and the watchdog does.
-        Degraded::StageSilent { .. } | Degraded::Hot { .. } => None,
+        Degraded::StageSilent { .. } | Degraded::Hot { .. } | Degraded::ScreenLost { .. } => None,
     };
     let mut faults: Vec<Fault> = report.degraded.iter().filter_map(fault).collect();
     // of several certificates, the first to end

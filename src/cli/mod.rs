@@ -9,8 +9,10 @@ use clap::{CommandFactory, Parser, Subcommand};
 use crate::config::ConfigError;
 
 mod analyze;
+mod ask;
 mod audit;
 mod bench;
+mod boot;
 mod broker_args;
 mod certificates;
 mod check;
@@ -21,13 +23,16 @@ mod evaluate;
 mod facts;
 mod fleet_sim;
 mod model_folders;
+mod model_switch;
 mod models;
 mod phantom;
 mod run;
 mod screens;
 mod selftest;
+mod support_bundle;
 mod table;
 mod update;
+mod update_poll;
 mod watch;
 mod workers;
 
@@ -72,7 +77,7 @@ enum Verb {
     FleetSim(fleet_sim::FleetSimArgs),
     /// Prove the model packages on this machine: signatures, digests and golden cases.
     Selftest(selftest::SelftestArgs),
-    /// Sign, verify and list model packages.
+    /// Sign, verify, list, install and take back model packages.
     Models(models::ModelsArgs),
     /// Verify or show the audit trail: who did what, when.
     Audit(audit::AuditArgs),
@@ -80,6 +85,8 @@ enum Verb {
     Update(update::UpdateArgs),
     /// Make synthetic cervical CT with ground truth.
     Phantom(phantom::PhantomArgs),
+    /// Pack logs, versions, health and every check into one file for the manufacturer, without identities.
+    SupportBundle(support_bundle::SupportBundleArgs),
     /// Draw every screen in every size as PNG.
     Screens(screens::ScreensArgs),
     /// Print a completion script for a shell.
@@ -123,6 +130,7 @@ impl Cli {
             Verb::Audit(args) => audit::run(args),
             Verb::Update(args) => update::run(args),
             Verb::Phantom(args) => phantom::run(args).map(|()| ExitCode::SUCCESS),
+            Verb::SupportBundle(args) => support_bundle::run(&args),
             Verb::Screens(args) => screens::run(&args).map(|()| ExitCode::SUCCESS),
             Verb::Completions { shell } => {
                 clap_complete::generate(shell, &mut Self::command(), "spinewatch", &mut std::io::stdout());

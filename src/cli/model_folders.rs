@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use crate::config::{ModelSettings, Settings};
-use crate::inference::{KeyError, TrustedKeys};
+use crate::inference::{Engine, KeyError, SelftestReport, TrustedKeys, selftest};
+use crate::update::models::Sources;
 
 /// Folders of packages and keys.
 #[derive(Clone, Debug, Default, Args)]
@@ -16,12 +17,19 @@ pub struct ModelFolders {
     /// Folder with the trusted *.pub keys. Default: `keys` in the folder of the packages.
     #[arg(long, value_name = "DIR")]
     keys: Option<PathBuf>,
+    /// Of a device: where packages are that were installed later.
+    #[arg(skip)]
+    installed: Option<PathBuf>,
 }
 
 impl ModelFolders {
     /// As a configuration says.
     pub fn of_settings(settings: &Settings) -> Self {
-        Self { models: Some(settings.models.dir.clone()), keys: Some(settings.models.trusted_keys.clone()) }
+        Self {
+            models: Some(settings.models.dir.clone()),
+            keys: Some(settings.models.trusted_keys.clone()),
+            installed: Some(settings.installed_models()),
+        }
     }
 
     /// The packages.
@@ -31,6 +39,15 @@ impl ModelFolders {
             Some(dir) => dir.clone(),
             None if beside.is_dir() => beside.to_owned(),
             None => ModelSettings::default().dir,
+        }
+    }
+
+    /// The self-test of the packages that a start would use, and why an installed one would not be.
+    pub fn selftest(&self, keys: &TrustedKeys, engine: &dyn Engine) -> (SelftestReport, Vec<String>) {
+        let dir = self.dir();
+        match &self.installed {
+            Some(installed) => Sources { shipped: &dir, installed, keys, engine }.selftest(),
+            None => (selftest(&dir, keys, engine), Vec::new()),
         }
     }
 

@@ -1,17 +1,18 @@
-//! `spinewatch models`: signs, verifies and lists model packages.
+//! `spinewatch models`: signs, verifies, lists, installs and takes back model packages.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 
+use super::model_switch::{self, InstallArgs, RollbackArgs};
 use super::table::Table;
 use crate::inference::int8::Layer;
 use crate::inference::{
     self, Loaded, Package, SelftestReport, TractEngine, TrustedKeys, read_secret_key, selftest, sign_package,
 };
 
-/// Sign, verify and list model packages.
+/// Sign, verify, list, install and take back model packages.
 #[derive(Debug, Args)]
 pub struct ModelsArgs {
     #[command(subcommand)]
@@ -59,6 +60,10 @@ enum ModelsVerb {
         #[command(flatten)]
         keys: KeyArgs,
     },
+    /// Prove a package on this machine and let the next start of the daemon use it.
+    Install(InstallArgs),
+    /// Take the package back that was used before the last installation.
+    Rollback(RollbackArgs),
 }
 
 #[derive(Debug, Args)]
@@ -87,6 +92,8 @@ pub fn run(args: ModelsArgs) -> anyhow::Result<()> {
         ModelsVerb::Sign { key, package } => sign(&key, &package),
         ModelsVerb::Explain { package, rounds, json, keys } => explain(&package, rounds, json, &keys.read()?),
         ModelsVerb::List { models, keys } => list(&models, &keys.read()?),
+        ModelsVerb::Install(args) => model_switch::install_package(&args),
+        ModelsVerb::Rollback(args) => model_switch::take_back(&args),
     }
 }
 

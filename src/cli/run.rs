@@ -36,7 +36,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
 
 fn start(args: &RunArgs) -> anyhow::Result<Appliance> {
     let settings = Settings::read(&args.config)?;
-    let surface = surface(&settings.display)?;
+    let surface = surface(&settings)?;
     Appliance::start(Launch { settings, surface })
 }
 

@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::model_folders::ModelFolders;
 use crate::config::{AcceleratorSettings, Settings};
-use crate::inference::{Accelerated, SelftestReport, TractEngine, Watch, selftest};
+use crate::inference::{Accelerated, SelftestReport, TractEngine, Watch};
 
 /// Prove the model packages on this machine: signatures, digests and golden cases.
 #[derive(Debug, Args)]
@@ -19,7 +19,8 @@ pub struct SelftestArgs {
     config: Option<PathBuf>,
 }
 
-/// Runs the verb; exit code 1 when a package does not hold, or an accelerator is configured and not used.
+/// Runs the verb; exit code 1 when a package does not hold (an installed one that is replaced by another among them), or
+/// an accelerator is configured and not used.
 ///
 /// # Errors
 /// When no trusted key can be read.
@@ -32,10 +33,11 @@ pub fn run(args: &SelftestArgs) -> anyhow::Result<ExitCode> {
         }
         None => (args.models.clone(), Accelerated::new(TractEngine::default(), &AcceleratorSettings::default(), 1)),
     };
-    let report = selftest(&folders.dir(), &folders.trusted()?, &engine);
+    let (report, fallbacks) = folders.selftest(&folders.trusted()?, &engine);
     print(&report);
+    fallbacks.iter().for_each(|why| println!("  NOT USED {why}"));
     let accelerated = print_accelerator(&engine.watch());
-    Ok(if report.holds() && accelerated { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if report.holds() && fallbacks.is_empty() && accelerated { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// One line a network on the accelerator, and what is wrong with it; false when something is.

@@ -10,13 +10,14 @@ use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 use serde_json::json;
 
+use super::update_poll;
 use crate::config::{DEFAULT_PATH, Settings};
 use crate::health::Standing;
 use crate::update::confirm::Limits;
 use crate::update::rauc::Slots;
 use crate::update::{
-    BootLoader, Entry, InstallOptions, Installer, Outcome, Phase, Progress, ProgressFile, Records, Source, Trial,
-    Verdict, rauc::Rauc, running, uptime,
+    BootLoader, Entry, InstallOptions, Installer, Outcome, Phase, Progress, ProgressFile, Records, Refusal, Source,
+    Trial, Verdict, rauc::Rauc, running, uptime,
 };
 
 /// Time between two looks at the daemon's standing.
@@ -39,6 +40,8 @@ enum UpdateVerb {
     Status(StatusArgs),
     /// Go back to the system in the other slot, and restart into it.
     Rollback(RollbackArgs),
+    /// Ask the configured hawkBit server for updates, until SIGTERM or Ctrl-C.
+    Poll(update_poll::PollArgs),
 }
 
 #[derive(Debug, Args)]
@@ -104,8 +107,8 @@ impl Device {
         })
     }
 
-    fn rauc(&self) -> anyhow::Result<Rauc> {
-        Rauc::connect(None, &self.rauc_conf).context("RAUC does not answer: is rauc.service running?")
+    fn rauc(&self) -> Result<Rauc, Refusal> {
+        Rauc::connect(None, &self.rauc_conf).map_err(|error| Refusal::NoRauc { why: error.to_string() })
     }
 
     fn installer(&self) -> anyhow::Result<Installer> {
@@ -124,6 +127,7 @@ pub fn run(args: UpdateArgs) -> anyhow::Result<ExitCode> {
         UpdateVerb::Confirm(args) => confirm(&args),
         UpdateVerb::Status(args) => status(&args),
         UpdateVerb::Rollback(args) => rollback(&args),
+        UpdateVerb::Poll(args) => update_poll::run(&args),
     }
 }
 

@@ -6,16 +6,22 @@
 use std::path::{Path, PathBuf};
 
 mod accelerator;
+mod controls;
+mod gpio;
+mod panel;
 mod range;
 mod settings;
 mod update;
 
 pub use accelerator::{AcceleratorSettings, Provider};
+pub use controls::ControlSettings;
+pub use gpio::{GpioLine, LinePlace};
+pub use panel::{ColourOrder, Controller, PanelSettings};
 pub use settings::{
     DeviceSettings, DisplaySettings, HealthSettings, Identifiers, ModelSettings, MqttProtocol, MqttSettings,
     PrivacySettings, ResultFormat, ResultsSettings, Settings, ShareSettings, StateSettings, StudySettings, SurfaceKind,
 };
-pub use update::UpdateSettings;
+pub use update::{HawkbitToken, UpdateSettings};
 
 /// Where the daemon looks when `--config` is not given.
 pub const DEFAULT_PATH: &str = "/etc/spinewatch/spinewatch.toml";
@@ -138,7 +144,7 @@ mod tests {
     #[test]
     fn a_wrong_word_is_named_with_the_allowed_ones() {
         let error = parse("[display]\nsurface = 'lcd'\n").unwrap_err().to_string();
-        for part in ["lcd", "none", "terminal", "framebuffer", "png"] {
+        for part in ["lcd", "none", "terminal", "framebuffer", "panel", "png"] {
             assert!(error.contains(part), "{part} is missing from: {error}");
         }
     }
@@ -200,6 +206,52 @@ mod tests {
     fn a_screen_size_that_has_no_layout_is_refused() {
         let error = parse("[display]\nsize = [100, 100]\n").unwrap_err().to_string();
         assert!(error.contains("display.size") && error.contains("800 x 480"), "{error}");
+    }
+
+    #[test]
+    fn a_panel_that_cannot_be_wired_so_is_refused_key_by_key() {
+        let text = "[display]\nsurface = 'panel'\nsize = [240, 240]\n\
+                    [panel]\ncontroller = 'ili9341'\nrotation = 45\nspi_speed_hz = 1\ni2c_address = 5\n";
+        let error = parse(text).unwrap_err().to_string();
+        for part in [
+            "display.size is 240 x 240: ili9341 has 320 x 240",
+            "panel.data_command is needed with ili9341",
+            "panel.rotation is 45: allowed is 0, 90, 180, 270",
+            "panel.spi_speed_hz is 1: allowed is 1000000 to 80000000",
+            "panel.i2c_address is 0x05",
+        ] {
+            assert!(error.contains(part), "{part} is missing from: {error}");
+        }
+        let error = parse("[panel]\ncontroller = 'ili9163'\n").unwrap_err().to_string();
+        for part in ["ili9163", "`ili9341`", "`ssd1306`"] {
+            assert!(error.contains(part), "{part} is missing from: {error}");
+        }
+        let panel = |keys: &str| {
+            parse(&format!("[display]\nsurface = 'panel'\n[panel]\ndata_command = 'gpiochip1/9'\n{keys}")).map(drop)
+        };
+        assert!(panel("").is_ok());
+        assert!(panel("rotation = 90\n").unwrap_err().to_string().contains("allowed is 0, 180"));
+        assert!(
+            panel("offset = [1, 0]\n").unwrap_err().to_string().contains("must fit into the controller's 240 x 320")
+        );
+        let oled =
+            "[display]\nsurface = 'panel'\nsize = [128, 64]\n[panel]\ncontroller = 'ssd1306'\ni2c_address = 0x3d\n";
+        assert!(parse(oled).is_ok());
+    }
+
+    #[test]
+    fn a_line_that_serves_two_things_and_a_light_that_must_not_be_are_refused() {
+        let text = "[controls]\nred_light = 'gpiochip1/4'\nbuzzer = '!gpiochip1/4'\nhold_millis = 1\n";
+        let error = parse(text).unwrap_err().to_string();
+        for part in ["controls.buzzer is !gpiochip1/4, which is red_light already", "controls.hold_millis is 1"] {
+            assert!(error.contains(part), "{part} is missing from: {error}");
+        }
+        let text = "[display]\nsurface = 'panel'\n[panel]\ndata_command = 'PIN_7'\n[controls]\nnext_button = 'PIN_7'\n";
+        assert!(parse(text).unwrap_err().to_string().contains("panel.data_command already"));
+        let error = parse("[controls]\ngreen_light = 'gpiochip1/4'\n").unwrap_err().to_string();
+        assert!(error.contains("green_light") && error.contains("`blue_light`"), "{error}");
+        let error = parse("[controls]\nbuzzer = 'gpio 4'\n").unwrap_err().to_string();
+        assert!(error.contains("line 2") && error.contains("gpiochip1/9"), "{error}");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 
-use super::settings::{Identifiers, Settings};
+use super::settings::{Identifiers, Settings, SurfaceKind};
 
 const SCREEN_SIZES: [[u32; 2]; 5] = [[240, 240], [320, 240], [480, 320], [800, 480], [128, 64]];
 
@@ -31,6 +31,7 @@ pub(super) fn problems(settings: &Settings) -> Vec<String> {
     found.within("health.interval_secs", settings.health.interval_secs, 1..=3_600);
     found.within("health.disk_free_min_mib", settings.health.disk_free_min_mib, 1..=1_048_576);
     found.update(settings);
+    found.hawkbit(settings);
     found.accelerator(settings);
     found.broker(settings);
     found.results(settings);
@@ -39,6 +40,7 @@ pub(super) fn problems(settings: &Settings) -> Vec<String> {
         let [w, h] = settings.display.size;
         format!("display.size is {w} x {h}: a layout exists for {sizes}")
     });
+    found.device(settings);
     found.require(settings.health.metrics_address.is_none_or(|address| address.ip().is_loopback()), || {
         "health.metrics_address: metrics are served on a loopback address only, such as 127.0.0.1:9464".into()
     });
@@ -83,6 +85,45 @@ impl Found {
         });
     }
 
+    fn hawkbit(&mut self, settings: &Settings) {
+        let (update, mqtt) = (&settings.update, &settings.mqtt);
+        self.within("update.hawkbit_poll_min_secs", update.hawkbit_poll_min_secs, 5..=3_600);
+        self.within("update.hawkbit_poll_max_secs", update.hawkbit_poll_max_secs, 60..=86_400);
+        self.require(update.hawkbit_poll_min_secs <= update.hawkbit_poll_max_secs, || {
+            "update.hawkbit_poll_min_secs: allowed is at most update.hawkbit_poll_max_secs".into()
+        });
+        let controller = update.hawkbit_controller.as_ref();
+        self.address_part("update.hawkbit_tenant", &update.hawkbit_tenant);
+        self.address_part("update.hawkbit_controller", controller.unwrap_or(&settings.device.name));
+        let Some(url) = &update.hawkbit_url else { return };
+        let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+        let fits = host.is_some_and(|rest| {
+            !rest.is_empty() && !rest.starts_with(['/', ':']) && !rest.contains(['@', '?', '#', ' '])
+        });
+        self.require(fits, || {
+            format!("update.hawkbit_url is {url:?}: allowed is https://HOST[:PORT][/PATH], or http:// in a laboratory")
+        });
+        let secured = url.starts_with("https://");
+        self.require(!secured || update.hawkbit_ca_file.is_some() || mqtt.ca_file.is_some(), || {
+            "update.hawkbit_ca_file is needed for https://: the PEM file of the authority that signed the server's \
+             certificate"
+                .into()
+        });
+        self.require(update.hawkbit_token_file.is_some() || (secured && mqtt.certificate_file.is_some()), || {
+            "update.hawkbit_token_file is needed with update.hawkbit_url, or https:// and the device's certificate \
+             (mqtt.certificate_file)"
+                .into()
+        });
+    }
+
+    /// A segment of an address.
+    fn address_part(&mut self, key: &str, value: &str) {
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '~');
+        self.require((1..=128).contains(&value.len()) && value.chars().all(plain) && !value.starts_with('.'), || {
+            format!("{key} is {value:?}: allowed are 1 to 128 letters, digits, '-', '_', '~' and '.', as in an address")
+        });
+    }
+
     fn accelerator(&mut self, settings: &Settings) {
         let accelerator = &settings.accelerator;
         self.within("accelerator.deadline_millis", accelerator.deadline_millis, 10..=60_000);
@@ -102,6 +143,17 @@ impl Found {
             let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
             self.0.push(format!("accelerator.options: {} takes {known}, not {key}", provider.name()));
         }
+    }
+
+    /// Panel and controls. What is not used is not asked for.
+    fn device(&mut self, settings: &Settings) {
+        let (panel, used) = (&settings.panel, settings.display.surface == SurfaceKind::Panel);
+        if used {
+            self.0.extend(panel.problems(settings.display.size));
+        }
+        let lines = [("panel.data_command", &panel.data_command), ("panel.reset", &panel.reset)];
+        let taken = lines.into_iter().filter(|_| used).filter_map(|(key, line)| Some((key, line.as_ref()?)));
+        self.0.extend(settings.controls.problems(taken));
     }
 
     fn results(&mut self, settings: &Settings) {

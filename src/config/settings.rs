@@ -7,6 +7,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::accelerator::AcceleratorSettings;
+use super::controls::ControlSettings;
+use super::panel::PanelSettings;
 use super::update::UpdateSettings;
 
 /// Everything a site can set. `Default` is what an empty file gives.
@@ -27,6 +29,10 @@ pub struct Settings {
     pub mqtt: MqttSettings,
     /// The screen.
     pub display: DisplaySettings,
+    /// A panel that the kernel does not own.
+    pub panel: PanelSettings,
+    /// Buttons, touch, lights and sound.
+    pub controls: ControlSettings,
     /// What may leave the device.
     pub privacy: PrivacySettings,
     /// Documents for archive and hospital system.
@@ -217,6 +223,8 @@ pub enum SurfaceKind {
     Terminal,
     /// Linux frame buffer.
     Framebuffer,
+    /// The panel of `[panel]`, by this process itself.
+    Panel,
     /// A numbered picture per change.
     Png,
 }
@@ -351,6 +359,13 @@ pub struct HealthSettings {
 impl Default for HealthSettings {
     fn default() -> Self {
         Self { interval_secs: 30, disk_free_min_mib: 256, metrics_address: None }
+    }
+}
+
+impl Settings {
+    /// Folder of the model packages that were installed after the system.
+    pub fn installed_models(&self) -> PathBuf {
+        self.state.dir.join("models")
     }
 }
 

@@ -178,6 +178,9 @@ impl<'a> Sheet<'a> {
         if matches!(self.state.phase, Phase::Failed { .. }) {
             words.push(("FAILED".to_owned(), YELLOW));
         }
+        if self.now < self.state.sound_paused_until {
+            words.push(("SOUND OFF".to_owned(), YELLOW));
+        }
         let shown = matches!(self.screen, Screen::NotAnalysed { .. } | Screen::PartlyAnalysed { .. });
         match self.state.left_unread(self.now, super::HELD) {
             0 => {}

@@ -5,7 +5,8 @@
 use std::time::Duration;
 
 use super::state::{DeviceState, Phase, SelfTest};
-use super::{Alarm, Fault, Progress, StudyReport, Words};
+use super::view::View;
+use super::{Alarm, Fault, Progress, ServiceFacts, StudyReport, Words};
 use crate::triage::Verdict;
 
 /// Without a beat for this long, what is known is out of date.
@@ -61,6 +62,11 @@ pub enum Screen<'a> {
         /// For how long.
         silent_for: Duration,
     },
+    /// An engineer has asked for the device's own facts.
+    Service {
+        /// The facts.
+        facts: &'a ServiceFacts,
+    },
     /// Something is wrong with the device; never empty.
     Degraded {
         /// The worst first.
@@ -115,7 +121,7 @@ pub enum Screen<'a> {
     },
 }
 
-impl Screen<'_> {
+impl<'a> Screen<'a> {
     /// A name for files and tests.
     pub const fn name(&self) -> &'static str {
         match self {
@@ -123,6 +129,7 @@ impl Screen<'_> {
             Self::Suspected { .. } => "suspected",
             Self::StartupFailed { .. } => "startup-failed",
             Self::Stale { .. } => "stale",
+            Self::Service { .. } => "service",
             Self::Degraded { .. } => "degraded",
             Self::NotAnalysed { .. } => "not-analysed",
             Self::PartlyAnalysed { .. } => "partly-analysed",
@@ -152,19 +159,52 @@ impl Screen<'_> {
                 _ => Alarm::Low,
             },
             Self::NoneSuspected { .. } => Alarm::Low,
-            Self::Updating { .. } | Self::Starting { .. } | Self::Receiving { .. } | Self::Idle { .. } => Alarm::None,
+            Self::Service { .. }
+            | Self::Updating { .. }
+            | Self::Starting { .. }
+            | Self::Receiving { .. }
+            | Self::Idle { .. } => Alarm::None,
+        }
+    }
+
+    /// The study that it is about.
+    pub const fn study(&self) -> Option<&'a StudyReport> {
+        match self {
+            Self::Suspected { report, .. }
+            | Self::NotAnalysed { report, .. }
+            | Self::PartlyAnalysed { report, .. }
+            | Self::NoneSuspected { report } => Some(report),
+            _ => None,
         }
     }
 }
 
 /// The one screen that is shown at `now`.
 ///
+/// In this order: an unacknowledged alert; a device that failed or is out of date; the service screen where it was asked for,
+/// unless a study was just not or only partly analysed; a device that does not analyse; the study that was asked for; and
+/// then what [`automatic`] finds.
+pub fn decide(state: &DeviceState, now: Duration) -> Screen<'_> {
+    let asked = || state.page(now).map(|(report, at, of)| of_report(report, Turn { number: at + 1, of, beyond: 0 }));
+    if let Some(alert) = unacknowledged(state, now) {
+        return asked().unwrap_or(alert);
+    }
+    not_to_be_trusted(state, now)
+        .or_else(|| service(state, now))
+        .or_else(|| does_not_analyse(state))
+        .or_else(asked)
+        .unwrap_or_else(|| automatic(state, now))
+}
+
+/// The screen that the state calls for, whatever a person has asked to see: lights and sound go by it.
+///
 /// In this order: an unacknowledged alert; a device that failed, is out of date or does not analyse; a study that was just
 /// not or only partly analysed; update and self-test; a series that arrives; what is held (acknowledged alerts, studies not or
 /// partly analysed); the last "none suspected"; lesser faults in turn with idle; idle.
-pub fn decide(state: &DeviceState, now: Duration) -> Screen<'_> {
+pub fn automatic(state: &DeviceState, now: Duration) -> Screen<'_> {
     unacknowledged(state, now)
-        .or_else(|| device_down(state, now))
+        .or_else(|| not_to_be_trusted(state, now))
+        .or_else(|| does_not_analyse(state))
         .or_else(|| left_unread(state, now, ATTENTION))
         .or_else(|| busy(state, now))
         .or_else(|| held(state, now))
@@ -179,14 +219,22 @@ fn unacknowledged(state: &DeviceState, now: Duration) -> Option<Screen<'_>> {
     Some(Screen::Suspected { report, turn })
 }
 
-fn device_down(state: &DeviceState, now: Duration) -> Option<Screen<'_>> {
+fn not_to_be_trusted(state: &DeviceState, now: Duration) -> Option<Screen<'_>> {
     if let Phase::Failed { reason } = &state.phase {
         return Some(Screen::StartupFailed { reason });
     }
-    let silent_for = now.saturating_sub(state.beat);
-    if silent_for > STALE_AFTER {
-        return Some(Screen::Stale { silent_for });
-    }
+    let silent_for = state.silent_for(now);
+    (silent_for > STALE_AFTER).then_some(Screen::Stale { silent_for })
+}
+
+/// An engineer asks while a device is ill, so a fault does not hide it; a study that nobody has looked at does.
+fn service(state: &DeviceState, now: Duration) -> Option<Screen<'_>> {
+    let asked = matches!(state.view(now), View::Service { .. }) && matches!(state.phase, Phase::Running);
+    let shown = asked && left_unread(state, now, ATTENTION).is_none();
+    shown.then_some(Screen::Service { facts: &state.service })
+}
+
+fn does_not_analyse(state: &DeviceState) -> Option<Screen<'_>> {
     let stopped = state.faults.first().is_some_and(Fault::stops_analysis) && matches!(state.phase, Phase::Running);
     stopped.then_some(Screen::Degraded { faults: &state.faults })
 }

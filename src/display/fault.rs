@@ -84,6 +84,16 @@ pub enum Fault {
         /// Why, in one line.
         reason: Words,
     },
+    /// An installed model package is not used: another analyses in its place.
+    ModelReplaced {
+        /// Why, in one line.
+        reason: Words,
+    },
+    /// A button, a lamp or the buzzer is missing or does not work.
+    ControlsFault {
+        /// Which and why, in one line.
+        reason: Words,
+    },
     /// Changed certificate files cannot be used; those before stay in force.
     CertificateUnusable {
         /// Why, in one line.
@@ -119,10 +129,12 @@ impl Fault {
             Self::UpdateFailed { .. } => 10,
             Self::UpdateRefused { .. } => 11,
             Self::AcceleratorFault { .. } => 12,
-            Self::CertificateUnusable { .. } => 13,
-            Self::CertificateExpires { .. } => 14,
-            Self::ClockUntrusted => 15,
-            Self::IdentifiersInClear => 16,
+            Self::ModelReplaced { .. } => 13,
+            Self::ControlsFault { .. } => 14,
+            Self::CertificateUnusable { .. } => 15,
+            Self::CertificateExpires { .. } => 16,
+            Self::ClockUntrusted => 17,
+            Self::IdentifiersInClear => 18,
         }
     }
 
@@ -157,6 +169,8 @@ impl Fault {
             Self::UpdateFailed { .. } => "UPDATE FAILED",
             Self::UpdateRefused { .. } => "NOT UPDATED",
             Self::AcceleratorFault { .. } => "NOT ACCELERATED",
+            Self::ModelReplaced { .. } => "SPARE MODEL",
+            Self::ControlsFault { .. } => "CONTROLS FAULT",
             Self::CertificateUnusable { .. } => "CERT NOT USED",
             Self::CertificateExpires { days: ..0, .. } => "CERT EXPIRED",
             Self::CertificateExpires { .. } => "CERT EXPIRES",
@@ -180,6 +194,8 @@ impl Fault {
             Self::ResultsNotWritten { .. } => "RESULTS",
             Self::UpdateFailed { .. } | Self::UpdateRefused { .. } => "UPDATE",
             Self::AcceleratorFault { .. } => "ACCEL",
+            Self::ModelReplaced { .. } => "SPARE",
+            Self::ControlsFault { .. } => "CONTROLS",
             Self::CertificateUnusable { .. } | Self::CertificateExpires { .. } => "CERT",
             Self::ClockUntrusted => "CLOCK",
             Self::IdentifiersInClear => "CLEAR IDS",
@@ -225,6 +241,10 @@ impl Fault {
             Self::AcceleratorFault { reason } => {
                 format!("The processor does the accelerator's work: {}.", bare(reason))
             }
+            Self::ModelReplaced { reason } => format!("An installed model is not used: {}.", bare(reason)),
+            Self::ControlsFault { reason } => {
+                format!("A button, lamp or buzzer does not work: {}.", bare(reason))
+            }
             Self::CertificateUnusable { reason } => {
                 format!("New certificate files are not used: {}.", bare(reason))
             }
@@ -259,6 +279,8 @@ impl Fault {
             Self::UpdateFailed { .. } => "Alerts come as before. Call service.",
             Self::UpdateRefused { .. } => "Alerts come as before. Remove the stick.",
             Self::AcceleratorFault { .. } => "Alerts come as before, later. Call service.",
+            Self::ModelReplaced { .. } => "Another model analyses in its place. Call service.",
+            Self::ControlsFault { .. } => "Watch this screen: it shows every alert. Call service.",
             Self::CertificateUnusable { .. } => "Alerts go out as before. Call service.",
             Self::CertificateExpires { .. } => "Call service to renew it.",
             Self::ClockUntrusted => "Connect the network so that the clock can be set.",

@@ -73,6 +73,12 @@ impl Frame {
         self.row(y).get(index(x)).copied().unwrap_or_default()
     }
 
+    /// The pixels of an area, row by row, red, green, blue; what lies outside the picture is left out.
+    pub fn pixels_in(&self, area: Area) -> impl Iterator<Item = [u8; 3]> {
+        let part = area.intersection(&Area::of(self.size));
+        (part.y..part.bottom()).flat_map(move |y| &self.row(y)[index(part.x)..index(part.right())]).copied()
+    }
+
     /// All pixels, row by row, three bytes each.
     pub fn bytes(&self) -> &[u8] {
         self.pixels.as_flattened()
@@ -154,9 +160,7 @@ impl ImageDrawable for Frame {
 
     fn draw_sub_image<D: DrawTarget<Color = Rgb888>>(&self, target: &mut D, area: &Rectangle) -> Result<(), D::Error> {
         let part = Area::from(*area).intersection(&Area::of(self.size));
-        let pixels = (part.y..part.bottom())
-            .flat_map(|y| &self.row(y)[index(part.x)..index(part.right())])
-            .map(|[r, g, b]| Rgb888::new(*r, *g, *b));
+        let pixels = self.pixels_in(part).map(|[r, g, b]| Rgb888::new(r, g, b));
         target.fill_contiguous(&Rectangle::new(Point::zero(), Rectangle::from(part).size), pixels)
     }
 }

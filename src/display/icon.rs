@@ -52,7 +52,10 @@ impl Icon {
     /// The shape of a fault.
     pub const fn of_fault(fault: &Fault) -> Self {
         match fault {
-            Fault::ModelRefused { .. } | Fault::AcceleratorFault { .. } => Self::Chip,
+            Fault::ModelRefused { .. }
+            | Fault::AcceleratorFault { .. }
+            | Fault::ModelReplaced { .. }
+            | Fault::ControlsFault { .. } => Self::Chip,
             Fault::DiskFull { .. } | Fault::StateInMemory | Fault::RecordsReset | Fault::ResultsNotWritten { .. } => {
                 Self::Disk
             }

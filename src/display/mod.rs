@@ -21,28 +21,34 @@ mod report;
 pub mod samples;
 mod scene;
 mod screens;
+mod service;
 mod shape;
 mod show;
 mod spine;
 mod state;
 mod surface;
 mod text;
+mod view;
 mod words;
 
 pub use alarm::{Alarm, Pair};
 pub use area::Area;
 pub use capture::{Capture, SIDE as CAPTURE_SIDE, capture};
 pub use chart::{Chart, ChartLine, draw_charts};
-pub use decide::{ATTENTION, HELD, NONE_SUSPECTED_HELD, STALE_AFTER, Screen, TURN, Turn, decide};
+pub use decide::{ATTENTION, HELD, NONE_SUSPECTED_HELD, STALE_AFTER, Screen, TURN, Turn, automatic, decide};
 pub use fault::Fault;
 pub use frame::Frame;
 pub use panel::Panel;
 pub use report::{Acknowledged, Delivery, Picture, Since, StudyName, StudyReport, span};
 pub use scene::{Element, Scene, Text};
 pub use screens::{compose, missing_words};
+pub use service::{ADDRESSES, Row as ServiceRow, ServiceFacts};
 pub use shape::{Form, Shape};
 pub use show::{Display, draw, render};
 pub use state::{ALERTS, ARRIVING, DeviceState, EVENTS, Event, Outcome, Phase, Progress, RECENT, SelfTest};
-pub use surface::{FrameBuffer, PngFiles, Surface, Terminal, encode_png};
+pub use surface::{
+    DrivenPanel, FrameBuffer, Glass, Oled, OpenPanel, PngFiles, SpiParts, Surface, Terminal, encode_png, spi_glass,
+};
 pub use text::{Face, Fitted, Line};
+pub use view::{Control, PAGE, SERVICE, View};
 pub use words::Words;

@@ -7,7 +7,8 @@ use std::time::Duration;
 use jiff::civil::Time;
 
 use super::{
-    Delivery, DeviceState, Fault, Outcome, Phase, Picture, Progress, SelfTest, Since, StudyName, StudyReport, Words,
+    Control, Delivery, DeviceState, Fault, Outcome, Phase, Picture, Progress, SelfTest, ServiceFacts, Since, StudyName,
+    StudyReport, Words,
 };
 use crate::triage::{
     Assessment, BestSlice, Completeness, Coverage, Finding, FractureBox, Gap, Level, Missing, Verdict,
@@ -47,6 +48,11 @@ pub fn all() -> Vec<Sample> {
             let report = StudyReport { delivery: Delivery::Sent, ..suspected("7f3a", &[Level::C5], false, 745) };
             s.report(StudyReport { sent_again: 2, ..report }, NOW);
         }),
+        running("The sound was paused here. Look at these levels.", "suspected-sound-paused", &|s| {
+            let report = StudyReport { delivery: Delivery::Sent, ..suspected("7f3a", &[Level::C5], false, 192) };
+            s.report(report, NOW);
+            s.pause_sound(NOW + Duration::from_secs(100));
+        }),
         running("A clinic has taken note. Look at these levels.", "suspected-acknowledged", &|s| {
             let report = StudyReport { delivery: Delivery::Sent, ..suspected("7f3a", &[Level::C5], false, 192) };
             s.report(report, NOW);
@@ -62,6 +68,11 @@ pub fn all() -> Vec<Sample> {
     samples.push(running("Keep it on. Read every study as usual.", "updating", &|s| {
         let (what, step) = (Words::new("Spinewatch 0.2.0"), Words::new("Writing"));
         s.phase = Phase::Updating { what, step, percent: Some(64) };
+    }));
+    samples.push(running("For the engineer: hold the button. Goes after a minute.", "service", &|s| {
+        fill_recent(s);
+        s.set_service(service());
+        s.press(Control::Service, NOW);
     }));
     samples.push(running("The device does not work. Call service.", "startup-failed", &|s| {
         s.phase = Phase::Failed { reason: Words::new("The database folder /var/lib/spinewatch cannot be written.") };
@@ -125,6 +136,16 @@ fn faults() -> Vec<Sample> {
             "not-accelerated",
             "Alerts come later. Call service.",
             Fault::AcceleratorFault { reason: Words::new("given up: no answer within 1000 ms") },
+        ),
+        (
+            "model-replaced",
+            "Another model analyses. Call service.",
+            Fault::ModelReplaced { reason: Words::new("the package's signature does not hold; 0.2.0 in its place") },
+        ),
+        (
+            "controls-fault",
+            "Not all is heard or lit. Call service.",
+            Fault::ControlsFault { reason: Words::new("controls.buzzer: no GPIO line is called \"PIN_15\"") },
         ),
         (
             "certificate-expires",
@@ -192,6 +213,30 @@ fn fill_recent(state: &mut DeviceState) {
     state.set_fault(Fault::ClockUntrusted, at(37));
     state.clear_fault(&Fault::ClockUntrusted, at(35));
     state.report(earlier(none_suspected(), 21), at(21));
+}
+
+/// A device at work.
+pub fn service() -> ServiceFacts {
+    ServiceFacts {
+        version: Words::new("0.1.0"),
+        slot: Some(Words::new("A")),
+        serial: Some(Words::new("RK5B-24-001734")),
+        addresses: vec![Words::new("eth0 192.168.10.21"), Words::new("eth0 fd12:3456:789a::21")],
+        last_error: Some(Words::new("the share is lost: the server does not answer (ended 12 min ago)")),
+        share: Words::new("available"),
+        broker: Words::new("connected"),
+        models: Words::new("vertebra-classifier-edge 0.1.0, fracture-detector-edge 0.1.0"),
+        update: Some(Words::new("0.1.0 proved on 2026-11-18")),
+        up: Some(Duration::from_secs(274_920)),
+        celsius: Some(51.4),
+    }
+}
+
+/// The studies of a day, all of them read by now.
+pub fn recent() -> Vec<StudyReport> {
+    let mut state = running();
+    fill_recent(&mut state);
+    state.recent().to_vec()
 }
 
 /// A series half way.

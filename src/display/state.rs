@@ -9,7 +9,8 @@ use heapless::{HistoryBuf, Vec};
 use jiff::SignedDuration;
 use jiff::civil::Time;
 
-use super::{Acknowledged, Delivery, Fault, Since, StudyName, StudyReport, Words};
+use super::view::View;
+use super::{Acknowledged, Delivery, Fault, ServiceFacts, Since, StudyName, StudyReport, Words};
 use crate::triage::{Level, Verdict};
 
 /// Alerts that are kept with all that is needed to show them; further ones are counted.
@@ -113,6 +114,9 @@ pub struct DeviceState {
     events_lost: u32,
     clock: Option<(Time, Duration)>,
     pub(super) beat: Duration,
+    pub(super) service: Arc<ServiceFacts>,
+    pub(super) view: View,
+    pub(super) sound_paused_until: Duration,
 }
 
 impl DeviceState {
@@ -130,12 +134,25 @@ impl DeviceState {
             events_lost: 0,
             clock: None,
             beat: now,
+            service: Arc::default(),
+            view: View::Automatic,
+            sound_paused_until: Duration::ZERO,
         }
     }
 
     /// The work ticks: without a beat for [`super::STALE_AFTER`] the screen says that it is stale.
     pub const fn beat(&mut self, now: Duration) {
         self.beat = now;
+    }
+
+    /// For how long the work has not ticked.
+    pub const fn silent_for(&self, now: Duration) -> Duration {
+        now.saturating_sub(self.beat)
+    }
+
+    /// The alarm sound is paused until then; the screen says so.
+    pub const fn pause_sound(&mut self, until: Duration) {
+        self.sound_paused_until = until;
     }
 
     /// The local time at `now`, or `None` while the clock is not trusted.
@@ -147,6 +164,11 @@ impl DeviceState {
     pub fn clock(&self, now: Duration) -> Option<Time> {
         let (time, at) = self.clock?;
         Some(time.wrapping_add(SignedDuration::try_from(now.saturating_sub(at)).unwrap_or_default()))
+    }
+
+    /// The facts of the device, as they are now; shown only when they are asked for.
+    pub fn set_service(&mut self, facts: ServiceFacts) {
+        self.service = Arc::new(facts);
     }
 
     /// Takes in a new or revised assessment of a study.

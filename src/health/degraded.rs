@@ -21,6 +21,11 @@ pub enum Degraded {
         /// For how long, s.
         silent_secs: u64,
     },
+    /// The screen cannot be drawn on; the wire works on.
+    ScreenLost {
+        /// What the surface said, in one line.
+        reason: String,
+    },
     /// Little space on the disk that holds verdicts and the outbox.
     DiskLow {
         /// Free space, MiB.
@@ -73,6 +78,16 @@ pub enum Degraded {
         /// Why, in one line.
         reason: String,
     },
+    /// An installed model package is not used: the one before it, or the system's, analyses in its place.
+    ModelReplaced {
+        /// Which, why, and what is in its place, in one line.
+        reason: String,
+    },
+    /// A button, lamp or buzzer is missing or does not work.
+    ControlsFault {
+        /// Which and why, in one line.
+        reason: String,
+    },
     /// Certificate files were changed and cannot be used; those before stay in force.
     CertificateUnusable {
         /// Key of the configuration, file and why, in one line.
@@ -102,6 +117,7 @@ impl Degraded {
         match self {
             Self::ModelRefused { .. } => "model_refused",
             Self::StageSilent { .. } => "stage_silent",
+            Self::ScreenLost { .. } => "screen_lost",
             Self::DiskLow { .. } => "disk_low",
             Self::ShareLost { .. } => "share_lost",
             Self::ShareNotMounted => "share_not_mounted",
@@ -113,6 +129,8 @@ impl Degraded {
             Self::ResultsNotWritten { .. } => "results_not_written",
             Self::UpdateRolledBack { .. } => "update_rolled_back",
             Self::AcceleratorFault { .. } => "accelerator_fault",
+            Self::ModelReplaced { .. } => "model_replaced",
+            Self::ControlsFault { .. } => "controls_fault",
             Self::CertificateUnusable { .. } => "certificate_unusable",
             Self::CertificateExpires { days: ..0, .. } => "certificate_expired",
             Self::CertificateExpires { .. } => "certificate_expires",
@@ -126,6 +144,7 @@ impl Degraded {
         match self {
             Self::ModelRefused { .. } => "install a signed model package; what was collected is analysed then",
             Self::StageSilent { .. } => "the watchdog restarts the device; call service if it comes again",
+            Self::ScreenLost { .. } => "check the panel's cable; it is drawn on again by itself",
             Self::DiskLow { .. } => "free space on the state disk or lower retention_days",
             Self::ShareLost { .. } => "check the network and the console's share",
             Self::ShareNotMounted => "mount the console's share; spinewatch check says what it finds",
@@ -137,6 +156,8 @@ impl Degraded {
             Self::ResultsNotWritten { .. } => "check results.dir and its free space; what waits is written then",
             Self::UpdateRolledBack { .. } => "nothing is lost, the old system runs; spinewatch update status says more",
             Self::AcceleratorFault { .. } => "nothing is lost, analysis is slower; spinewatch check says what it finds",
+            Self::ModelReplaced { .. } => "install the package again; spinewatch check says what it finds",
+            Self::ControlsFault { .. } => "check its line and key under [controls]; it is taken up again by itself",
             Self::CertificateUnusable { .. } => "correct the files; those before stay in force until then",
             Self::CertificateExpires { .. } => "put a renewed file in its place; it is taken up without a restart",
             Self::Hot { .. } => "give the device air; analysis slows down when it is hot",
@@ -151,6 +172,7 @@ impl fmt::Display for Degraded {
         match self {
             Self::ModelRefused { reason } => write!(f, "nothing is analysed: {reason}"),
             Self::StageSilent { stage, silent_secs } => write!(f, "{stage} has not moved for {silent_secs} s"),
+            Self::ScreenLost { reason } => write!(f, "the screen shows nothing new: {reason}"),
             Self::DiskLow { free_mib } => write!(f, "{free_mib} MiB are left on the state disk"),
             Self::ShareLost { reason } => write!(f, "the share is lost: {reason}"),
             Self::ShareNotMounted => write!(f, "nothing is mounted at the share's folder"),
@@ -172,6 +194,8 @@ impl fmt::Display for Degraded {
             Self::AcceleratorFault { reason } => {
                 write!(f, "the processor does the accelerator's work: {reason}")
             }
+            Self::ModelReplaced { reason } => write!(f, "an installed model is not used: {reason}"),
+            Self::ControlsFault { reason } => write!(f, "a button, lamp or buzzer does not work: {reason}"),
             Self::CertificateUnusable { reason } => write!(f, "the new certificate files are not used: {reason}"),
             Self::CertificateExpires { days: ..0, what } => write!(f, "{what} has expired"),
             Self::CertificateExpires { days: 0, what } => write!(f, "{what} expires today"),

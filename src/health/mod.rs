@@ -23,6 +23,8 @@ mod standing;
 
 mod state_partition;
 
+pub mod board;
+
 pub mod metrics;
 
 pub use clock::ClockTrust;

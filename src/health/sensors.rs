@@ -104,11 +104,21 @@ impl Sensors {
         }
     }
 
+    /// As [`Self::new`], with the thermal zones below another folder.
+    pub fn below(state_dir: PathBuf, thermal_root: &Path) -> Self {
+        Self { thermal_root: thermal_root.to_owned(), ..Self::new(state_dir) }
+    }
+
+    /// The thermal zones that say something sensible.
+    pub fn temperatures(&self) -> Vec<Temperature> {
+        temperatures(&self.thermal_root)
+    }
+
     /// Reads everything; `now` is the wall clock's reading.
     pub fn read(&self, now: Timestamp) -> Sensed {
         Sensed {
             disk: Disk::at(&self.state_dir).ok(),
-            temperatures: temperatures(&self.thermal_root),
+            temperatures: self.temperatures(),
             memory: Memory::of_this_process().ok(),
             clock: self.clock(now),
         }

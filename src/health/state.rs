@@ -75,6 +75,9 @@ pub struct Health {
     results: Option<String>,
     results_busy: Option<Duration>,
     accelerator: Option<String>,
+    model_replaced: Option<String>,
+    screen: Option<String>,
+    controls: Option<String>,
     certificates: Vec<Degraded>,
     update: Option<(String, String)>,
     silent: Option<(&'static str, Duration)>,
@@ -98,6 +101,9 @@ impl Health {
             results: None,
             results_busy: None,
             accelerator: None,
+            model_replaced: None,
+            screen: None,
+            controls: None,
             certificates: Vec::new(),
             update: None,
             silent: None,
@@ -167,6 +173,21 @@ impl Health {
     /// What is wrong with the accelerator, in one line, or nothing.
     pub fn accelerator(&mut self, fault: Option<String>) {
         self.accelerator = fault;
+    }
+
+    /// Why an installed package is not used and what is in its place, in one line, or nothing.
+    pub fn model_replaced(&mut self, why: Option<String>) {
+        self.model_replaced = why;
+    }
+
+    /// Why the screen cannot be drawn on, in one line, or nothing.
+    pub fn screen(&mut self, fault: Option<String>) {
+        self.screen = fault;
+    }
+
+    /// Which button, lamp or buzzer does not work, in one line, or nothing.
+    pub fn controls(&mut self, fault: Option<String>) {
+        self.controls = fault;
     }
 
     /// What ends when, as days that are left and its words, and why changed files are not used; only those that are to
@@ -245,6 +266,7 @@ impl Health {
         degraded.extend(self.model_fault());
         degraded
             .extend(self.silent.map(|(stage, silent)| Degraded::StageSilent { stage, silent_secs: silent.as_secs() }));
+        degraded.extend(self.screen.clone().map(|reason| Degraded::ScreenLost { reason }));
         degraded.extend(self.disk_fault());
         match &self.share.0 {
             ShareHealth::Available => {}
@@ -261,6 +283,8 @@ impl Health {
         degraded.extend(self.results_fault(now));
         degraded.extend(self.update.clone().map(|(version, reason)| Degraded::UpdateRolledBack { version, reason }));
         degraded.extend(self.accelerator.clone().map(|reason| Degraded::AcceleratorFault { reason }));
+        degraded.extend(self.model_replaced.clone().map(|reason| Degraded::ModelReplaced { reason }));
+        degraded.extend(self.controls.clone().map(|reason| Degraded::ControlsFault { reason }));
         degraded.extend(self.certificates.iter().cloned());
         degraded.extend(self.heat_fault());
         if !self.clock().is_trusted() {
@@ -391,11 +415,15 @@ mod tests {
         health.records_reset();
         health.results(Some("no space left on device".into()));
         health.accelerator(Some("given up: no answer within 1000 ms".into()));
+        health.model_replaced(Some("its signature does not hold; 0.1.0 in its place".into()));
+        health.screen(Some("the OLED does not answer".into()));
+        health.controls(Some("controls.buzzer: no such line".into()));
         let expiries = [(29, "the broker's authority"), (-3, "this device's certificate")];
         health.certificates(expiries, Some("mqtt.key_file: not PEM".into()));
         let all = [
             "model_refused",
             "stage_silent",
+            "screen_lost",
             "disk_low",
             "share_not_mounted",
             "broker_offline",
@@ -403,6 +431,8 @@ mod tests {
             "records_reset",
             "results_not_written",
             "accelerator_fault",
+            "model_replaced",
+            "controls_fault",
             "certificate_unusable",
             "certificate_expired",
             "certificate_expires",

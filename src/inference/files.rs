@@ -10,14 +10,14 @@ use rustix::fs::{Mode, OFlags};
 use crate::inference::Fault;
 
 /// A package holds at most this many files.
-const MAX_FILES: usize = 256;
+pub(crate) const MAX_FILES: usize = 256;
 /// Folders within folders.
-const MAX_DEPTH: usize = 4;
+pub(crate) const MAX_DEPTH: usize = 4;
 /// A file of a package is at most this large, bytes.
-pub(super) const MAX_FILE_BYTES: u64 = 256 << 20;
+pub(crate) const MAX_FILE_BYTES: u64 = 256 << 20;
 
 /// Paths of all files under `dir`, relative to it, with `/` between names.
-pub(super) fn list(dir: &Path) -> Result<BTreeSet<String>, Fault> {
+pub(crate) fn list(dir: &Path) -> Result<BTreeSet<String>, Fault> {
     let mut files = BTreeSet::new();
     collect(dir, "", 0, &mut files)?;
     Ok(files)
@@ -44,7 +44,7 @@ fn collect(dir: &Path, prefix: &str, depth: usize, files: &mut BTreeSet<String>)
 }
 
 /// The bytes of one listed file, at most `limit` of them.
-pub(super) fn read(dir: &Path, file: &str, limit: u64) -> Result<Vec<u8>, Fault> {
+pub(crate) fn read(dir: &Path, file: &str, limit: u64) -> Result<Vec<u8>, Fault> {
     let unreadable = |source| Fault::Unreadable { file: file.to_owned(), source };
     // NONBLOCK: opening a FIFO that took the file's place must not hang
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;

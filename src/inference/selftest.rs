@@ -70,7 +70,7 @@ pub fn selftest(models_dir: &Path, keys: &TrustedKeys, engine: &dyn Engine) -> S
 }
 
 /// Every package of a folder, by name; a folder that cannot be read is one refusal.
-pub(super) fn load_all(models_dir: &Path, keys: &TrustedKeys, engine: &dyn Engine) -> Vec<Result<Loaded, Refusal>> {
+pub(crate) fn load_all(models_dir: &Path, keys: &TrustedKeys, engine: &dyn Engine) -> Vec<Result<Loaded, Refusal>> {
     match package_folders(models_dir) {
         Ok(folders) => folders.iter().map(|folder| load(folder, keys, engine)).collect(),
         Err(error) => {
@@ -105,7 +105,7 @@ pub fn load(folder: &Path, keys: &TrustedKeys, engine: &dyn Engine) -> Result<Lo
 }
 
 /// Folders that claim to be packages: `models/training` and `models/keys` do not.
-fn package_folders(models_dir: &Path) -> std::io::Result<Vec<PathBuf>> {
+pub(crate) fn package_folders(models_dir: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut folders = Vec::new();
     for entry in fs::read_dir(models_dir)? {
         let path = entry?.path();

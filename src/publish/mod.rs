@@ -43,7 +43,7 @@ mod cause;
 
 mod limits;
 
-mod backoff;
+pub(crate) mod backoff;
 
 mod outflow;
 
@@ -83,7 +83,7 @@ pub use payload::{
     Timings, TriagePayload, rfc3339,
 };
 pub use publisher::{LinkState, Publisher};
-pub use settings::{BrokerUrl, Connection, Credentials, Settings, SettingsError, protocol};
+pub use settings::{BrokerUrl, Connection, Credentials, Settings, SettingsError, device_tls, protocol};
 pub use study_verdict::over_series;
 pub use subscriber::{Arrival, Inbox, Received, Subscriber};
 pub use tls::Tls;

@@ -240,6 +240,15 @@ fn tls(mqtt: &MqttSettings, wanted: bool) -> Result<Option<Tls>, SettingsError> 
         return given.map_or(Ok(None), |(key, _)| Err(SettingsError::NeedsTls(key)));
     }
     let ca = mqtt.ca_file.clone().ok_or(SettingsError::NoAuthority)?;
+    device_tls(mqtt, ca, mqtt.crl_file.clone()).map(Some)
+}
+
+/// TLS that trusts the authorities in `ca` and shows the device's certificate, if it has one; for other servers than the
+/// broker too.
+///
+/// # Errors
+/// [`SettingsError`], naming the key of the configuration.
+pub fn device_tls(mqtt: &MqttSettings, ca: PathBuf, crl: Option<PathBuf>) -> Result<Tls, SettingsError> {
     let key = client_key(mqtt)?;
     let client = match (mqtt.certificate_file.clone(), key) {
         (Some(certificate), Some(key)) => Some(ClientFiles { certificate, key }),
@@ -248,7 +257,7 @@ fn tls(mqtt: &MqttSettings, wanted: bool) -> Result<Option<Tls>, SettingsError> 
         (None, Some(ClientKey::File(_))) => return Err(SettingsError::Incomplete("certificate_file", "key_file")),
         (None, Some(ClientKey::Token(_))) => return Err(SettingsError::Incomplete("certificate_file", "pkcs11_key")),
     };
-    Ok(Some(Tls::open(TlsFiles { ca, crl: mqtt.crl_file.clone(), client })?))
+    Ok(Tls::open(TlsFiles { ca, crl, client })?)
 }
 
 fn client_key(mqtt: &MqttSettings) -> Result<Option<ClientKey>, SettingsError> {

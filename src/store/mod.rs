@@ -29,6 +29,8 @@ mod audit;
 
 mod retention;
 
+mod statistics;
+
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -47,6 +49,7 @@ pub use outbox::{DeadLetter, MessagePriority, MessageProperties, OutboxDepth, Ou
 pub use results::{PendingResult, ResultToWrite, SourceSlice};
 pub use retention::{Purged, Retention};
 pub use series::{OpenSeries, StoredSlice};
+pub use statistics::Statistics;
 pub use verdicts::{
     Acknowledgement, Committed, GivenAcknowledgement, NextRevision, SeriesAssessment, SeriesVerdict, Told, ToldVerdict,
 };

@@ -94,23 +94,34 @@ impl Installer {
         let _lock = self.lock()?;
         let mut telling = Telling { file: ProgressFile::within(&self.run_dir), told, what: "an update".to_owned() };
         let mut offered = Offered { source: options.source.unwrap_or(Source::File), bundle: None };
-        let outcome = self.carry_out(source, options, &mut offered, &mut telling);
-        match &outcome {
-            Ok(installed) if installed.restarting => telling.say(Phase::Restarting, None, "into the new system"),
-            Ok(_) => telling.say(Phase::Installed, None, "restart the device"),
-            Err(refusal) if refusal.is_quiet() => telling.say(Phase::Idle, None, &refusal.to_string()),
-            Err(refusal) => telling.say(Phase::Failed, None, &refusal.to_string()),
-        }
-        match &outcome {
-            Ok(installed) if installed.restarting => {
-                self.rauc.restart().map_err(|error| Refusal::NoRauc { why: error.to_string() })?;
+        match self.carry_out(source, options, &mut offered, &mut telling) {
+            Ok(installed) if options.restart => Ok(self.restart(installed, &mut telling)),
+            Ok(installed) => {
+                telling.say(Phase::Installed, None, "restart the device");
+                Ok(installed)
             }
-            Err(refusal) if !refusal.is_quiet() && !matches!(refusal, Refusal::Failed { .. }) => {
-                self.records.append(offered.refused(refusal, options))?;
+            Err(refusal) => {
+                let is_recorded = refusal.is_quiet() || matches!(refusal, Refusal::Failed { .. });
+                telling.say(if refusal.is_quiet() { Phase::Idle } else { Phase::Failed }, None, &refusal.to_string());
+                if !is_recorded {
+                    self.records.append(offered.refused(&refusal, options))?;
+                }
+                Err(refusal)
             }
-            _ => {}
         }
-        outcome
+    }
+
+    /// What is written stays written when nobody takes the order to restart.
+    fn restart(&self, installed: Installed, telling: &mut Telling<'_>) -> Installed {
+        telling.say(Phase::Restarting, None, "into the new system");
+        match self.rauc.restart() {
+            Ok(()) => Installed { restarting: true, ..installed },
+            Err(error) => {
+                tracing::error!(%error, "the device does not restart by itself");
+                telling.say(Phase::Installed, None, "restart the device by hand");
+                installed
+            }
+        }
     }
 
     fn carry_out(
@@ -129,7 +140,7 @@ impl Installer {
         let bundle = self.checked(&found, &running, options.force, offered, telling)?;
         let pending = self.write(&found, &bundle, &slots, options, offered.source, telling)?;
         drop(found);
-        Ok(Installed { version: pending.version, slot: pending.to_slot, restarting: options.restart })
+        Ok(Installed { version: pending.version, slot: pending.to_slot, restarting: false })
     }
 
     /// Everything that can be known without writing.

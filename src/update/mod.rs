@@ -1,4 +1,4 @@
-//! Updates of the system by RAUC: what is installed, and whether it may stay.
+//! Updates of the system by RAUC, and of model packages: what is installed, and whether it may stay.
 //!
 //! ```text
 //! stick, file, hawkBit ─▶ Installer ─▶ RAUC ─▶ restart ─▶ confirm ─▶ proved, or back to the other slot
@@ -32,6 +32,10 @@ mod attempts;
 mod trial;
 
 mod installer;
+
+pub mod models;
+
+pub mod hawkbit;
 
 pub use attempts::BootLoader;
 pub use installer::{InstallOptions, Installed, Installer, SYSTEM_CONF, boot_id, running, uptime};

@@ -63,6 +63,8 @@ pub struct Rauc {
     proxy: Proxy<'static>,
     /// Its configuration, which names the keyring; for RAUC without `InspectBundle`.
     configuration: PathBuf,
+    /// The bus of this machine: only then is `systemctl` of the same one.
+    is_this_machine: bool,
 }
 
 impl Rauc {
@@ -80,7 +82,8 @@ impl Rauc {
         let proxy = proxy::Builder::new(&connection).destination(NAME).and_then(|builder| builder.path(PATH));
         let proxy = proxy.and_then(|builder| builder.interface(INTERFACE)).map_err(absent)?;
         let proxy = proxy.cache_properties(CacheProperties::No).build().map_err(absent)?;
-        Ok(Self { connection, proxy, configuration: configuration.to_owned() })
+        let is_this_machine = address.is_none() && std::env::var_os("DBUS_SYSTEM_BUS_ADDRESS").is_none();
+        Ok(Self { connection, proxy, configuration: configuration.to_owned(), is_this_machine })
     }
 
     /// `compatible` of the system.
@@ -199,8 +202,10 @@ impl Rauc {
             "Reboot",
             &(false,),
         );
-        if asked.is_ok() {
-            return Ok(());
+        match asked {
+            Ok(_) => return Ok(()),
+            Err(error) if !self.is_this_machine => return Err(said(error)),
+            Err(_) => {}
         }
         match Command::new("systemctl").arg("reboot").status() {
             Ok(status) if status.success() => Ok(()),
@@ -250,14 +255,20 @@ fn slot(name: &str, status: &HashMap<String, OwnedValue>) -> Option<Slot> {
     })
 }
 
+/// Errors of the bus, not of RAUC: nobody answered.
+const NOBODY: [&str; 6] = ["ServiceUnknown", "NameHasNoOwner", "NoReply", "Disconnected", "AccessDenied", "Timeout"];
+
 /// RAUC's words where it answered with an error; otherwise what D-Bus says of its absence.
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn said(error: zbus::Error) -> RaucError {
-    match &error {
-        zbus::Error::MethodError(name, words, _) if !name.starts_with("org.freedesktop.DBus.Error.") => {
-            RaucError::Said(one_line(words.as_deref().unwrap_or(name.as_str())))
-        }
-        zbus::Error::MethodError(_, Some(words), _) => RaucError::Absent(one_line(words)),
-        other => RaucError::Absent(one_line(&other.to_string())),
+    let zbus::Error::MethodError(name, words, _) = &error else {
+        return RaucError::Absent(one_line(&error.to_string()));
+    };
+    let words = one_line(words.as_deref().unwrap_or(name.as_str()));
+    let of_bus = name.strip_prefix("org.freedesktop.DBus.Error.");
+    if of_bus.is_some_and(|error| NOBODY.contains(&error) || error.starts_with("Spawn.")) {
+        RaucError::Absent(words)
+    } else {
+        RaucError::Said(words)
     }
 }

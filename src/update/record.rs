@@ -229,7 +229,7 @@ impl Records {
     }
 
     /// The state folder belongs to the daemon's account: what it may have put in the way is not followed.
-    fn folder(&self) -> io::Result<()> {
+    pub(super) fn folder(&self) -> io::Result<()> {
         match std::fs::symlink_metadata(&self.0) {
             Ok(found) if found.is_dir() => Ok(()),
             Ok(_) => Err(io::Error::new(io::ErrorKind::NotADirectory, "not a folder: remove it")),

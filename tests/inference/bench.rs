@@ -166,7 +166,7 @@ fn npy_floats(shape: &[usize], values: &[f32]) -> Vec<u8> {
 pub struct Bench {
     pub dir: TempDir,
     pub keys: TrustedKeys,
-    secret: SecretKey,
+    pub secret: SecretKey,
 }
 
 impl Bench {

@@ -148,6 +148,7 @@ pub fn status(state: DeviceState) -> StatusPayload {
         version: "0.1.0".into(),
         models: vec![],
         started_at: Some(spinewatch::publish::rfc3339(Timestamp::now())),
+        last_update: None,
         not_for_diagnosis: NOTICE.into(),
     }
 }

@@ -4,6 +4,7 @@
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -90,6 +91,30 @@ impl Device {
         [output.stdout, output.stderr].concat()
     }
 
+    /// All members of a support bundle, for which the journal gives all that the daemon has written.
+    fn support_bundle(&self) -> Vec<u8> {
+        let (bin, bundle) = (self.dir.join("bin"), self.dir.join("bundle.tar.gz"));
+        fs::create_dir_all(&bin).unwrap();
+        let journalctl = bin.join("journalctl");
+        fs::write(&journalctl, format!("#!/bin/sh\ncat '{}'\n", self.dir.join("stderr").display())).unwrap();
+        fs::set_permissions(&journalctl, fs::Permissions::from_mode(0o755)).unwrap();
+        let output =
+            spinewatch(&["support-bundle", "--out", bundle.to_str().unwrap()], &self.dir.join("spinewatch.toml"))
+                .env("PATH", format!("{}:/usr/bin:/bin", bin.display()))
+                .output()
+                .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let mut unpacked = [output.stdout, output.stderr].concat();
+        let unzipped = flate2::read::GzDecoder::new(File::open(&bundle).unwrap());
+        for member in tar::Archive::new(unzipped).entries().unwrap() {
+            let mut member = member.unwrap();
+            unpacked.extend(member.path_bytes().to_vec());
+            member.read_to_end(&mut unpacked).unwrap();
+        }
+        assert!(unpacked.len() > 100_000, "the journal is in it: {} bytes", unpacked.len());
+        unpacked
+    }
+
     /// The words of everything that was drawn on the screen so far.
     pub fn drawn(&self) -> String {
         let log = String::from_utf8_lossy(&fs::read(self.dir.join("stderr")).unwrap()).into_owned();
@@ -131,6 +156,7 @@ impl Device {
         ] {
             places.push((place, self.said(words)));
         }
+        places.push(("support bundle, unpacked", self.support_bundle()));
         let heard = self
             .heard
             .iter()

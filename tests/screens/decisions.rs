@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use spinewatch::display::{
-    ATTENTION, Alarm, DeviceState, Fault, HELD, NONE_SUSPECTED_HELD, Phase, STALE_AFTER, Screen, Since, StudyReport,
-    TURN, Words, decide, samples,
+    ATTENTION, Alarm, Control, DeviceState, Fault, HELD, NONE_SUSPECTED_HELD, Phase, SERVICE, STALE_AFTER, Screen,
+    Since, StudyReport, TURN, Words, decide, samples,
 };
 use spinewatch::triage::Level;
 
@@ -235,4 +235,54 @@ fn the_event_ring_counts_what_it_overwrites() {
     }
     assert_eq!(state.events().next().unwrap().what.as_str(), "event 8");
     assert_eq!((state.events().count(), state.events_lost()), (32, 8));
+}
+
+/// An ill device whose engineer holds the button.
+fn asked_for_service() -> DeviceState {
+    let mut state = running();
+    state.set_fault(Fault::ShareLost { reason: Words::new("gone"), since: Since::new(NOW) }, NOW);
+    state.set_service(samples::service());
+    state.press(Control::Service, NOW);
+    state
+}
+
+#[test]
+fn the_service_screen_shows_on_an_ill_device_and_goes_by_itself() {
+    let state = asked_for_service();
+    let last = SERVICE - Duration::from_secs(1);
+    assert_eq!([Duration::ZERO, last, SERVICE].map(|after| shown(&state, after)), ["service", "service", "degraded"]);
+}
+
+#[test]
+fn an_alarm_always_wins_over_the_service_screen() {
+    let cases: [(&str, Change); 3] = [
+        ("suspected", ("suspected", |s| s.report(alert("a1", &[Level::C5]), NOW))),
+        ("degraded", ("not-analysed", |s| s.report(fresh(samples::not_analysed()), NOW))),
+        ("degraded", ("partly-analysed", |s| s.report(fresh(samples::partly_analysed()), NOW))),
+    ];
+    for (on_ill, (on_well, change)) in cases {
+        let mut ill = asked_for_service();
+        change(&mut ill);
+        let mut well = running();
+        well.press(Control::Service, NOW);
+        assert_eq!(shown(&well, Duration::ZERO), "service");
+        change(&mut well);
+        for after in (0..SERVICE.as_secs()).map(Duration::from_secs) {
+            assert_eq!([shown(&ill, after), shown(&well, after)], [on_ill, on_well]);
+        }
+    }
+    let mut seen = asked_for_service();
+    seen.report(alert("a1", &[Level::C5]), NOW);
+    seen.acknowledge("a1", "clinic", NOW);
+    assert_eq!(shown(&seen, Duration::ZERO), "service", "somebody has taken note");
+}
+
+#[test]
+fn the_service_screen_never_shows_facts_that_are_out_of_date_or_hides_an_update() {
+    let mut state = asked_for_service();
+    assert_eq!(decide(&state, NOW + STALE_AFTER + Duration::from_secs(1)).name(), "stale");
+    state.phase = Phase::Updating { what: Words::new("x"), percent: None };
+    assert_eq!(shown(&state, Duration::ZERO), "updating");
+    state.phase = Phase::Failed { reason: Words::new("broken") };
+    assert_eq!(shown(&state, Duration::ZERO), "startup-failed");
 }

@@ -93,13 +93,17 @@ fn every_sample_shows_the_screen_that_it_is_named_after() {
             "broker-offline",
             "messages-refused",
             "acks-refused",
+            "update-failed",
+            "update-refused",
             "not-accelerated",
+            "model-replaced",
             "results-not-written",
+            "controls-fault",
             "certificate-expires",
             "clock-untrusted",
         ];
         let expected = match sample.name {
-            "suspected-sent-again" => "suspected",
+            "suspected-sent-again" | "suspected-sound-paused" => "suspected",
             name if faults.contains(&name) => "degraded",
             name => name,
         };

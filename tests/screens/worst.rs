@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use spinewatch::display::{
-    Delivery, DeviceState, Fault, Outcome, Phase, Progress, SelfTest, Since, StudyReport, Words, samples,
+    Control, Delivery, DeviceState, Fault, Outcome, Phase, Progress, SelfTest, ServiceFacts, Since, StudyReport, Words,
+    samples,
 };
 use spinewatch::triage::{Gap, Level, Missing, Verdict};
 
@@ -43,6 +44,7 @@ fn every_fault(state: &mut DeviceState) {
     state.set_fault(Fault::UpdateFailed { version: Words::new("10.20.30-rc.1"), reason: Words::new(LONG) }, NOW);
     state.set_fault(Fault::UpdateRefused { reason: Words::new(LONG) }, NOW);
     state.set_fault(Fault::AcceleratorFault { reason: Words::new(LONG) }, NOW);
+    state.set_fault(Fault::ModelReplaced { reason: Words::new(LONG) }, NOW);
     state.set_fault(Fault::CertificateUnusable { reason: Words::new(LONG) }, NOW);
     state.set_fault(Fault::CertificateExpires { days: 30, what: "this device's certificate" }, NOW);
     state.set_fault(Fault::ClockUntrusted, NOW);
@@ -93,6 +95,24 @@ fn every_fault_but_stopping(state: &mut DeviceState) {
     state.clear_fault(&Fault::ShareLost { reason: none, since: Since::new(NOW) }, NOW);
 }
 
+fn long_facts() -> ServiceFacts {
+    let long = || Words::new(LONG);
+    let address = |n: u32| Words::new(&format!("enp0s31f6 2001:db8:85a3:1234:5678:8a2e:370:733{n}"));
+    ServiceFacts {
+        version: long(),
+        slot: Some(long()),
+        serial: Some(Words::new("CN-0XYZ12-70821-4AB-00FF-A00-SERIAL-0123456789")),
+        addresses: (0..6).map(address).collect(),
+        last_error: Some(long()),
+        share: long(),
+        broker: long(),
+        models: long(),
+        update: Some(long()),
+        up: Some(Duration::from_secs(400 * 86_400)),
+        celsius: Some(-40.0),
+    }
+}
+
 /// Every screen with the longest texts it can meet, by name.
 pub fn states() -> Vec<(&'static str, DeviceState)> {
     let with = |change: &dyn Fn(&mut DeviceState)| {
@@ -129,6 +149,15 @@ pub fn states() -> Vec<(&'static str, DeviceState)> {
         ("startup-failed", with(&|s| s.phase = Phase::Failed { reason: Words::new(LONG) })),
         ("idle without a study", with(&|_| {})),
     ];
+    states.push((
+        "service",
+        with(&|s| {
+            every_fault_but_stopping(s);
+            s.set_service(long_facts());
+            s.press(Control::Service, NOW);
+        }),
+    ));
+    states.push(("service without facts", with(&|s| s.press(Control::Service, NOW))));
     states.push((
         "starting",
         with(&|s| {

@@ -87,6 +87,7 @@ fn main_word(screen: &Screen<'_>) -> &'static str {
         Screen::Suspected { .. } => "SUSPECTED",
         Screen::StartupFailed { .. } => "START FAILED",
         Screen::Stale { .. } => "STALE",
+        Screen::Service { .. } => "SERVICE",
         Screen::Degraded { faults } => faults.first().map_or("DEGRADED", |f| f.headline()),
         Screen::NotAnalysed { .. } => "NOT ANALYSED",
         Screen::PartlyAnalysed { .. } => "PARTLY ANALYSED",
@@ -159,6 +160,7 @@ fn strip(scene: &mut Scene, mut area: Area, state: &DeviceState, now: Duration) 
     scene.moving_text(&clock, area.cut_left(30), setting, ON_BLACK);
     let faults = state.faults();
     let words = match faults {
+        _ if now < state.sound_paused_until => "SOUND OFF".to_owned(),
         [] => String::new(),
         [one] => one.chip().to_owned(),
         [first, others @ ..] => format!("{} +{}", first.chip(), others.len()),
@@ -176,6 +178,7 @@ fn lines(screen: &Screen<'_>, now: Duration) -> Vec<String> {
         Screen::Stale { silent_for } => {
             three(format!("no news for {}", span(silent_for)), "read every study", "call service")
         }
+        Screen::Service { facts } => facts.rows().iter().map(|row| format!("{}: {}", row.label, row.value)).collect(),
         Screen::Degraded { faults } => faults.first().map_or(Vec::new(), |f| vec![f.meaning(), f.action().to_owned()]),
         Screen::NotAnalysed { report, why, .. } => {
             vec![format!("{}: {}", report.study.words(), Words::new(why).as_str()), "READ THE STUDY".to_owned()]

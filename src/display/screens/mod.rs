@@ -9,6 +9,7 @@ mod none_suspected;
 mod not_analysed;
 mod partly_analysed;
 mod receiving;
+mod service;
 mod stale;
 mod starting;
 mod startup_failed;
@@ -35,6 +36,7 @@ pub fn compose(panel: Panel, screen: &Screen<'_>, state: &DeviceState, now: Dura
         Screen::Suspected { report, turn } => suspected::lay_out(&mut sheet, report, turn),
         Screen::StartupFailed { reason } => startup_failed::lay_out(&mut sheet, reason),
         Screen::Stale { silent_for } => stale::lay_out(&mut sheet, silent_for),
+        Screen::Service { facts } => service::lay_out(&mut sheet, facts),
         Screen::Degraded { faults } => degraded::lay_out(&mut sheet, faults),
         Screen::NotAnalysed { report, why, turn } => not_analysed::lay_out(&mut sheet, report, why, turn),
         Screen::PartlyAnalysed { report, turn } => partly_analysed::lay_out(&mut sheet, report, turn),

@@ -18,6 +18,8 @@ use crate::display::area::index;
 enum Format {
     /// 16 bits, little endian.
     Rgb565,
+    /// 24 bits: blue, green, red.
+    Rgb888,
     /// 32 bits, little endian: blue, green, red, unused.
     Xrgb8888,
 }
@@ -35,7 +37,7 @@ impl FrameBuffer {
     /// Opens `device` (such as `/dev/fb0`) with the geometry of `graphics/<name>` (such as `/sys/class/graphics/fb0`).
     ///
     /// # Errors
-    /// When the device or its geometry cannot be read, or its pixels are neither RGB565 nor XRGB8888.
+    /// When the device or its geometry cannot be read, or its pixels are none of RGB565, RGB888 and XRGB8888.
     pub fn open(device: &Path, graphics: &Path) -> io::Result<Self> {
         let info = graphics.join(device.file_name().unwrap_or_default());
         let read = |name: &str| fs::read_to_string(info.join(name)).map_err(|e| named(&e, &info.join(name)));
@@ -43,10 +45,11 @@ impl FrameBuffer {
             .ok_or_else(|| invalid(format!("{}/virtual_size is not WIDTH,HEIGHT", info.display())))?;
         let format = match read("bits_per_pixel")?.trim() {
             "16" => Format::Rgb565,
+            "24" => Format::Rgb888,
             "32" => Format::Xrgb8888,
             other => {
                 return Err(invalid(format!(
-                    "{} has {other} bits per pixel; 16 and 32 are supported",
+                    "{} has {other} bits per pixel; 16, 24 and 32 are supported",
                     device.display()
                 )));
             }
@@ -87,6 +90,7 @@ impl Format {
     const fn bytes(self) -> u64 {
         match self {
             Self::Rgb565 => 2,
+            Self::Rgb888 => 3,
             Self::Xrgb8888 => 4,
         }
     }
@@ -99,6 +103,7 @@ impl Format {
                     let value = (u16::from(r >> 3) << 11) | (u16::from(g >> 2) << 5) | u16::from(b >> 3);
                     into.extend_from_slice(&value.to_le_bytes());
                 }
+                Self::Rgb888 => into.extend_from_slice(&[*b, *g, *r]),
                 Self::Xrgb8888 => into.extend_from_slice(&[*b, *g, *r, 0xFF]),
             }
         }
@@ -183,6 +188,37 @@ mod tests {
     }
 
     #[test]
+    fn twenty_four_bits_are_blue_green_red_without_a_gap() {
+        let root = fake("24", 26, Some("U:8x4p-60\n"));
+        open(&root).unwrap().show(&orange_corner()).unwrap();
+        let memory = fs::read(root.path().join("fb0")).unwrap();
+        assert_eq!(memory[2 * 26 + 18..2 * 26 + 24], [8, 132, 255, 8, 132, 255]);
+    }
+
+    /// DRM's fbdev emulation leaves `modes` empty, pads rows, and makes room for more than is seen.
+    #[test]
+    fn the_emulated_frame_buffer_of_a_drm_driver_is_taken_as_it_is() {
+        let root = tempfile::tempdir().unwrap();
+        let info = root.path().join("graphics/fb0");
+        fs::create_dir_all(&info).unwrap();
+        for (name, text) in
+            [("virtual_size", "480,320\n"), ("bits_per_pixel", "32\n"), ("stride", "1920\n"), ("modes", "")]
+        {
+            fs::write(info.join(name), text).unwrap();
+        }
+        fs::write(root.path().join("fb0"), vec![0xEE; 1920 * 320]).unwrap();
+        let mut screen = open(&root).unwrap();
+        assert_eq!(screen.size(), Size::new(480, 320));
+        let mut frame = Frame::new(screen.size());
+        let Ok(()) = frame.fill_solid(&Rectangle::new(Point::new(479, 319), Size::new(1, 1)), Rgb888::new(1, 2, 3));
+        screen.show(&frame).unwrap();
+        let memory = fs::read(root.path().join("fb0")).unwrap();
+        assert_eq!(memory.len(), 1920 * 320, "nothing is written behind the last pixel");
+        assert_eq!(memory[1920 * 320 - 4..], [3, 2, 1, 0xFF]);
+        assert_eq!(memory[..4], [0, 0, 0, 0xFF]);
+    }
+
+    #[test]
     fn without_a_mode_the_virtual_size_counts() {
         assert_eq!(open(&fake("16", 16, None)).unwrap().size(), Size::new(8, 8));
     }
@@ -190,7 +226,7 @@ mod tests {
     #[test]
     fn a_frame_buffer_that_cannot_be_used_says_why() {
         let reason = |root: &tempfile::TempDir| open(root).unwrap_err().to_string();
-        assert!(reason(&fake("24", 24, None)).contains("24 bits per pixel"));
+        assert!(reason(&fake("8", 24, None)).contains("8 bits per pixel"));
         assert!(reason(&fake("16", 4, None)).contains("stride"));
         let empty = tempfile::tempdir().unwrap();
         assert!(reason(&empty).contains("virtual_size"));

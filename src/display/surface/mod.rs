@@ -3,6 +3,7 @@
 //! Never decides what is shown.
 
 mod framebuffer;
+mod panel;
 mod png;
 mod terminal;
 
@@ -11,6 +12,7 @@ use std::io;
 use embedded_graphics::geometry::Size;
 
 pub use self::framebuffer::FrameBuffer;
+pub use self::panel::{DrivenPanel, Glass, Oled, OpenPanel, SpiParts, spi_glass};
 pub use self::png::{PngFiles, encode_png};
 pub use self::terminal::Terminal;
 use super::Frame;

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use rustls::pki_types::UnixTime;
 use rustls::time_provider::TimeProvider;
 
-use crate::health::ClockTrust;
+use crate::health::{ClockTrust, Sensors};
 
 /// File in the state folder with the last trusted time.
 const KEPT: &str = "trusted-time";
@@ -65,6 +65,15 @@ impl CertificateClock {
     /// `read` gives the wall clock and whether it is trusted; the last trusted time is kept in `state_dir`.
     pub fn of_device(read: impl Fn() -> (Timestamp, bool) + Send + Sync + 'static, state_dir: &Path) -> Self {
         Self { read: Arc::new(read), kept: Some(state_dir.join(KEPT)) }
+    }
+
+    /// The device's own: trusted once it is set from the network.
+    pub fn sensed(sensors: Sensors, state_dir: &Path) -> Self {
+        let read = move || {
+            let now = Timestamp::now();
+            (now, sensors.clock(now).is_trusted())
+        };
+        Self::of_device(read, state_dir)
     }
 
     /// What is known of the time now.

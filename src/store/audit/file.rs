@@ -81,6 +81,11 @@ impl AuditFile {
         Ok(Self { connection, _copy: folder })
     }
 
+    /// The copy, to read other tables of it.
+    pub(in crate::store) const fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
     /// Walks the whole chain. `anchor` is a head that was received from this device earlier.
     ///
     /// # Errors

@@ -31,7 +31,7 @@ const LONGEST: usize = 1024;
 pub struct AuditEntry {
     /// When.
     pub at: Timestamp,
-    /// Who: `device`, `broker`, or the name that a clinic gave with its acknowledgement.
+    /// Who: `device`, `broker`, `local button`, or the name that a clinic gave with its acknowledgement.
     pub actor: String,
     /// What, snake case: `start`, `acknowledge`, `models_changed` ...
     pub action: String,
