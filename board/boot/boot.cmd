@@ -64,7 +64,7 @@ echo "slots: ${slot} of ${BOOT_ORDER}, attempts left A ${BOOT_A_LEFT} B ${BOOT_B
 
 if test "${slot}" = A; then setenv part 2; setenv label slot-a; else setenv part 3; setenv label slot-b; fi
 setenv from ${devtype} ${devnum}:${part}
-setenv bootargs "root=PARTLABEL=${label} ro rootwait rauc.slot=${slot} panic=10 ${board_args}"
+setenv bootargs "root=PARTLABEL=${label} ro rootwait rauc.slot=${slot} panic=10 systemd.gpt_auto=no ${board_args}"
 setenv initrd -
 if load ${from} ${kernel_addr_r} boot/vmlinuz; then
   if load ${from} ${ramdisk_addr_r} boot/initrd.img; then setenv initrd ${ramdisk_addr_r}:${filesize}; fi

@@ -110,7 +110,8 @@ impl Clinic {
 
     pub fn story(&self, slices: usize) -> Story {
         let heard = self.heard.0.lock().unwrap();
-        let told_twice = studies(&heard.triage).values().flat_map(|told| told.windows(2)).filter(|p| same(p[0], p[1]));
+        let studies = studies(&heard.triage);
+        let told_twice = studies.values().flat_map(|told| told.windows(2)).filter(|pair| same(pair[0], pair[1]));
         Story {
             whole: whole(&heard.triage, slices),
             revisions: heard.triage.len(),

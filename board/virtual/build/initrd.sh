@@ -11,7 +11,7 @@ mkdir "$work/bin" "$work/modules" "$work/proc" "$work/sys" "$work/dev" "$work/ro
 cp "$root/bin/busybox" "$work/bin/busybox"
 install -m755 "$here/init" "$work/init"
 release=$(ls "$root/usr/lib/modules")
-for module in virtio_pci virtio_blk crc32c ext4; do
+for module in virtio_pci virtio_blk crc32c_generic ext4; do
     modprobe -d "$root" -S "$release" --show-depends "$module" || true
 done | awk '$1 == "insmod" && !seen[$2]++ { print $2 }' > "$work/paths"
 while read -r path; do

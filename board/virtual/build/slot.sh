@@ -1,7 +1,7 @@
 #!/bin/sh
 # A slot's image: the distribution's part, board/rootfs, what the virtual board alone needs, the daemon and its models.
 #   slot.sh ROOT.tar BINARY KEYRING.pem OUT.ext4
-# Prints the daemon's version. Needs root.
+# Prints the daemon's version. Needs root; runs no arm64 program but the daemon's --version.
 set -eu
 here=$(dirname "$(dirname "$(realpath "$0")")")
 project=$(dirname "$(dirname "$here")")
@@ -13,6 +13,7 @@ root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
 
 tar -C "$root" --numeric-owner -xf "$tar"
+"$here/build/settle.sh" "$root"
 cp -a --no-preserve=ownership "$project/board/rootfs/." "$root/"
 cp -a --no-preserve=ownership "$here/rootfs/." "$root/"
 install -D -m644 "$here/system.conf" "$root/etc/rauc/system.conf"
@@ -25,13 +26,13 @@ done
 cp -r --no-preserve=ownership "$project/models/keys" "$root/usr/share/spinewatch/models/"
 rm -f "$root"/usr/share/spinewatch/models/keys/*.key
 
-chroot "$root" systemd-sysusers
-chroot "$root" systemd-tmpfiles --create --prefix=/data --prefix=/srv --prefix=/boot --prefix=/etc --prefix=/var
-chroot "$root" systemctl preset-all 2>/dev/null
+systemd-sysusers --root="$root"
+systemd-tmpfiles --root="$root" --create spinewatch.conf
+systemctl --root="$root" --quiet preset-all
 "$here/build/initrd.sh" "$root" "$root/boot/initrd.img"
 rm -rf "$root"/var/lib/apt "$root"/var/cache/* "$root"/var/log/* "$root"/tmp/* "$root"/usr/share/locale "$root"/usr/share/doc \
     "$root"/usr/share/man "$root"/usr/share/info "$root"/usr/lib/aarch64-linux-gnu/gconv "$root"/etc/apt
-chroot "$root" /usr/bin/spinewatch --version | awk '{ print $2 }'
+qemu-aarch64-static -L "$root" "$root/usr/bin/spinewatch" --version | awk '{ print $2 }'
 
 # As large as it must be; RAUC and the first boot leave it so.
 kib=$(du -sk --apparent-size "$root" | cut -f1)

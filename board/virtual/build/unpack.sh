@@ -2,17 +2,18 @@
 # What is unpacked into the tree ROOT instead of installed. The kernel, since installing it would build an initial RAM disk
 # that we do not use: boot/vmlinuz, and the modules that board/virtual/modules names with whatever these need. The programs
 # that mount shares, since their packages want Python.
-#   unpack.sh ROOT
+#   unpack.sh ROOT, as a hook of mmdebstrap
 set -eu
 here=$(dirname "$(dirname "$(realpath "$0")")")
 root=$1
+export APT_CONFIG="$MMDEBSTRAP_APT_CONFIG"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 unpack() { # PACKAGE
-    chroot "$root" sh -c "cd /tmp && apt-get -qq -o APT::Sandbox::User=root download $1"
-    dpkg-deb -x "$root"/tmp/"$1"_*.deb "$work"
-    rm "$root"/tmp/"$1"_*.deb
+    (cd "$work" && apt-get -qq -o APT::Sandbox::User=root download "$1")
+    dpkg-deb -x "$work/$1"_*.deb "$work"
+    rm "$work/$1"_*.deb
 }
 
 unpack cifs-utils
@@ -21,7 +22,7 @@ for program in mount.cifs mount.nfs umount.nfs mount.nfs4 umount.nfs4; do
     cp -P "$(find "$work" -path "*sbin/$program")" "$root/usr/sbin/"
 done
 
-name=$(chroot "$root" apt-cache depends linux-image-arm64 | awk '/Depends: linux-image/ { print $2; exit }')
+name=$(apt-cache depends linux-image-arm64 | awk '/Depends: linux-image/ { print $2; exit }')
 unpack "$name"
 
 release=${name#linux-image-}
