@@ -72,7 +72,11 @@ mod tests {
 
     #[test]
     fn no_row_is_torn_and_none_is_lost() {
-        let rows = ServiceFacts { models: "a model with a name that needs more than a line".into(), ..ServiceFacts::default() }.rows();
+        let rows = ServiceFacts {
+            models: "a model with a name that needs more than a line".into(),
+            ..ServiceFacts::default()
+        }
+        .rows();
         for room in 3..30 {
             let pages = paged(rows.clone(), room);
             assert!(pages.iter().all(|page| page.iter().map(|row| row.lines).sum::<usize>() <= room));
