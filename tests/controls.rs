@@ -1,5 +1,7 @@
 //! Buttons, lights, buzzer and backlight against pin mocks.
 
+#![allow(clippy::unwrap_used, reason = "a test may stop")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;

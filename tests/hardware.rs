@@ -3,6 +3,8 @@
 //! Runs where root and these modules are (the virtual board copies this binary into its guest); says what could not be had
 //! and passes otherwise. The frame buffer is written only with `SPINEWATCH_FRAME_BUFFER=/dev/fb0`, as a daemon may own it.
 
+#![allow(clippy::unwrap_used, reason = "a test may stop")]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -2,13 +2,18 @@
 //!
 //! Needs dtc and fdtoverlay (device-tree-compiler); without them the tests say so and check what text can show.
 
+#![allow(clippy::unwrap_used, reason = "a test may stop")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// What a board is called below `board/`, and what its GPIO lines are called in comments.
-const BOARDS: [(&str, fn(u32, u32) -> String); 2] = [("radxa-rock-5b", rockchip), ("imx8mp-evk", freescale)];
+const BOARDS: [(&str, NameOf); 2] = [("radxa-rock-5b", rockchip), ("imx8mp-evk", freescale)];
+
+/// Bank and number of a line to its name.
+type NameOf = fn(u32, u32) -> String;
 
 fn rockchip(bank: u32, pin: u32) -> String {
     format!("GPIO{bank}_{}{}", ["A", "B", "C", "D"][pin as usize / 8], pin % 8)
@@ -192,6 +197,23 @@ fn no_overlay_has_a_green_lamp() {
     for (board, _) in BOARDS {
         for (name, source) in overlays(board) {
             assert!(!bare(&source).to_lowercase().contains("green"), "{board}/{name}");
+        }
+    }
+}
+
+/// `board/README.md` is what an engineer wires by.
+#[test]
+fn the_wiring_table_names_every_pin_that_an_overlay_uses() {
+    let readme = fs::read_to_string(folder("README.md")).unwrap();
+    let wiring = readme.split("## Wiring").nth(1).unwrap().split("\n## ").next().unwrap();
+    for (column, (board, _)) in (2..).zip(BOARDS) {
+        let cells = wiring.lines().filter(|line| line.starts_with('|')).filter_map(|line| line.split('|').nth(column));
+        let listed: Vec<u32> =
+            cells.flat_map(|cell| cell.split([',', ' ', ';'])).filter_map(|word| word.parse().ok()).collect();
+        for (name, source) in overlays(board) {
+            for (pin, signal) in header_pins(&source) {
+                assert!(listed.contains(&pin), "{board}/{name}: pin {pin} ({signal}) is not in board/README.md");
+            }
         }
     }
 }

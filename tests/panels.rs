@@ -3,6 +3,8 @@
 //! Expectations are those of the controllers' data sheets (MIPI DCS: CASET 2A, RASET 2B, RAMWR 2C), against
 //! embedded-hal-mock; a recorder beside it shows that the D/C line tells commands from data.
 
+#![allow(clippy::unwrap_used, reason = "a test may stop")]
+
 use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Mutex};

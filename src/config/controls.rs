@@ -91,7 +91,7 @@ impl ControlSettings {
         for path in self.inputs.iter().chain(&self.backlight).filter(|path| !path.is_absolute()) {
             found.push(format!("controls has {}: a path from / is needed", path.display()));
         }
-        let lines: Vec<_> = taken.chain(self.lines().map(|(key, line)| (key, line))).collect();
+        let lines: Vec<_> = taken.chain(self.lines()).collect();
         for (at, (key, line)) in lines.iter().enumerate() {
             if let Some((other, _)) = lines[..at].iter().find(|(_, other)| other.place == line.place) {
                 found.push(format!("controls.{key} is {line}, which is {other} already: a line serves one thing"));

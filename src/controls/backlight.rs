@@ -51,10 +51,12 @@ impl Backlight {
             let file = self.dir.join(name);
             fs::write(&file, text).map_err(|error| named(&error, &file))
         };
-        if self.dir.join("bl_power").exists() {
-            write("bl_power", "0".into())?; // FB_BLANK_UNBLANK
-        }
         write("brightness", value.to_string())?;
+        // 0: FB_BLANK_UNBLANK. The device may write the brightness only, so what is on already is not written.
+        let power = fs::read_to_string(self.dir.join("bl_power"));
+        if power.is_ok_and(|power| power.trim() != "0") {
+            write("bl_power", "0".into())?;
+        }
         self.shown = Some(value);
         Ok(())
     }

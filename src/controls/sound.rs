@@ -217,7 +217,7 @@ mod tests {
         {
             let mut sound = Sound::new(LIMIT);
             let first = suspected("7f3a", &[Level::C2]);
-            sound.stand(&set(&[first.clone()]), ms(0));
+            sound.stand(&set(std::slice::from_ref(&first)), ms(0));
             sound.pause(ms(100));
             sound.stand(&set(&[first, new.clone()]), ms(5000));
             assert_eq!(sound.paused_until(), None, "{new:?}");
