@@ -2,7 +2,7 @@
 //!
 //! Shows nothing of a study; the strip below still says what is wrong.
 
-use crate::display::area::{Area, index, to_i32};
+use crate::display::area::{Area, index};
 use crate::display::chrome::{ON_NIGHT, SOFT_ON_NIGHT, Sheet};
 use crate::display::service::Row;
 use crate::display::text::{Face, Setting, width};
@@ -58,7 +58,7 @@ fn lay_out_row(sheet: &mut Sheet<'_>, row: &Row, mut place: Area, line: i32) {
     sheet.scene.text(row.label, first, Setting::line(Face::Medium, label_px), SOFT_ON_NIGHT);
     let setting = Setting { lines: row.lines, middle: row.lines == 1, ..Setting::line(Face::Bold, px) };
     // a line in the middle of its row begins a little lower
-    let place = place.inset(0, if row.lines == 1 { 0 } else { to_i32(u32::from(line > 15)) });
+    let place = place.inset(0, if row.lines == 1 { 0 } else { sheet.px(1.0) });
     if row.moving {
         sheet.scene.moving_text(&row.value, place, setting, ON_NIGHT);
     } else {
