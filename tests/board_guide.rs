@@ -19,7 +19,9 @@ fn book() -> String {
 fn calls() -> BTreeSet<Vec<String>> {
     let book = book();
     let pieces = book.lines().chain(book.split('`')).filter_map(|piece| piece.trim().strip_prefix("spinewatch "));
-    let words = |call: &str| -> Vec<String> { call.split([' ', '\n']).take_while(|word| *word != "#").map(str::to_owned).collect() };
+    let words = |call: &str| -> Vec<String> {
+        call.split([' ', '\n']).take_while(|word| *word != "#").map(str::to_owned).collect()
+    };
     pieces.map(words).filter(|words| words[0].chars().all(|c| c.is_ascii_lowercase() || c == '-')).collect()
 }
 
@@ -30,7 +32,8 @@ fn every_verb_and_option_that_the_book_names_exists() {
         assert!(calls.iter().any(|call| call[0] == verb), "{verb} is not in the book");
     }
     for call in &calls {
-        let is_verb = |word: &&String| word.chars().all(|c| c.is_ascii_lowercase() || c == '-') && !word.starts_with('-');
+        let is_verb =
+            |word: &&String| word.chars().all(|c| c.is_ascii_lowercase() || c == '-') && !word.starts_with('-');
         let depth = if ["update", "models", "audit"].contains(&call[0].as_str()) { 2 } else { 1 };
         let verbs: Vec<&String> = call.iter().take(depth).take_while(is_verb).collect();
         let output = Command::new(env!("CARGO_BIN_EXE_spinewatch")).args(&verbs).arg("--help").output().unwrap();
@@ -59,9 +62,13 @@ fn pins(folder: &str) -> BTreeSet<u32> {
 fn every_pin_of_an_overlay_is_in_the_table_and_in_the_drawing() {
     let book = book();
     let drawing = fs::read_to_string(board().join("wiring.svg")).unwrap();
-    let drawn: BTreeSet<u32> = drawing.split('>').filter_map(|piece| piece.split(['<', ' ']).next()?.parse().ok()).collect();
-    let rows: Vec<Vec<&str>> =
-        book.lines().filter(|line| line.starts_with("| ")).map(|line| line.split('|').map(str::trim).collect()).collect();
+    let drawn: BTreeSet<u32> =
+        drawing.split('>').filter_map(|piece| piece.split(['<', ' ']).next()?.parse().ok()).collect();
+    let rows: Vec<Vec<&str>> = book
+        .lines()
+        .filter(|line| line.starts_with("| "))
+        .map(|line| line.split('|').map(str::trim).collect())
+        .collect();
     for (column, folder) in [(2, "radxa-rock-5b"), (3, "imx8mp-evk")] {
         let cells = rows.iter().filter_map(|row| row.get(column).filter(|_| row.len() == 6));
         let told: BTreeSet<u32> = cells
