@@ -63,7 +63,8 @@ fn on_device(device: &Device, hawkbit: &Hawkbit) -> (Option<i32>, String) {
 fn offered(device: &Device, maker: &Signer, version: &str) -> Hawkbit {
     let hawkbit = Hawkbit::start();
     hawkbit.world().authorization = Some("TargetToken 4f2d".into());
-    let bundle = device.path("bundle.raucb");
+    // the bundle of another server may lie here
+    let bundle = device.path(&format!("{}.raucb", hawkbit.url().rsplit(':').next().unwrap()));
     maker.bundle(&bundle, BOARD, version, "verity");
     hawkbit.offer(8, Action::new(std::fs::read(bundle).unwrap()));
     hawkbit
