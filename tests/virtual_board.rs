@@ -15,6 +15,7 @@ mod virtual_board {
     pub mod qmp;
     pub mod serial;
     pub mod share;
+    pub mod sticks;
     pub mod study;
     pub mod table;
     pub mod update;

@@ -75,7 +75,7 @@ pub struct Board {
     pub serial: Serial,
     pub qmp: Qmp,
     pub disk: Disk,
-    work: PathBuf,
+    at_shell: bool,
     pub since: Instant,
 }
 
@@ -105,12 +105,25 @@ impl Board {
         let since = Instant::now();
         let log = work.join("serial.log");
         let (serial, qmp) = (Serial::new(connected(&serial), &log), Qmp::new(connected(&qmp)));
-        Self { qemu, serial, qmp, disk: disk.clone(), work: work.to_owned(), since }
+        Self { qemu, serial, qmp, disk: disk.clone(), at_shell: how.snapshot.is_some(), since }
     }
 
     /// Waits for the shell on the console.
     pub fn shell(&mut self) {
-        self.serial.expect(PROMPT, BOOT);
+        self.try_shell().unwrap_or_else(|why| panic!("{why}"));
+    }
+
+    /// The board has restarted: its shell is to be waited for again.
+    pub fn restarted(&mut self) {
+        self.at_shell = false;
+    }
+
+    fn try_shell(&mut self) -> Result<(), String> {
+        if !self.at_shell {
+            self.serial.wait(PROMPT, BOOT)?;
+            self.at_shell = true;
+        }
+        Ok(())
     }
 
     /// Waits until the daemon is ready; guest seconds from the kernel's start to READY.
@@ -120,7 +133,7 @@ impl Board {
 
     /// As [`Self::ready`], where a board that does not come up is counted.
     pub fn try_ready(&mut self) -> Result<f64, String> {
-        self.serial.wait(PROMPT, BOOT)?;
+        self.try_shell()?;
         let ran = self.serial.run("systemctl start spinewatch; systemctl is-active spinewatch", BOOT);
         if ran.status != 0 {
             return Err(format!("the daemon does not start: {}", ran.output));
@@ -167,11 +180,6 @@ impl Board {
         self.qemu.kill().unwrap();
         self.qemu.wait().unwrap();
         self.disk.clone()
-    }
-
-    /// The folder of this scenario.
-    pub fn work(&self) -> &Path {
-        &self.work
     }
 }
 

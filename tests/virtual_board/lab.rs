@@ -104,7 +104,8 @@ fn older(file: &Path, than: &Path) -> bool {
     modified(file) < Some(modified(than).unwrap_or(SystemTime::UNIX_EPOCH))
 }
 
-fn succeeds(command: &mut Command) {
+/// Runs a program of this machine that must succeed.
+pub fn succeeds(command: &mut Command) {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
 }

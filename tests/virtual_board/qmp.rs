@@ -5,7 +5,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -20,24 +20,30 @@ impl Qmp {
         stream.set_read_timeout(Some(Duration::from_secs(120))).unwrap();
         let answers = BufReader::new(stream.try_clone().unwrap());
         let mut qmp = Self { stream, answers };
-        qmp.answer("QMP");
+        qmp.answer("QMP").unwrap();
         qmp.execute("qmp_capabilities", json!({}));
         qmp
     }
 
-    fn answer(&mut self, key: &str) -> Value {
+    fn answer(&mut self, key: &str) -> Result<Value, String> {
         loop {
             let mut line = String::new();
             assert!(self.answers.read_line(&mut line).unwrap() > 0, "QEMU has ended");
             let value: Value = serde_json::from_str(&line).unwrap();
-            assert!(value.get("error").is_none(), "QEMU: {value}");
+            if let Some(error) = value.get("error") {
+                return Err(format!("QEMU: {error}"));
+            }
             if let Some(answer) = value.get(key) {
-                return answer.clone();
+                return Ok(answer.clone());
             }
         }
     }
 
     pub fn execute(&mut self, command: &str, arguments: Value) -> Value {
+        self.try_execute(command, arguments).unwrap_or_else(|error| panic!("{command}: {error}"))
+    }
+
+    fn try_execute(&mut self, command: &str, arguments: Value) -> Result<Value, String> {
         let line = json!({ "execute": command, "arguments": arguments });
         self.stream.write_all(format!("{line}\n").as_bytes()).unwrap();
         self.answer("return")
@@ -72,5 +78,11 @@ impl Qmp {
     /// Pulls it out, at once.
     pub fn pull_stick(&mut self) {
         self.execute("device_del", json!({ "id": "stick" }));
+        // The image is free once the device is gone.
+        let due = Instant::now() + Duration::from_secs(30);
+        while self.try_execute("blockdev-del", json!({ "node-name": "stick" })).is_err() {
+            assert!(Instant::now() < due, "the stick does not come out");
+            std::thread::sleep(Duration::from_millis(100));
+        }
     }
 }

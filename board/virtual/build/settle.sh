@@ -21,7 +21,5 @@ ln -s /run "$root/var/run"
 ln -s /run/lock "$root/var/lock"
 mkdir -p "$root/etc/ssl/certs"
 find "$root/usr/share/ca-certificates" -name '*.crt' -exec cat {} + > "$root/etc/ssl/certs/ca-certificates.crt"
-# Nothing needs to be brought up to date at the first boot: ldconfig, catalogues.
-touch "$root/etc/.updated" "$root/var/.updated"
 echo spinewatch > "$root/etc/hostname"
 printf '127.0.0.1 localhost\n::1 localhost\n' > "$root/etc/hosts"

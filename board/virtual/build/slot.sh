@@ -34,6 +34,9 @@ rm -rf "$root"/var/lib/apt "$root"/var/cache/* "$root"/var/log/* "$root"/tmp/* "
     "$root"/usr/share/man "$root"/usr/share/info "$root"/usr/lib/aarch64-linux-gnu/gconv "$root"/etc/apt
 qemu-aarch64-static -L "$root" "$root/usr/bin/spinewatch" --version | awk '{ print $2 }'
 
+# Nothing needs to be brought up to date at the first boot: ldconfig, catalogues.
+touch "$root/etc/.updated" "$root/var/.updated"
+
 # As large as it must be; RAUC and the first boot leave it so.
 kib=$(du -sk --apparent-size "$root" | cut -f1)
 rm -f "$out"
