@@ -149,6 +149,11 @@ impl Appliance {
             tracing::error!(reason = aside.reason, "the database was damaged and set aside");
             health.records_reset();
         }
+        match health::StatePartition::found(Path::new(health::STATE_PARTITION)) {
+            health::StatePartition::Kept => {}
+            health::StatePartition::Anew => health.records_reset(),
+            health::StatePartition::InMemory => health.state_in_memory(),
+        }
         let engine = Accelerated::of_device(settings);
         let (analyser, replaced) = open_models(settings, &engine);
         health.model_replaced(replaced);

@@ -38,6 +38,7 @@ pub fn faults(report: &HealthReport, now: Duration) -> Vec<Fault> {
             let (reason, code) = spoken(trouble);
             Some(Fault::AcksRefused { reason, code })
         }
+        Degraded::StateInMemory => Some(Fault::StateInMemory),
         Degraded::RecordsReset => Some(Fault::RecordsReset),
         Degraded::ResultsNotWritten { reason } => Some(Fault::ResultsNotWritten { reason: Words::new(reason) }),
         Degraded::AcceleratorFault { reason } => Some(Fault::AcceleratorFault { reason: Words::new(reason) }),

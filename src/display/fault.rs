@@ -51,6 +51,8 @@ pub enum Fault {
         /// Why, for service.
         code: &'static str,
     },
+    /// The state partition cannot be used: verdicts and messages lie in memory.
+    StateInMemory,
     /// The database was damaged and set aside: what was known before is not shown.
     RecordsReset,
     /// Files were refused; the rest of their studies is unharmed.
@@ -120,18 +122,19 @@ impl Fault {
             Self::BrokerOffline { .. } => 3,
             Self::MessagesRefused { .. } => 4,
             Self::AcksRefused { .. } => 5,
-            Self::RecordsReset => 6,
-            Self::FilesRefused { .. } => 7,
-            Self::ResultsNotWritten { .. } => 8,
-            Self::UpdateFailed { .. } => 9,
-            Self::UpdateRefused { .. } => 10,
-            Self::AcceleratorFault { .. } => 11,
-            Self::ModelReplaced { .. } => 12,
-            Self::ControlsFault { .. } => 13,
-            Self::CertificateUnusable { .. } => 14,
-            Self::CertificateExpires { .. } => 15,
-            Self::ClockUntrusted => 16,
-            Self::IdentifiersInClear => 17,
+            Self::StateInMemory => 6,
+            Self::RecordsReset => 7,
+            Self::FilesRefused { .. } => 8,
+            Self::ResultsNotWritten { .. } => 9,
+            Self::UpdateFailed { .. } => 10,
+            Self::UpdateRefused { .. } => 11,
+            Self::AcceleratorFault { .. } => 12,
+            Self::ModelReplaced { .. } => 13,
+            Self::ControlsFault { .. } => 14,
+            Self::CertificateUnusable { .. } => 15,
+            Self::CertificateExpires { .. } => 16,
+            Self::ClockUntrusted => 17,
+            Self::IdentifiersInClear => 18,
         }
     }
 
@@ -159,6 +162,7 @@ impl Fault {
             Self::BrokerOffline { .. } => "NOT SENDING",
             Self::MessagesRefused { .. } => "NOT TAKEN",
             Self::AcksRefused { .. } => "NO ANSWERS",
+            Self::StateInMemory => "NO STORAGE",
             Self::RecordsReset => "RECORDS RESET",
             Self::FilesRefused { .. } => "FILES REFUSED",
             Self::ResultsNotWritten { .. } => "NOT FILING",
@@ -184,6 +188,7 @@ impl Fault {
             Self::BrokerOffline { .. } => "BROKER",
             Self::MessagesRefused { .. } => "REFUSED",
             Self::AcksRefused { .. } => "ACKS",
+            Self::StateInMemory => "STORAGE",
             Self::RecordsReset => "RECORDS",
             Self::FilesRefused { .. } => "FILES",
             Self::ResultsNotWritten { .. } => "RESULTS",
@@ -222,6 +227,7 @@ impl Fault {
             Self::AcksRefused { reason, code } => {
                 format!("What clinics acknowledge is not shown: {} ({code}).", bare(reason))
             }
+            Self::StateInMemory => "Verdicts and unsent alerts last until the power goes.".to_owned(),
             Self::RecordsReset => "The database was damaged and set aside. Earlier studies are not listed.".to_owned(),
             Self::FilesRefused { files: 1, reason } => format!("1 file was refused: {}.", bare(reason)),
             Self::FilesRefused { files, reason } => {
@@ -266,6 +272,7 @@ impl Fault {
             Self::BrokerOffline { .. } => "Clinics see no alert. Tell them by telephone.",
             Self::MessagesRefused { .. } => "Clinics may miss an alert. Tell them by telephone.",
             Self::AcksRefused { .. } => "Ask by telephone whether alerts were seen. Call service.",
+            Self::StateInMemory => "Do not switch off. Call service.",
             Self::RecordsReset => "Look up earlier results in the clinic's system.",
             Self::FilesRefused { .. } => "Read that study as usual. Send it again.",
             Self::ResultsNotWritten { .. } => "Alerts come as before. Call service.",

@@ -56,7 +56,9 @@ impl Icon {
             | Fault::AcceleratorFault { .. }
             | Fault::ModelReplaced { .. }
             | Fault::ControlsFault { .. } => Self::Chip,
-            Fault::DiskFull { .. } | Fault::RecordsReset | Fault::ResultsNotWritten { .. } => Self::Disk,
+            Fault::DiskFull { .. } | Fault::StateInMemory | Fault::RecordsReset | Fault::ResultsNotWritten { .. } => {
+                Self::Disk
+            }
             Fault::ShareLost { .. } => Self::Folder,
             Fault::BrokerOffline { .. } | Fault::MessagesRefused { .. } | Fault::AcksRefused { .. } => Self::Antenna,
             Fault::FilesRefused { .. } => Self::Sheet,

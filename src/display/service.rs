@@ -44,10 +44,22 @@ pub struct Row {
     pub label: &'static str,
     /// One line of text.
     pub value: String,
-    /// May need a second line.
-    pub long: bool,
+    /// Lines that it needs on a narrow panel, 1 to 3.
+    pub lines: usize,
     /// Moves without a change of meaning.
     pub moving: bool,
+}
+
+impl Row {
+    /// Characters that a line of the narrowest panel takes.
+    const LINE: usize = 28;
+
+    /// `text` cut at `limit` characters.
+    fn new(label: &'static str, text: &str, limit: usize) -> Self {
+        let value = Words::within(text, limit).as_str().to_owned();
+        let lines = value.chars().count().div_ceil(Self::LINE).clamp(1, 3);
+        Self { label, value, lines, moving: false }
+    }
 }
 
 impl Default for ServiceFacts {
@@ -72,31 +84,30 @@ impl Default for ServiceFacts {
 impl ServiceFacts {
     /// The rows in the order in which an engineer asks for them.
     pub fn rows(&self) -> Vec<Row> {
-        let row = |label, value: String| Row { label, value, long: false, moving: false };
-        let known = |words: &Option<Words>| words.as_ref().map_or("not known".to_owned(), |w| brief(w, 30));
+        let known = |words: &Option<Words>| words.as_ref().map_or("not known", Words::as_str).to_owned();
         let mut rows = vec![
-            row("Version", brief(&self.version, 30)),
-            row("Slot", known(&self.slot)),
-            row("Serial", known(&self.serial)),
+            Row::new("Version", self.version.as_str(), 28),
+            Row::new("Slot", &known(&self.slot), 28),
+            Row::new("Serial", &known(&self.serial), 28),
         ];
         if self.addresses.is_empty() {
-            rows.push(row("Address", "none: check the cable".to_owned()));
+            rows.push(Row::new("Address", "none: check the cable", 28));
         }
-        rows.extend(self.addresses.iter().take(ADDRESSES).map(|address| row("Address", brief(address, 46))));
-        let error = self.last_error.as_ref().map_or("none since start".to_owned(), |error| brief(error, 90));
-        rows.push(Row { long: true, ..row("Error", error) });
-        rows.push(row("Share", brief(&self.share, 40)));
-        rows.push(row("Broker", brief(&self.broker, 40)));
-        rows.push(Row { long: true, ..row("Models", brief(&self.models, 70)) });
-        let update = self.update.as_ref().map_or("none recorded".to_owned(), |update| brief(update, 70));
-        rows.push(Row { long: true, ..row("Update", update) });
+        rows.extend(self.addresses.iter().take(ADDRESSES).map(|address| Row::new("Address", address.as_str(), 50)));
+        let error = self.last_error.as_ref().map_or("none since start", Words::as_str);
+        let update = self.update.as_ref().map_or("none recorded", Words::as_str);
+        rows.extend([
+            Row::new("Error", error, 75),
+            Row::new("Share", self.share.as_str(), 50),
+            Row::new("Broker", self.broker.as_str(), 50),
+            Row::new("Models", self.models.as_str(), 75),
+            Row::new("Update", update, 50),
+        ]);
         let up = self.up.map_or("not known".to_owned(), span);
         let heat = self.celsius.map_or("not known".to_owned(), |celsius| format!("{celsius:.0} °C"));
-        rows.extend([("Up for", up), ("Heat", heat)].map(|(label, value)| Row { moving: true, ..row(label, value) }));
+        rows.extend(
+            [("Up for", up), ("Heat", heat)].map(|(label, value)| Row { moving: true, ..Row::new(label, &value, 28) }),
+        );
         rows
     }
-}
-
-fn brief(words: &Words, limit: usize) -> String {
-    Words::within(words.as_str(), limit).as_str().to_owned()
 }

@@ -57,6 +57,8 @@ pub enum Degraded {
         /// Why.
         trouble: Trouble,
     },
+    /// The state partition cannot be used: what is written lasts until the power goes.
+    StateInMemory,
     /// The database was corrupt and was set aside: earlier verdicts are not known here.
     RecordsReset,
     /// Documents for archive and hospital system are not written; they are kept until they are.
@@ -122,6 +124,7 @@ impl Degraded {
             Self::BrokerOffline { .. } => "broker_offline",
             Self::MessagesRefused { .. } => "messages_refused",
             Self::AcksRefused { .. } => "acks_refused",
+            Self::StateInMemory => "state_in_memory",
             Self::RecordsReset => "records_reset",
             Self::ResultsNotWritten { .. } => "results_not_written",
             Self::UpdateRolledBack { .. } => "update_rolled_back",
@@ -148,6 +151,7 @@ impl Degraded {
             Self::BrokerOffline { .. } => "check the network and the broker; messages are kept until it is back",
             Self::MessagesRefused { .. } => "check access list, quota and packet size at the broker; messages are kept",
             Self::AcksRefused { .. } => "let the device subscribe to its ack topics in the broker's access list",
+            Self::StateInMemory => "do not switch it off while messages wait; replace the storage",
             Self::RecordsReset => "the damaged file lies beside the new one; call service",
             Self::ResultsNotWritten { .. } => "check results.dir and its free space; what waits is written then",
             Self::UpdateRolledBack { .. } => "nothing is lost, the old system runs; spinewatch update status says more",
@@ -181,6 +185,7 @@ impl fmt::Display for Degraded {
             Self::AcksRefused { trouble } => {
                 write!(f, "acknowledgements by clinics cannot arrive: {}", coded(trouble))
             }
+            Self::StateInMemory => write!(f, "the state partition cannot be used: nothing survives a power cut"),
             Self::RecordsReset => write!(f, "the database was damaged and set aside"),
             Self::ResultsNotWritten { reason } => write!(f, "results are not written: {reason}"),
             Self::UpdateRolledBack { version, reason } => {

@@ -21,6 +21,8 @@ mod systemd;
 
 mod standing;
 
+mod state_partition;
+
 pub mod board;
 
 pub mod metrics;
@@ -32,4 +34,5 @@ pub use report::{Broker, Device, HealthReport, Model, Queues, Share, Status};
 pub use sensors::{Disk, Memory, Sensed, Sensors, Temperature};
 pub use standing::{Standing, StandingFile};
 pub use state::{BrokerHealth, Health, Limits, ShareHealth};
+pub use state_partition::{STATE as STATE_PARTITION, StatePartition};
 pub use systemd::Notifier;

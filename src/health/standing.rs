@@ -49,6 +49,7 @@ impl Standing {
         };
         let refused = report.degraded.iter().find(|degraded| matches!(degraded, Degraded::ModelRefused { .. }));
         let dark = report.degraded.iter().find(|degraded| matches!(degraded, Degraded::ScreenLost { .. }));
+        let in_memory = report.degraded.iter().find(|degraded| matches!(degraded, Degraded::StateInMemory));
         let no_disk = report.disk.is_none().then(|| "its disk does not answer".to_owned());
         let good = |fault: Option<String>| fault.unwrap_or_else(|| GOOD.to_owned());
         Self {
@@ -59,7 +60,7 @@ impl Standing {
             ready: true,
             screen: good(dark.map(ToString::to_string).or_else(|| silent(&["display"]))),
             models: good(refused.map(ToString::to_string).or_else(|| silent(&["triage"]))),
-            store: good(no_disk),
+            store: good(in_memory.map(ToString::to_string).or(no_disk)),
         }
     }
 
@@ -186,6 +187,9 @@ mod tests {
     fn screen_models_and_store_do_each() {
         assert!(fault(&health(Some("its golden outputs do not hold"), true)).unwrap().starts_with("models: "));
         assert_eq!(fault(&health(None, false)).unwrap(), "store: its disk does not answer");
+        let mut forgetful = health(None, true);
+        forgetful.state_in_memory();
+        assert!(fault(&forgetful).unwrap().starts_with("store: the state partition cannot be used"));
         let mut silent = health(None, true);
         silent.silent_stage(Some(("display", Duration::from_secs(20))));
         assert!(fault(&silent).unwrap().starts_with("screen: "));

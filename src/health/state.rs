@@ -71,6 +71,7 @@ pub struct Health {
     quarantined: BTreeMap<String, u64>,
     models: Vec<Model>,
     records_reset: bool,
+    state_in_memory: bool,
     results: Option<String>,
     results_busy: Option<Duration>,
     accelerator: Option<String>,
@@ -96,6 +97,7 @@ impl Health {
             quarantined: BTreeMap::new(),
             models: Vec::new(),
             records_reset: false,
+            state_in_memory: false,
             results: None,
             results_busy: None,
             accelerator: None,
@@ -151,6 +153,11 @@ impl Health {
     /// The database was corrupt at start and was set aside.
     pub fn records_reset(&mut self) {
         self.records_reset = true;
+    }
+
+    /// The boot found no state partition that can be used.
+    pub fn state_in_memory(&mut self) {
+        self.state_in_memory = true;
     }
 
     /// Why documents are not written, in one line, or nothing.
@@ -267,6 +274,9 @@ impl Health {
             ShareHealth::NotMounted => degraded.push(Degraded::ShareNotMounted),
         }
         degraded.extend(self.broker_faults());
+        if self.state_in_memory {
+            degraded.push(Degraded::StateInMemory);
+        }
         if self.records_reset {
             degraded.push(Degraded::RecordsReset);
         }
@@ -401,6 +411,7 @@ mod tests {
         });
         health.share(ShareHealth::NotMounted, s(3));
         health.broker(offline(), s(3));
+        health.state_in_memory();
         health.records_reset();
         health.results(Some("no space left on device".into()));
         health.accelerator(Some("given up: no answer within 1000 ms".into()));
@@ -416,6 +427,7 @@ mod tests {
             "disk_low",
             "share_not_mounted",
             "broker_offline",
+            "state_in_memory",
             "records_reset",
             "results_not_written",
             "accelerator_fault",

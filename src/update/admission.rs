@@ -61,7 +61,9 @@ fn last_end<'a>(history: &'a [Entry], digest: &str) -> Option<&'a Entry> {
 /// [`Refusal::NotProvedYet`].
 pub fn may_overwrite(pending: Option<&Pending>, boot_id: &str) -> Result<(), Refusal> {
     match pending {
-        Some(pending) if pending.boot_id != boot_id => Err(Refusal::NotProvedYet { version: pending.version.clone() }),
+        Some(pending) if pending.boot_id != boot_id || boot_id.is_empty() => {
+            Err(Refusal::NotProvedYet { version: pending.version.clone() })
+        }
         _ => Ok(()),
     }
 }
@@ -157,5 +159,7 @@ mod tests {
         assert_eq!(may_overwrite(None, "now"), Ok(()));
         assert_eq!(may_overwrite(Some(&pending), "before"), Ok(()), "it only waits for the restart");
         assert_eq!(may_overwrite(Some(&pending), "now").unwrap_err().code(), "not_proved_yet");
+        let unknown = Pending { boot_id: String::new(), ..pending };
+        assert_eq!(may_overwrite(Some(&unknown), "").unwrap_err().code(), "not_proved_yet");
     }
 }

@@ -46,7 +46,7 @@ pub fn boot(pending: Option<Pending>, slots: &Slots, boot_id: &str) -> Boot {
             Boot::Ended(pending, Outcome::RolledBack, why)
         }
         (false, true, None) => {
-            let why = "attempts used up: the new system did not start".to_owned();
+            let why = "attempts used up before the new system had proved itself".to_owned();
             Boot::Ended(pending, Outcome::RolledBack, why)
         }
         (false, false, None) => {

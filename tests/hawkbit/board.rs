@@ -115,6 +115,12 @@ impl Board {
         }
     }
 
+    /// How often a bundle was written whole, and a restart asked for.
+    pub fn done(&self) -> (usize, u32) {
+        let state = self.state();
+        (state.written.len(), state.restarts)
+    }
+
     pub fn proved(&self) -> bool {
         self.state().ended.values().any(|standing| *standing == Standing::Proved)
     }

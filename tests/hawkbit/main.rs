@@ -6,8 +6,18 @@
 #[allow(dead_code, reason = "shared with the tests of the MQTT link")]
 mod authority;
 mod board;
+#[path = "../update/bundles.rs"]
+#[allow(dead_code, reason = "shared with the tests of the installer")]
+mod bundles;
+#[path = "../update/bus.rs"]
+#[allow(dead_code, reason = "shared with the tests of the installer")]
+mod bus;
+#[path = "../update/fake.rs"]
+#[allow(dead_code, reason = "shared with the tests of the installer")]
+mod fake;
 mod faults;
 mod life;
 mod power;
 mod secured;
 mod server;
+mod verb;

@@ -85,6 +85,25 @@ impl Disk {
         Self { files: Vec::new(), names: vec![BTreeMap::new()], namings: Vec::new() }
     }
 
+    /// With all of an image on it, durable.
+    pub fn of(image: &Image) -> Self {
+        let mut disk = Self::new();
+        for (path, entry) in image {
+            let path = path.clone();
+            match entry {
+                Entry::Folder => disk.apply(&Op::Folder(path)),
+                Entry::Link(target) => disk.apply(&Op::Link { path, target: target.clone() }),
+                Entry::File(bytes) => {
+                    disk.apply(&Op::Create(path.clone()));
+                    disk.apply(&Op::Write { path: path.clone(), at: 0, bytes: bytes.to_vec() });
+                    disk.apply(&Op::Sync(path));
+                }
+            }
+        }
+        disk.namings.iter_mut().for_each(|(_, synced)| *synced = true);
+        disk
+    }
+
     /// Whether an operation changes what lies on the disk.
     pub const fn changes(op: &Op) -> bool {
         !matches!(op, Op::Sync(_) | Op::Said(_))

@@ -7,7 +7,7 @@ use spinewatch::inference::TractEngine;
 use spinewatch::update::models::{Selection, Sources, install, rollback};
 
 use crate::device::{Device, SHIPPED, detector_of};
-use crate::replay::{Flaw, replay};
+use crate::replay::{Before, Flaw, replay};
 use crate::trace::{Op, can_record, record};
 
 const NEXT: &str = "9.0.0";
@@ -92,7 +92,7 @@ fn a_cut_at_any_write_of_a_model_switch_leaves_the_old_package_or_the_new_one() 
     std::fs::remove_dir_all(device.shipped().join("classifier")).unwrap();
     let ops = recorded(&device);
     let next: PathBuf = device.detector(NEXT);
-    let tally = replay(&ops, crate::careless(200), 5, |state, said| {
+    let tally = replay(Before::nothing(), &ops, crate::careless(200), 5, |state, said| {
         let installed = state.join("models");
         let runs = detector(&device, &installed)?;
         let allowed = allowed(said);

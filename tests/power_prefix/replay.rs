@@ -47,9 +47,36 @@ struct Cut {
 const HABITS: [Unsynced; 6] =
     [Unsynced::Lost, Unsynced::Any, Unsynced::NamesOnly, Unsynced::Any, Unsynced::BytesOnly, Unsynced::Any];
 
+/// What lay there, and what was promised, before the recording.
+pub struct Before {
+    pub image: Image,
+    pub said: Vec<String>,
+}
+
+impl Before {
+    /// An empty folder.
+    pub const fn nothing() -> Self {
+        Self { image: Image::new(), said: Vec::new() }
+    }
+
+    /// What a recording has done up to a line.
+    pub fn line(ops: &[Op], line: &str) -> Self {
+        let (mut disk, mut said) = (Disk::new(), Vec::new());
+        let until = ops.iter().position(|op| *op == Op::Said(line.to_owned())).unwrap();
+        for op in &ops[..until] {
+            match op {
+                Op::Said(line) => said.push(line.clone()),
+                op => disk.apply(op),
+            }
+        }
+        Self { image: disk.in_order(), said }
+    }
+}
+
 /// Cuts the recording everywhere, in order, and `careless` times, drawn by `seed`, on a disk that keeps only what was
 /// synced. `check` finds an image in a folder of its own, and the lines that were said before the cut.
 pub fn replay(
+    before: Before,
     ops: &[Op],
     careless: usize,
     seed: u64,
@@ -74,7 +101,7 @@ pub fn replay(
             });
         }
         drop(cuts);
-        let (in_order, drawn) = cut(ops, careless, seed, |cut| cuts_in.send(cut).unwrap());
+        let (in_order, drawn) = cut(before, ops, careless, seed, |cut| cuts_in.send(cut).unwrap());
         let mut tally = tally.lock().unwrap();
         (tally.in_order, tally.careless) = (in_order, drawn);
     });
@@ -82,12 +109,12 @@ pub fn replay(
 }
 
 /// Goes through the recording once; gives how many cuts of each model there were.
-fn cut(ops: &[Op], careless: usize, seed: u64, mut give: impl FnMut(Cut)) -> (usize, usize) {
+fn cut(before: Before, ops: &[Op], careless: usize, seed: u64, mut give: impl FnMut(Cut)) -> (usize, usize) {
     let mut chance = Xoshiro256PlusPlus::seed_from_u64(seed);
     let mut drawn: Vec<usize> = (0..careless).map(|_| chance.random_range(0..=ops.len())).collect();
     drawn.sort_unstable();
     let mut drawn = drawn.into_iter().enumerate().peekable();
-    let (mut disk, mut said, mut in_order) = (Disk::new(), Vec::new(), 0);
+    let (mut disk, mut said, mut in_order) = (Disk::of(&before.image), before.said, 0);
     for at in 0..=ops.len() {
         let op = ops.get(at);
         // a sync or a line changes nothing that lies there: the strongest promise is held against each image

@@ -12,8 +12,9 @@ use spinewatch::store::{
 };
 use spinewatch::triage::{Assessment, Completeness, Coverage, Evidence, Level, Verdict};
 
-use crate::replay::{Flaw, replay};
-use crate::trace::{can_record, record};
+use crate::disk::lay;
+use crate::replay::{Before, Flaw, Tally, replay};
+use crate::trace::{Op, can_record, record};
 
 const WRITER: &str = "SPINEWATCH_TEST_RECORDED";
 const DAY: i64 = 86_400;
@@ -139,6 +140,9 @@ fn writer_whose_writes_are_recorded() {
     let folder = Path::new(&folder);
     let keys = Keys::open(folder).unwrap();
     println!("\nsecret {}", keys.path("the same as before"));
+    if folder.join(DATABASE).exists() {
+        return second_life(folder, &keys);
+    }
     {
         let (store, _) = Store::open(&folder.join(DATABASE), at(0)).unwrap();
         for number in 0..4 {
@@ -162,6 +166,18 @@ fn writer_whose_writes_are_recorded() {
     send(&store, 100, 201 * DAY);
     drop(store);
     println!("\nclosed");
+}
+
+/// After a cut: what it left is recovered, and the work goes on.
+fn second_life(folder: &Path, keys: &Keys) {
+    let (store, _) = Store::open(&folder.join(DATABASE), at(7)).unwrap();
+    println!("\nrecovered");
+    study(&store, keys, 6, 7);
+    send(&store, 3, 7);
+    println!("\npurging");
+    store.purge(&Retention::default(), at(200 * DAY), &|_| false).unwrap();
+    study(&store, keys, 7, 200 * DAY);
+    println!("\nclosing");
 }
 
 // what is promised
@@ -314,21 +330,36 @@ fn a_cut_at_any_write_of_the_store_loses_no_verdict_and_tells_none_twice() {
         println!("{word}");
         return;
     }
-    let folder = crate::device::scratch();
-    let writer = std::env::current_exe().unwrap();
-    let arguments = ["--exact", "store::writer_whose_writes_are_recorded", "--nocapture", "--test-threads=1"];
-    let ops = record(folder.path(), &writer, &arguments, &[(WRITER, folder.path().to_str().unwrap())]);
-    let promises = ops.iter().filter(|op| matches!(op, crate::trace::Op::Said(_))).count();
-    let tally = replay(&ops, crate::careless(400), 4, check);
-    println!("store: {promises} lines, {} operations: {tally}", ops.len());
-    assert!(tally.bricks.is_empty(), "{:#?}", tally.bricks);
-    assert!(tally.lost.is_empty(), "{:#?}", tally.lost);
-    assert!(tally.in_order > 500, "the recording is too short to prove anything: {tally}");
-    check(folder.path(), &said(&ops)).expect("what was recorded keeps its promises without a cut");
+    let first = crate::device::scratch();
+    let ops = life(first.path());
+    whole("store", &ops, &replay(Before::nothing(), &ops, crate::careless(300), 4, check));
+    check(first.path(), &said(&ops)).expect("what was recorded keeps its promises without a cut");
+
+    // the power goes as old records are about to be purged, comes, and goes again
+    let before = Before::line(&ops, "purging");
+    let second = crate::device::scratch();
+    lay(&before.image, second.path());
+    let ops = life(second.path());
+    whole("store, cut a second time", &ops, &replay(before, &ops, crate::careless(100), 6, check));
 }
 
-fn said(ops: &[crate::trace::Op]) -> Vec<String> {
-    let line = |op: &crate::trace::Op| if let crate::trace::Op::Said(line) = op { Some(line.clone()) } else { None };
+/// A writer's life, recorded.
+fn life(folder: &Path) -> Vec<Op> {
+    let writer = std::env::current_exe().unwrap();
+    let arguments = ["--exact", "store::writer_whose_writes_are_recorded", "--nocapture", "--test-threads=1"];
+    record(folder, &writer, &arguments, &[(WRITER, folder.to_str().unwrap())])
+}
+
+/// Nothing is broken, and there was something to break.
+fn whole(what: &str, ops: &[Op], tally: &Tally) {
+    println!("{what}: {} lines, {} operations: {tally}", said(ops).len(), ops.len());
+    assert!(tally.bricks.is_empty(), "{:#?}", tally.bricks);
+    assert!(tally.lost.is_empty(), "{:#?}", tally.lost);
+    assert!(tally.in_order > 200, "the recording is too short to prove anything: {tally}");
+}
+
+fn said(ops: &[Op]) -> Vec<String> {
+    let line = |op: &Op| if let Op::Said(line) = op { Some(line.clone()) } else { None };
     ops.iter().filter_map(line).collect()
 }
 

@@ -66,7 +66,7 @@ impl Bus {
         fs::write(folder.path().join("bus.conf"), config).unwrap();
         let mut command = Command::new("dbus-daemon");
         command.arg(format!("--config-file={dir}/bus.conf")).args(["--nofork", "--print-address"]);
-        let Ok(mut daemon) = command.stdout(Stdio::piped()).spawn() else {
+        let Ok(mut daemon) = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn() else {
             println!("skipped: no dbus-daemon on this machine");
             return None;
         };

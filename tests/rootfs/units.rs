@@ -7,7 +7,7 @@ use std::process::Command;
 use super::overlay::{image, run, said, shipped, text, units};
 
 /// 0 is a service that can do nothing, 10 one that can do everything.
-const MOST_EXPOSED: [(&str, f64); 7] = [
+const MOST_EXPOSED: [(&str, f64); 8] = [
     ("spinewatch.service", 1.5),
     // it asks RAUC to write, and reads a stranger's stick
     ("spinewatch-update@.service", 1.5),
@@ -18,6 +18,7 @@ const MOST_EXPOSED: [(&str, f64); 7] = [
     // what they mount is everybody's, so they have no view of their own
     ("spinewatch-data.service", 4.0),
     ("spinewatch-identity.service", 4.0),
+    ("spinewatch-stick@.service", 4.0),
 ];
 
 #[test]
@@ -152,4 +153,23 @@ fn accounts_and_folders_come_out_as_the_units_expect_them() {
     for mount_point in ["data", "boot/firmware", "etc/systemd/network"] {
         assert!(metadata(mount_point).1, "{mount_point}");
     }
+}
+
+/// A unit with a file system view of its own mounts for itself alone: RAUC would not find the bundle.
+#[test]
+fn a_stick_is_mounted_where_rauc_sees_it_and_gone_when_it_was_read() {
+    let stick = text("usr/lib/systemd/system/spinewatch-stick@.service");
+    for option in ["Protect", "Private", "ReadWritePaths", "ReadOnlyPaths", "InaccessiblePaths", "TemporaryFileSystem"]
+    {
+        assert!(!stick.lines().any(|line| line.starts_with(option)), "{option} is a view of its own");
+    }
+    assert!(stick.contains("\nStopWhenUnneeded=yes\n") && stick.contains("--options ro,nosuid,nodev,noexec,"));
+    let update = text("usr/lib/systemd/system/spinewatch-update@.service");
+    for line in [
+        "Wants=spinewatch-stick@%i.service",
+        "ExecStart=/usr/bin/spinewatch update install /run/spinewatch-update/stick/%i",
+    ] {
+        assert!(update.lines().any(|found| found == line), "{line}");
+    }
+    assert!(stick.contains("/dev/%I /run/spinewatch-update/stick/%i\n"));
 }

@@ -37,6 +37,7 @@ fn every_fault(state: &mut DeviceState) {
     state.set_fault(Fault::BrokerOffline { queued: 123_456, reason: reason.clone(), code, since }, NOW);
     state.set_fault(Fault::MessagesRefused { messages: 123_456, reason: reason.clone(), code }, NOW);
     state.set_fault(Fault::AcksRefused { reason, code }, NOW);
+    state.set_fault(Fault::StateInMemory, NOW);
     state.set_fault(Fault::RecordsReset, NOW);
     state.set_fault(Fault::FilesRefused { files: 99_999, reason: Words::new(LONG) }, NOW);
     state.set_fault(Fault::ResultsNotWritten { reason: Words::new(LONG) }, NOW);

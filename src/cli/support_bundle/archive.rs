@@ -122,6 +122,9 @@ fn end_of(text: &str, most: usize) -> &str {
     let Some(over) = text.len().checked_sub(most).filter(|over| *over > 0) else { return text };
     let from = (over..=text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len());
     let end = &text[from..];
+    if text[..from].ends_with('\n') {
+        return end;
+    }
     end.find('\n').map_or(end, |at| &end[at + 1..])
 }
 
@@ -132,7 +135,8 @@ mod tests {
 
     #[test]
     fn what_is_too_long_keeps_its_last_whole_lines() {
-        assert_eq!(end_of("first\nsecond\nthird\n", 14), "third\n");
+        let text = "first\nsecond\nthird\n";
+        assert_eq!([14, 13, 12].map(|most| end_of(text, most)), ["second\nthird\n", "second\nthird\n", "third\n"]);
         assert_eq!(end_of("short", 5), "short");
         assert_eq!(end_of("ääää", 3), "ä");
         assert_eq!(end_of("a", 0), "");

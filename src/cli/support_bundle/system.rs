@@ -53,12 +53,23 @@ fn journal_of(units: &[&str]) -> Result<Answer, String> {
     ask("journalctl", &units.chain(rest).collect::<Vec<_>>(), PATIENCE, MOST)
 }
 
-/// Warnings of the kernel since the last two boots, by the journal or by the kernel's own buffer.
+/// Warnings of the kernel, of this boot and those before, by the journal; else of this boot by the kernel's own buffer.
 ///
 /// # Errors
 /// Why there is none.
 pub fn kernel(subject: &Subject) -> Result<String, String> {
-    let options = ["-k", "-p", "warning", "-o", "short-iso-precise", "--no-hostname", "--no-pager", "-q", "-n", LINES];
+    let options = [
+        "_TRANSPORT=kernel",
+        "-p",
+        "warning",
+        "-o",
+        "short-iso-precise",
+        "--no-hostname",
+        "--no-pager",
+        "-q",
+        "-n",
+        LINES,
+    ];
     let journal = ask("journalctl", &options, PATIENCE, MOST);
     said(subject, journal.or_else(|_| ask("dmesg", &["--level=emerg,alert,crit,err,warn"], PATIENCE, MOST)))
 }

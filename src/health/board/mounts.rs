@@ -25,13 +25,18 @@ impl Mount {
         let (device, _root, point, options) = (left.next()?, left.next()?, left.next()?, left.next()?);
         let mut right = right.split(' ');
         let (kind, source, more) = (right.next()?, right.next()?, right.next().unwrap_or_default());
-        let options = options.split(',').chain(more.split(',')).filter(|option| !option.is_empty());
+        let mut known: Vec<String> = Vec::new();
+        for option in options.split(',').chain(more.split(',')).filter(|option| !option.is_empty()) {
+            if !known.iter().any(|before| before == option) {
+                known.push(option.to_owned());
+            }
+        }
         Some(Self {
             device: device.to_owned(),
             point: unescaped(point),
             kind: kind.to_owned(),
             source: unescaped(source),
-            options: options.map(str::to_owned).collect(),
+            options: known,
         })
     }
 

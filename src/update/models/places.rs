@@ -5,10 +5,10 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{OpenOptionsExt, symlink};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, OFlags, flock};
 
 use super::SwitchError;
 use super::durable::{make_folder, remove_tree, sync_folder, sync_tree};
@@ -110,7 +110,11 @@ impl Places {
         let io = |path: &Path| SwitchError::io(path);
         let (places, lock) = (self.dir.join(PLACES), self.dir.join(LOCK));
         make_folder(&self.dir).map_err(io(&self.dir))?;
-        let lock_file = OpenOptions::new().write(true).create(true).truncate(false).open(&lock).map_err(io(&lock))?;
+        // root may install into the daemon's folder: what lies there as a link is not followed
+        let no_follow = i32::try_from(OFlags::NOFOLLOW.bits()).unwrap_or(0);
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(false).custom_flags(no_follow);
+        let lock_file = options.open(&lock).map_err(io(&lock))?;
         flock(&lock_file, FlockOperation::NonBlockingLockExclusive).map_err(|errno| match errno {
             rustix::io::Errno::WOULDBLOCK => SwitchError::Busy(self.dir.clone()),
             errno => io(&lock)(errno.into()),
@@ -193,5 +197,49 @@ impl Drop for Locked {
         let _ = self.empty_staging();
         // by hand: a process that is just being started would hold the lock until it runs
         let _ = flock(&self.lock, FlockOperation::Unlock);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn a_switch_is_seen_at_once_and_taken_back_by_another() {
+        let state = tempfile::tempdir().unwrap();
+        let locked = Places::new(&state.path().join("models")).lock().unwrap();
+        let places = locked.places().clone();
+        assert_eq!((places.names(), places.current("one")), (Vec::new(), None));
+        for place in [Place::A, Place::B, Place::B, Place::A] {
+            locked.switch("one", Some(place)).unwrap();
+            assert_eq!(places.current("one"), Some(place));
+            assert_eq!(places.in_order("one"), [place, place.other()]);
+        }
+        assert_eq!(places.names(), ["one"]);
+        locked.switch("one", None).unwrap();
+        assert!(places.names().is_empty());
+    }
+
+    #[test]
+    fn a_link_that_no_installation_wrote_names_no_place() {
+        let state = tempfile::tempdir().unwrap();
+        let places = Places::new(state.path());
+        for target in [".places/two.a/two", ".places/one.a/two", "../.places/one.a/one", "/", ".places/one.c/one"] {
+            symlink(target, state.path().join("one")).unwrap();
+            assert_eq!(places.current("one"), None, "{target}");
+            assert_eq!(places.in_order("one"), [Place::A, Place::B]);
+            fs::remove_file(state.path().join("one")).unwrap();
+        }
+    }
+
+    #[test]
+    fn without_the_disk_of_the_state_nothing_is_made() {
+        let state = tempfile::tempdir().unwrap();
+        let error = Places::new(&state.path().join("not mounted/models")).lock().unwrap_err();
+        assert!(error.to_string().starts_with("cannot write"), "{error}");
+        symlink("/", state.path().join("models")).unwrap();
+        assert!(Places::new(&state.path().join("models")).lock().is_err(), "a link in the place of the folder");
     }
 }

@@ -229,3 +229,20 @@ fn replaced(refusal: &Refusal, loaded: &[Loaded]) -> String {
     let words = instead.map(|Loaded { summary, .. }| format!("{} {} in its place", summary.name, summary.version));
     format!("{}; {}", refusal.why, words.unwrap_or_else(|| "another in its place".into()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::is_newer;
+
+    #[test]
+    fn versions_go_by_precedence_and_not_by_letters() {
+        let rising = ["x", "0.1.0", "0.2.0-rc.1", "0.2.0", "0.9.0", "0.10.0", "1.0.0-alpha", "1.0.0", "10.0.0"];
+        for (at, version) in rising.iter().enumerate() {
+            for (than_at, than) in rising.iter().enumerate() {
+                assert_eq!(is_newer(version, than), at > than_at, "{version} than {than}");
+            }
+        }
+        assert!(!is_newer("1.0.0+b", "1.0.0+a"), "the same but for how it was built");
+        assert!(!is_newer("v2", "v1"), "neither is a version");
+    }
+}

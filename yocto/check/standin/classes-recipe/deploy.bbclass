@@ -1,0 +1,3 @@
+# Stand-in.
+DEPLOYDIR = "${WORKDIR}/deploy-${PN}"
+do_deploy[dirs] = "${DEPLOYDIR}"
