@@ -48,8 +48,8 @@ impl Standing {
             })
         };
         let refused = report.degraded.iter().find(|degraded| matches!(degraded, Degraded::ModelRefused { .. }));
-        let in_memory = report.degraded.iter().find(|degraded| matches!(degraded, Degraded::StateInMemory));
         let dark = report.degraded.iter().find(|degraded| matches!(degraded, Degraded::ScreenLost { .. }));
+        let in_memory = report.degraded.iter().find(|degraded| matches!(degraded, Degraded::StateInMemory));
         let no_disk = report.disk.is_none().then(|| "its disk does not answer".to_owned());
         let good = |fault: Option<String>| fault.unwrap_or_else(|| GOOD.to_owned());
         Self {
