@@ -148,6 +148,8 @@ impl Board {
             "printf '{password}' | systemd-creds encrypt --name=share - /etc/spinewatch/share.cred && sync"
         ));
         self.sh("mkdir -p /run/lab && mount -o ro /dev/vdb /run/lab");
+        let proof = self.serial.run("systemctl start spinewatch-confirm", BOOT);
+        assert_eq!(proof.status, 0, "the first system is not proved: {}", proof.output);
     }
 
     /// When a unit became active, in seconds since the kernel's start.

@@ -31,6 +31,7 @@ fn a_study_on_the_share_is_told_and_the_next_outlives_a_power_cut() {
     let mounted = clinic.wait_for_message("/status", &["share"], true, BOOT).is_some();
     table.row("share mounted with the sealed password", &board.sh("mount -t cifs | cut -c1-60"), mounted);
 
+    board.screenshot(&built, "idle");
     let mut first = share.console(9_001_000, SLICES);
     first.write(SLICES * 2 / 3, RATE);
     board.screenshot(&built, "receiving");

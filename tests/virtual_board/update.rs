@@ -35,7 +35,8 @@ pub fn confirmed(board: &mut Board) -> String {
 fn refused(board: &mut Board, table: &mut Table, case: &str, source: &str) {
     let sectors = "awk '{ print $7 }' /sys/class/block/vda3/stat";
     let before = (board.sh(sectors), counters(board));
-    let install = format!("spinewatch update install {source} > /run/said 2>&1; s=$?; tail -n 1 /run/said; test $s = 1");
+    let install =
+        format!("spinewatch update install {source} > /run/said 2>&1; s=$?; tail -n 1 /run/said; test $s = 1");
     let ran = board.serial.run(&install, INSTALL);
     let after = (board.sh(sectors), counters(board));
     let untouched = before == after;
