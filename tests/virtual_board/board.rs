@@ -68,7 +68,7 @@ pub struct PowerOn {
 }
 
 /// Where board.env looks for the button, and what stands there while it is held.
-const BUTTON: &str = "loader,addr=0x7f000000,data=0x5057,data-len=4";
+const BUTTON: &str = "loader,addr=0x60000000,data=0x5057,data-len=4";
 
 pub struct Board {
     qemu: Child,
@@ -172,6 +172,8 @@ impl Board {
 
     /// Saves what the screen shows as `screens/NAME.png` of the build folder.
     pub fn screenshot(&mut self, built: &Path, name: &str) {
+        // The screen follows the wire: it is drawn once a second.
+        std::thread::sleep(Duration::from_secs(3));
         let folder = built.join("screens");
         std::fs::create_dir_all(&folder).unwrap();
         self.qmp.screendump(&folder.join(format!("{name}.png")));

@@ -21,8 +21,8 @@ struct Heard {
 }
 
 pub struct Clinic {
-    runtime: tokio::runtime::Runtime,
-    broker: Option<EmbeddedBroker>,
+    _broker: EmbeddedBroker,
+    _runtime: tokio::runtime::Runtime,
     heard: Arc<(Mutex<Heard>, Condvar)>,
 }
 
@@ -52,21 +52,7 @@ impl Clinic {
                 into.1.notify_all();
             }
         });
-        Self { runtime, broker: Some(broker), heard }
-    }
-
-    /// The broker is gone with all its connections.
-    pub fn close_broker(&mut self) {
-        self.broker = None;
-    }
-
-    pub fn open_broker(&mut self) {
-        let started = Instant::now();
-        while self.broker.is_none() {
-            self.broker = self.runtime.block_on(EmbeddedBroker::start_on(PORT)).ok();
-            assert!(started.elapsed() < Duration::from_secs(90), "port {PORT} is not free");
-            std::thread::sleep(Duration::from_millis(100));
-        }
+        Self { _broker: broker, _runtime: runtime, heard }
     }
 
     /// Waits until `found` finds something in what was told.

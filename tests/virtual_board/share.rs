@@ -2,6 +2,7 @@
 //!
 //! Takes in phantom studies; the board mounts what is written as //10.0.2.2/ct. The share can be switched off.
 
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -26,7 +27,7 @@ impl Share {
         let dir = folder.display();
         let configuration = format!(
             "[global]\nsmb ports = {PORT}\ninterfaces = 127.0.0.1/8\nbind interfaces only = yes\n\
-             server min protocol = SMB3\ndisable spoolss = yes\nload printers = no\n\
+             server min protocol = SMB3_00\ndisable spoolss = yes\nload printers = no\n\
              passdb backend = smbpasswd:{dir}/smbpasswd\nprivate dir = {dir}\nstate directory = {dir}\n\
              cache directory = {dir}\nlock directory = {dir}\npid directory = {dir}\nncalrpc dir = {dir}/rpc\n\
              log file = {dir}/samba.log\n[ct]\npath = {dir}/ct\nread only = yes\nforce user = root\n"
@@ -42,9 +43,11 @@ impl Share {
 
     pub fn switch_on(&mut self) {
         let server = Command::new("smbd")
-            .args(["--foreground", "--no-process-group", "--configfile"])
+            .args(["--foreground", "--configfile"])
             .arg(self.folder.join("smb.conf"))
             .stdin(Stdio::null())
+            // When it ends it ends all of its process group.
+            .process_group(0)
             .spawn();
         self.server = Some(server.expect("smbd (apt-get install samba)"));
         let started = Instant::now();
@@ -89,10 +92,6 @@ impl Console {
         let habits = Habits::research(seed);
         let files = (0..study.len()).map(|i| encode(&study, i, &study.render(i).hounsfield, &habits).unwrap());
         Self { folder: share.join(seed.to_string()), files: files.collect(), written: 0 }
-    }
-
-    pub fn slices(&self) -> usize {
-        self.files.len()
     }
 
     /// Writes until `until` slices are there, so many a second.

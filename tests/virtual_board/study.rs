@@ -28,8 +28,9 @@ fn a_study_on_the_share_is_told_and_the_next_outlives_a_power_cut() {
     let mut table = Table::new("A study over the share");
     let how = PowerOn { snapshot: Some(READY), lab: Some(lab.image()), ..PowerOn::default() };
     let mut board = Board::power_on(work.path(), &disk, &how);
+    let mount = board.serial.run("until grep ' /srv/ct cifs' /proc/mounts; do sleep 1; done | cut -c1-60", BOOT);
     let mounted = clinic.wait_for_message("/status", &["share"], true, BOOT).is_some();
-    table.row("share mounted with the sealed password", &board.sh("mount -t cifs | cut -c1-60"), mounted);
+    table.row("share mounted with the sealed password", &mount.output, mounted && mount.status == 0);
 
     board.screenshot(&built, "idle");
     let mut first = share.console(9_001_000, SLICES);
