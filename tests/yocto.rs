@@ -24,8 +24,10 @@ fn every_crate_of_the_lock_file_is_a_source_of_the_recipe() {
 fn a_crate_that_is_missing_from_the_list_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let list = folder.path().join("crates.inc");
-    let whole = std::fs::read_to_string(Path::new(LAYER).join("recipes-spinewatch/spinewatch/spinewatch-crates.inc")).unwrap();
-    let without: String = whole.lines().filter(|line| !line.contains("crates.io/minisign/")).map(|line| format!("{line}\n")).collect();
+    let whole =
+        std::fs::read_to_string(Path::new(LAYER).join("recipes-spinewatch/spinewatch/spinewatch-crates.inc")).unwrap();
+    let without: String =
+        whole.lines().filter(|line| !line.contains("crates.io/minisign/")).map(|line| format!("{line}\n")).collect();
     std::fs::write(&list, without).unwrap();
     let Some(done) = crates(&["--check", "--out", list.to_str().unwrap()]) else { return };
     assert!(!done.status.success());
@@ -54,9 +56,13 @@ fn every_machine_has_its_boards_files() {
         machines += 1;
         let machine = path.file_stem().unwrap().to_str().unwrap().to_owned();
         let text = std::fs::read_to_string(&path).unwrap();
-        let folder = text.lines().find_map(|line| line.strip_prefix("SPINEWATCH_BOARD = \"")?.strip_suffix('"')).unwrap();
+        let folder =
+            text.lines().find_map(|line| line.strip_prefix("SPINEWATCH_BOARD = \"")?.strip_suffix('"')).unwrap();
         let slots = std::fs::read_to_string(board.join(folder).join("system.conf")).unwrap();
-        assert!(slots.lines().any(|line| line == format!("compatible={machine}")), "board/{folder}/system.conf is not for {machine}");
+        assert!(
+            slots.lines().any(|line| line == format!("compatible={machine}")),
+            "board/{folder}/system.conf is not for {machine}"
+        );
         assert!(board.join(folder).join("board.env").is_file(), "board/{folder}/board.env");
     }
     assert_eq!(machines, 3);

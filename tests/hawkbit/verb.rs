@@ -101,7 +101,8 @@ fn refusals_of_the_installer_are_told_with_their_line() {
     }
     let device = Device::new();
     let stranger = Signer::new(device.folder.path(), "stranger");
-    let cases = [(&stranger, "0.3.0", "not signed by whom this device trusts"), (&device.maker, "0.1.0", "older than 0.2.0")];
+    let cases =
+        [(&stranger, "0.3.0", "not signed by whom this device trusts"), (&device.maker, "0.1.0", "older than 0.2.0")];
     for (maker, version, line) in cases {
         let hawkbit = offered(&device, maker, version);
         assert_eq!(on_device(&device, &hawkbit), (Some(0), String::new()));

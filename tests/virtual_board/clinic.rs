@@ -92,7 +92,13 @@ impl Clinic {
 
     /// Waits until the last message whose topic contains `topic` has all of `words` in it, or none of them when they
     /// must be `gone`; the message.
-    pub fn wait_for_message(&self, topic: &str, words: &[&str], gone: bool, limit: Duration) -> Option<(String, String)> {
+    pub fn wait_for_message(
+        &self,
+        topic: &str,
+        words: &[&str],
+        gone: bool,
+        limit: Duration,
+    ) -> Option<(String, String)> {
         let due = Instant::now() + limit;
         let mut heard = self.heard.0.lock().unwrap();
         loop {

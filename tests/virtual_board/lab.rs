@@ -43,7 +43,8 @@ impl Lab {
         lab.bundle(&broken, BROKEN, "0.3.0", COMPATIBLE, "signer");
         let image = lab.image();
         if older(&image, &lab.folder().join(BROKEN)) {
-            let kib = [GOOD, STRANGER, OTHER_BOARD, OLDER, BROKEN].map(|name| lab.bytes(name)).iter().sum::<u64>() / 1024;
+            let kib =
+                [GOOD, STRANGER, OTHER_BOARD, OLDER, BROKEN].map(|name| lab.bytes(name)).iter().sum::<u64>() / 1024;
             std::fs::File::create(&image).unwrap().set_len((kib * 11 / 10 + 8192) * 1024).unwrap();
             succeeds(Command::new("mkfs.ext4").args(["-q", "-F", "-m", "0", "-d"]).arg(lab.folder()).arg(&image));
         }

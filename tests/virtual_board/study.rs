@@ -85,7 +85,8 @@ fn power_cuts_in_studies_lose_no_verdict() {
             written
         });
         for cut in 0..cuts {
-            let mut board = Board::power_on(work.path(), &disk, &PowerOn { lab: Some(lab.image()), ..PowerOn::default() });
+            let mut board =
+                Board::power_on(work.path(), &disk, &PowerOn { lab: Some(lab.image()), ..PowerOn::default() });
             // One cut in four falls into the boot.
             if cut % 4 != 3 {
                 board.ready();
@@ -104,7 +105,11 @@ fn power_cuts_in_studies_lose_no_verdict() {
     let told = clinic.wait_for_studies(studies, SLICES, VERDICT * 3);
     let story = clinic.story(SLICES);
     let lost = studies - story.whole.min(studies);
-    table.row(&format!("{cuts} cuts, {studies} studies"), &format!("{lost} verdicts lost, {story:?}"), told && lost == 0);
+    table.row(
+        &format!("{cuts} cuts, {studies} studies"),
+        &format!("{lost} verdicts lost, {story:?}"),
+        told && lost == 0,
+    );
     table.row("told twice", &story.told_twice.to_string(), story.told_twice == 0);
     table.finish(&built, "study-cuts");
 }
