@@ -10,7 +10,7 @@ use crate::display::{ServiceFacts, TURN};
 
 /// Height of a line that is read at arm's length, in units of the sheet; a large panel has smaller units to spare.
 const LINE: f32 = 18.0;
-const LINE_OF_LARGE: f32 = 14.0;
+const LINE_OF_LARGE: f32 = 15.0;
 /// Units from which a panel is large.
 const LARGE: f32 = 1.8;
 
@@ -52,8 +52,8 @@ fn paged(rows: Vec<Row>, room: usize) -> Vec<Vec<Row>> {
 /// The label in its column, the value behind it, as large as it fits.
 fn lay_out_row(sheet: &mut Sheet<'_>, row: &Row, mut place: Area, line: i32) {
     let px = line as f32 * 0.83;
-    let label_px = px * 0.86;
-    let label = place.cut_left(width("Address", Face::Medium, label_px) + sheet.px(7.0));
+    let label_px = px * 0.74;
+    let label = place.cut_left(width("Address", Face::Medium, label_px) + sheet.px(4.0));
     let first = Area { height: line, ..label };
     sheet.scene.text(row.label, first, Setting::line(Face::Medium, label_px), SOFT_ON_NIGHT);
     let setting = Setting { lines: row.lines, middle: row.lines == 1, ..Setting::line(Face::Bold, px) };
