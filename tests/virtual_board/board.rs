@@ -105,7 +105,11 @@ impl Board {
         let since = Instant::now();
         let log = work.join("serial.log");
         let (serial, qmp) = (Serial::new(connected(&serial), &log), Qmp::new(connected(&qmp)));
-        Self { qemu, serial, qmp, disk: disk.clone(), at_shell: how.snapshot.is_some(), since }
+        let mut board = Self { qemu, serial, qmp, disk: disk.clone(), at_shell: how.snapshot.is_some(), since };
+        if board.at_shell {
+            board.hush();
+        }
+        board
     }
 
     /// Waits for the shell on the console.
@@ -122,8 +126,14 @@ impl Board {
         if !self.at_shell {
             self.serial.wait(PROMPT, BOOT)?;
             self.at_shell = true;
+            self.hush();
         }
         Ok(())
+    }
+
+    /// The kernel's complaints of a lost share must not stand in the output of commands.
+    fn hush(&mut self) {
+        self.sh("dmesg -n 1");
     }
 
     /// Waits until the daemon is ready; guest seconds from the kernel's start to READY.
