@@ -1,4 +1,5 @@
 //! The Yocto layer's lists against the repository: what can be held in a moment. All of it: `yocto/check/run`.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::path::Path;
 use std::process::Command;

@@ -105,7 +105,9 @@ impl ServiceFacts {
         ]);
         let up = self.up.map_or("not known".to_owned(), span);
         let heat = self.celsius.map_or("not known".to_owned(), |celsius| format!("{celsius:.0} °C"));
-        rows.extend([("Up for", up), ("Heat", heat)].map(|(label, value)| Row { moving: true, ..Row::new(label, &value, 28) }));
+        rows.extend(
+            [("Up for", up), ("Heat", heat)].map(|(label, value)| Row { moving: true, ..Row::new(label, &value, 28) }),
+        );
         rows
     }
 }

@@ -14,18 +14,22 @@ use embedded_graphics::pixelcolor::Rgb888;
 use super::scene::Scene;
 use super::{DeviceState, Frame, Panel, Screen, Surface, compose, decide};
 
+/// A shared surface shows what somebody else drew on it for no longer than this.
+const ANEW: Duration = Duration::from_secs(2);
+
 /// One surface and what it shows.
 pub struct Display {
     panel: Panel,
     surface: Box<dyn Surface + Send>,
     frame: Frame,
     shown: Option<Scene>,
+    whole_at: Duration,
 }
 
 impl Display {
     /// A surface that shows nothing yet.
     pub fn new(panel: Panel, surface: Box<dyn Surface + Send>) -> Self {
-        Self { panel, surface, frame: Frame::new(panel.size), shown: None }
+        Self { panel, surface, frame: Frame::new(panel.size), shown: None, whole_at: Duration::ZERO }
     }
 
     /// The screen that the state calls for at `now`.
@@ -49,6 +53,10 @@ impl Display {
             scene.paint(&mut self.frame, changed);
             self.frame.set_meaning(scene.meaning());
             self.shown = Some(scene);
+        }
+        if self.surface.is_shared() && now.saturating_sub(self.whole_at) >= ANEW {
+            self.frame.mark_lost();
+            self.whole_at = now;
         }
         if !self.frame.dirty().is_empty() {
             self.surface.show(&self.frame).inspect_err(|_| self.frame.mark_lost())?;

@@ -48,6 +48,7 @@ impl Standing {
             })
         };
         let refused = report.degraded.iter().find(|degraded| matches!(degraded, Degraded::ModelRefused { .. }));
+        let dark = report.degraded.iter().find(|degraded| matches!(degraded, Degraded::ScreenLost { .. }));
         let in_memory = report.degraded.iter().find(|degraded| matches!(degraded, Degraded::StateInMemory));
         let no_disk = report.disk.is_none().then(|| "its disk does not answer".to_owned());
         let good = |fault: Option<String>| fault.unwrap_or_else(|| GOOD.to_owned());
@@ -57,7 +58,7 @@ impl Standing {
             started_secs,
             uptime_secs,
             ready: true,
-            screen: good(silent(&["display"])),
+            screen: good(dark.map(ToString::to_string).or_else(|| silent(&["display"]))),
             models: good(refused.map(ToString::to_string).or_else(|| silent(&["triage"]))),
             store: good(in_memory.map(ToString::to_string).or(no_disk)),
         }
@@ -194,6 +195,9 @@ mod tests {
         assert!(fault(&silent).unwrap().starts_with("screen: "));
         silent.silent_stage(Some(("triage", Duration::from_secs(20))));
         assert!(fault(&silent).unwrap().starts_with("models: "));
+        let mut dark = health(None, true);
+        dark.screen(Some("the OLED does not answer".into()));
+        assert!(fault(&dark).unwrap().starts_with("screen: "));
         let failed = Standing::of_failed_start("the state folder cannot be written", 30);
         assert!(failed.fault().unwrap().contains("did not start: the state folder"), "{failed:?}");
     }

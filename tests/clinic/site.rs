@@ -139,6 +139,7 @@ fn status(site: &str, device: &str, state: DeviceState) -> StatusPayload {
         version: "0.1.0".into(),
         models: vec![],
         started_at: Some(publish::rfc3339(Timestamp::now())),
+        last_update: None,
         not_for_diagnosis: NOTICE.into(),
     }
 }

@@ -63,7 +63,8 @@ fn on_device(device: &Device, hawkbit: &Hawkbit) -> (Option<i32>, String) {
 fn offered(device: &Device, maker: &Signer, version: &str) -> Hawkbit {
     let hawkbit = Hawkbit::start();
     hawkbit.world().authorization = Some("TargetToken 4f2d".into());
-    let bundle = device.path("bundle.raucb");
+    // the bundle of another server may lie here
+    let bundle = device.path(&format!("{}.raucb", hawkbit.url().rsplit(':').next().unwrap()));
     maker.bundle(&bundle, BOARD, version, "verity");
     hawkbit.offer(8, Action::new(std::fs::read(bundle).unwrap()));
     hawkbit
@@ -101,7 +102,8 @@ fn refusals_of_the_installer_are_told_with_their_line() {
     }
     let device = Device::new();
     let stranger = Signer::new(device.folder.path(), "stranger");
-    let cases = [(&stranger, "0.3.0", "not signed by whom this device trusts"), (&device.maker, "0.1.0", "older than 0.2.0")];
+    let cases =
+        [(&stranger, "0.3.0", "not signed by whom this device trusts"), (&device.maker, "0.1.0", "older than 0.2.0")];
     for (maker, version, line) in cases {
         let hawkbit = offered(&device, maker, version);
         assert_eq!(on_device(&device, &hawkbit), (Some(0), String::new()));

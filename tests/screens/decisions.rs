@@ -281,7 +281,7 @@ fn an_alarm_always_wins_over_the_service_screen() {
 fn the_service_screen_never_shows_facts_that_are_out_of_date_or_hides_an_update() {
     let mut state = asked_for_service();
     assert_eq!(decide(&state, NOW + STALE_AFTER + Duration::from_secs(1)).name(), "stale");
-    state.phase = Phase::Updating { what: Words::new("x"), percent: None };
+    state.phase = Phase::Updating { what: Words::new("x"), step: Words::new("y"), percent: None };
     assert_eq!(shown(&state, Duration::ZERO), "updating");
     state.phase = Phase::Failed { reason: Words::new("broken") };
     assert_eq!(shown(&state, Duration::ZERO), "startup-failed");

@@ -18,6 +18,7 @@ struct Notes {
     size: Size,
     shown: Arc<Mutex<Vec<Shown>>>,
     broken: Arc<Mutex<bool>>,
+    shared: bool,
 }
 
 impl Surface for Notes {
@@ -32,10 +33,17 @@ impl Surface for Notes {
         self.shown.lock().unwrap().push((frame.dirty(), frame.bytes().to_vec()));
         Ok(())
     }
+
+    fn is_shared(&self) -> bool {
+        self.shared
+    }
 }
 
 fn display(panel: Panel) -> (Display, Notes) {
-    let notes = Notes { size: panel.size, shown: Arc::default(), broken: Arc::default() };
+    on(Notes { size: panel.size, shown: Arc::default(), broken: Arc::default(), shared: false }, panel)
+}
+
+fn on(notes: Notes, panel: Panel) -> (Display, Notes) {
     (Display::new(panel, Box::new(notes.clone())), notes)
 }
 
@@ -63,6 +71,19 @@ fn an_idle_second_costs_the_moving_mark_only() {
     let (area, _) = notes.shown.lock().unwrap().last().unwrap().clone();
     assert!(!area.is_empty(), "the mark moves: a screen that stands still is dead");
     assert!(area.width * area.height < 50 * 50, "{area:?}");
+}
+
+#[test]
+fn what_the_console_draws_over_the_screen_is_gone_within_two_seconds() {
+    let panel = Panel::ALL[3];
+    let notes = Notes { size: panel.size, shown: Arc::default(), broken: Arc::default(), shared: true };
+    let (mut display, notes) = on(notes, panel);
+    for seconds in 0..7 {
+        display.tick(&running(), NOW + Duration::from_secs(seconds)).unwrap();
+    }
+    let whole = Area::of(panel.size);
+    let anew: Vec<bool> = notes.shown.lock().unwrap().iter().map(|(area, _)| *area == whole).collect();
+    assert_eq!(anew, [true, false, true, false, true, false, true]);
 }
 
 #[test]

@@ -26,6 +26,8 @@ pub struct Script {
     pub restarts: bool,
     /// `Operation`.
     pub operation: &'static str,
+    /// Options with which the bundle's folder was mounted during the last installation.
+    pub mounted: Option<String>,
     last_error: String,
     progress: (i32, String, i32),
 }
@@ -50,6 +52,7 @@ impl Script {
             good: [true, true],
             restarts: true,
             operation: "idle",
+            mounted: None,
             last_error: String::new(),
             progress: (0, String::new(), 0),
         }
@@ -68,6 +71,12 @@ impl FakeRauc {
 }
 
 type Dictionary = HashMap<String, OwnedValue>;
+
+fn mount_options(folder: &str) -> Option<String> {
+    let mounts = std::fs::read_to_string("/proc/mounts").unwrap();
+    let mount = mounts.lines().map(|line| line.split(' ').collect::<Vec<_>>()).find(|mount| mount[1] == folder)?;
+    Some(mount[3].to_owned())
+}
 
 fn text(value: &str) -> OwnedValue {
     OwnedValue::from(Str::from(value.to_owned()))
@@ -98,7 +107,11 @@ impl FakeRauc {
     ) -> fdo::Result<()> {
         let name = bundle.rsplit('/').next().unwrap_or_default();
         self.record(format!("InstallBundle {name}"));
-        let ends = self.script.lock().unwrap().ends;
+        let ends = {
+            let mut script = self.script.lock().unwrap();
+            script.mounted = mount_options(bundle.rsplit_once('/').map_or("", |(folder, _)| folder));
+            script.ends
+        };
         for (percent, words) in
             [(0, "Installing"), (20, "Determining slot states done."), (60, "Copying image to rootfs.1")]
         {

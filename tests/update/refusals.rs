@@ -1,10 +1,11 @@
 //! The table: which bundle is installed, and which is refused before RAUC is asked to write a byte.
 
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use spinewatch::update::bundle::Bundle;
-use spinewatch::update::{Outcome, Phase, Refusal};
+use spinewatch::update::{Outcome, Phase, Refusal, Source};
 
 use super::bundles::{BOARD, Signer, parts};
 use super::bus::Device;
@@ -236,4 +237,54 @@ fn what_is_written_stays_installed_when_nobody_takes_the_order_to_restart() {
     let last = said.last().unwrap();
     assert_eq!((last.phase, &*last.words), (Phase::Installed, "restart the device by hand"));
     assert!(device.records().pending().unwrap().unwrap().written);
+}
+
+/// A stick as a block device; `None` where this machine lets nobody make one.
+struct Stick(PathBuf);
+
+impl Stick {
+    fn with(folder: &Path, image: &Path) -> Option<Self> {
+        std::fs::File::create(image).unwrap().set_len(8 << 20).unwrap();
+        run("mkfs.ext4", &["-q".as_ref(), "-d".as_ref(), folder, image])?;
+        run("losetup", &["--find".as_ref(), "--show".as_ref(), image]).map(|device| Self(device.trim().into()))
+    }
+}
+
+impl Drop for Stick {
+    fn drop(&mut self) {
+        run("losetup", &["--detach".as_ref(), &self.0]);
+    }
+}
+
+fn run(program: &str, words: &[&Path]) -> Option<String> {
+    let output = Command::new(program).args(words).output().ok()?;
+    output.status.success().then(|| String::from_utf8(output.stdout).unwrap())
+}
+
+#[test]
+fn a_device_is_mounted_where_nobody_else_looks_read_only_and_unmounted_afterwards() {
+    if !equipped() {
+        return;
+    }
+    let device = Device::new();
+    let content = device.path("content");
+    std::fs::create_dir(&content).unwrap();
+    device.good_bundle(&content.join("spinewatch.raucb"));
+    let Some(stick) = Stick::with(&content, &device.path("stick.img")) else {
+        println!("skipped: no loop device can be made here");
+        return;
+    };
+    let (outcome, _) = device.install(&stick.0, false);
+    if outcome.as_ref().is_err_and(|words| words.starts_with("[unreadable]") && words.contains("ermi")) {
+        println!("skipped: nothing can be mounted here: {outcome:?}");
+        return;
+    }
+    assert_eq!(outcome, Ok("0.3.0".into()));
+    assert_eq!(device.changes(), ["InstallBundle spinewatch.raucb", "Reboot"]);
+    assert_eq!(device.records().pending().unwrap().unwrap().source, Source::Stick);
+    let options = device.script.lock().unwrap().mounted.clone().expect("mounted while RAUC installs");
+    assert!(["ro", "nosuid", "nodev", "noexec"].iter().all(|word| options.split(',').any(|o| o == *word)), "{options}");
+    let mounts = std::fs::read_to_string("/proc/mounts").unwrap();
+    assert!(!mounts.contains(device.path("run").to_str().unwrap()), "{mounts}");
+    row("a stick as a block device", &format!("installed; was mounted {options}"));
 }

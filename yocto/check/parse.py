@@ -69,6 +69,11 @@ def configuration(d):
     for unit in units:
         need(any(p.name == unit and "systemd/system" in str(p) for p in there), f"{unit}: enabled, not installed")
     need("spinewatch.service" in units, f"spinewatch.service is not among the enabled units: {units}")
+    mounts = re.findall(r"^Where=(.+)", "".join((image / p).read_text() for p in there if p.suffix == ".mount"), re.MULTILINE)
+    lost = [place for place in mounts if not place.startswith("/var") and not (image / place[1:]).is_dir()]
+    need(not lost, f"mount points that are not there: {lost}")
+    share = image / "srv/ct"
+    need(not share.exists() or not share.stat().st_mode & 0o777, "the share's mount point can be looked into while nothing is mounted")
     programs = [p for p in there if p.parts[:2] in (("usr", "bin"), ("usr", "sbin"))]
     idle = [str(p) for p in programs if not (image / p).stat().st_mode & 0o111]
     need(not idle, f"programs that nobody may run: {idle}")

@@ -58,7 +58,18 @@ fn journal_of(units: &[&str]) -> Result<Answer, String> {
 /// # Errors
 /// Why there is none.
 pub fn kernel(subject: &Subject) -> Result<String, String> {
-    let options = ["_TRANSPORT=kernel", "-p", "warning", "-o", "short-iso-precise", "--no-hostname", "--no-pager", "-q", "-n", LINES];
+    let options = [
+        "_TRANSPORT=kernel",
+        "-p",
+        "warning",
+        "-o",
+        "short-iso-precise",
+        "--no-hostname",
+        "--no-pager",
+        "-q",
+        "-n",
+        LINES,
+    ];
     let journal = ask("journalctl", &options, PATIENCE, MOST);
     said(subject, journal.or_else(|_| ask("dmesg", &["--level=emerg,alert,crit,err,warn"], PATIENCE, MOST)))
 }

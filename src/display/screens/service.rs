@@ -2,7 +2,7 @@
 //!
 //! Shows nothing of a study; the strip below still says what is wrong.
 
-use crate::display::area::{Area, index, to_i32};
+use crate::display::area::{Area, index};
 use crate::display::chrome::{ON_NIGHT, SOFT_ON_NIGHT, Sheet};
 use crate::display::service::Row;
 use crate::display::text::{Face, Setting, width};
@@ -10,7 +10,7 @@ use crate::display::{ServiceFacts, TURN};
 
 /// Height of a line that is read at arm's length, in units of the sheet; a large panel has smaller units to spare.
 const LINE: f32 = 18.0;
-const LINE_OF_LARGE: f32 = 14.0;
+const LINE_OF_LARGE: f32 = 15.0;
 /// Units from which a panel is large.
 const LARGE: f32 = 1.8;
 
@@ -52,13 +52,13 @@ fn paged(rows: Vec<Row>, room: usize) -> Vec<Vec<Row>> {
 /// The label in its column, the value behind it, as large as it fits.
 fn lay_out_row(sheet: &mut Sheet<'_>, row: &Row, mut place: Area, line: i32) {
     let px = line as f32 * 0.83;
-    let label_px = px * 0.86;
-    let label = place.cut_left(width("Address", Face::Medium, label_px) + sheet.px(7.0));
+    let label_px = px * 0.74;
+    let label = place.cut_left(width("Address", Face::Medium, label_px) + sheet.px(4.0));
     let first = Area { height: line, ..label };
     sheet.scene.text(row.label, first, Setting::line(Face::Medium, label_px), SOFT_ON_NIGHT);
     let setting = Setting { lines: row.lines, middle: row.lines == 1, ..Setting::line(Face::Bold, px) };
     // a line in the middle of its row begins a little lower
-    let place = place.inset(0, if row.lines == 1 { 0 } else { to_i32(u32::from(line > 15)) });
+    let place = place.inset(0, if row.lines == 1 { 0 } else { sheet.px(1.0) });
     if row.moving {
         sheet.scene.moving_text(&row.value, place, setting, ON_NIGHT);
     } else {
@@ -72,7 +72,11 @@ mod tests {
 
     #[test]
     fn no_row_is_torn_and_none_is_lost() {
-        let rows = ServiceFacts { models: "a model with a name that needs more than a line".into(), ..ServiceFacts::default() }.rows();
+        let rows = ServiceFacts {
+            models: "a model with a name that needs more than a line".into(),
+            ..ServiceFacts::default()
+        }
+        .rows();
         for room in 3..30 {
             let pages = paged(rows.clone(), room);
             assert!(pages.iter().all(|page| page.iter().map(|row| row.lines).sum::<usize>() <= room));

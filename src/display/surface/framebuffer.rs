@@ -130,6 +130,10 @@ impl Surface for FrameBuffer {
         }
         Ok(())
     }
+
+    fn is_shared(&self) -> bool {
+        true
+    }
 }
 
 #[cfg(test)]

@@ -27,4 +27,9 @@ pub trait Surface {
     /// # Errors
     /// When the frame could not be shown. The next one then counts as changed all over.
     fn show(&mut self, frame: &Frame) -> io::Result<()>;
+
+    /// Whether others can draw on it, as the kernel's console does on a frame buffer: it is then drawn anew from time to time.
+    fn is_shared(&self) -> bool {
+        false
+    }
 }

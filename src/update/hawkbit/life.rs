@@ -4,8 +4,9 @@
 //! Two rules stand above the rest. Success is said only where the records say [`Standing::Proved`], or of models that are in
 //! force. And the installer is called only where the records do not say that it has been through with this action.
 
-use super::ddi::{Execution, Feedback, Offer};
+use super::ddi::Offer;
 use super::device::Standing;
+use super::feedback::{Execution, Feedback};
 use super::item::Item;
 use super::record::{Action, Outcome, Record, Stage};
 

@@ -17,6 +17,8 @@
 
 mod ddi;
 
+mod feedback;
+
 mod item;
 
 mod record;
@@ -28,6 +30,8 @@ mod schedule;
 mod trouble;
 
 mod transport;
+
+mod access;
 
 mod server;
 
@@ -41,11 +45,11 @@ mod settings;
 
 mod poller;
 
+pub use access::{Access, Credential};
 pub use board::Board;
 pub use device::{Device, InstallError, Installed, Standing};
 pub use item::{Item, Kind};
 pub use poller::{Poller, Settings};
 pub use record::{Action, Outcome, Record, Stage};
-pub use server::{Access, Credential};
 pub use settings::{SettingsError, of as settings};
 pub use trouble::Trouble;

@@ -3,17 +3,18 @@
 //! Addresses are built from the configuration; only a download's address is the server's own. The credential goes to the
 //! configured server and to nobody else.
 
-use std::fmt;
 use std::io::Read;
 use std::time::Duration;
 
+use ureq::http::Response;
 use ureq::http::header::{ACCEPT, AUTHORIZATION, CONTENT_RANGE, RANGE};
-use ureq::http::{Response, Uri};
 use ureq::unversioned::resolver::DefaultResolver;
 use ureq::unversioned::transport::{ConnectProxyConnector, Connector, TcpConnector};
 use ureq::{Agent, Body, Error};
 
-use super::ddi::{self, Deployment, Feedback, Offer};
+use super::access::{Access, Credential, Origin, origin};
+use super::ddi::{self, Deployment, Offer};
+use super::feedback::Feedback;
 use super::transport::Securing;
 use super::trouble::{Trouble, tls_words};
 use crate::publish::Tls;
@@ -23,48 +24,6 @@ const LARGEST: u64 = 1 << 20;
 const CONNECT: Duration = Duration::from_secs(20);
 const SILENCE: Duration = Duration::from_secs(30);
 const ANSWER: Duration = Duration::from_secs(120);
-
-/// How the device proves who it is, besides its certificate.
-#[derive(Clone, PartialEq, Eq)]
-pub enum Credential {
-    /// The security token of this target.
-    TargetToken(String),
-    /// The token of a gateway, good for every target of the tenant.
-    GatewayToken(String),
-}
-
-impl fmt::Debug for Credential {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::TargetToken(_) => "TargetToken(..)",
-            Self::GatewayToken(_) => "GatewayToken(..)",
-        })
-    }
-}
-
-impl Credential {
-    fn header(&self) -> String {
-        match self {
-            Self::TargetToken(token) => format!("TargetToken {token}"),
-            Self::GatewayToken(token) => format!("GatewayToken {token}"),
-        }
-    }
-}
-
-/// Where the server is and how to get in.
-#[derive(Clone, Debug)]
-pub struct Access {
-    /// `https://HOST[:PORT][/PATH]`, or `http://` in a laboratory.
-    pub url: String,
-    /// hawkBit's tenant.
-    pub tenant: String,
-    /// The device's name at the server.
-    pub controller: String,
-    /// A token, unless the certificate is enough.
-    pub credential: Option<Credential>,
-    /// Needed for `https`.
-    pub tls: Option<Tls>,
-}
 
 /// Whether the server took what it was told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,15 +51,6 @@ pub(super) struct Server {
     plain: bool,
     credential: Option<Credential>,
     tls: Option<Tls>,
-}
-
-type Origin = (String, String, Option<u16>);
-
-fn origin(url: &str) -> Option<Origin> {
-    let uri: Uri = url.parse().ok()?;
-    let scheme = uri.scheme_str()?.to_ascii_lowercase();
-    let usual = if scheme == "https" { 443 } else { 80 };
-    Some((scheme, uri.host()?.to_ascii_lowercase(), uri.port_u16().or(Some(usual))))
 }
 
 impl Server {
@@ -285,24 +235,4 @@ fn refused(status: u16, what: &'static str) -> Trouble {
 fn begins_at(response: &Response<Body>) -> Option<u64> {
     let range = response.headers().get(CONTENT_RANGE)?.to_str().ok()?;
     range.trim().strip_prefix("bytes ")?.split('-').next()?.parse().ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_credential_goes_to_the_configured_server_only() {
-        let same = |a: &str, b: &str| origin(a) == origin(b);
-        assert!(same("https://hawkbit.example", "https://HAWKBIT.example:443/a/b"));
-        for other in ["http://hawkbit.example/a", "https://hawkbit.example:8443/a", "https://cdn.example/a", "", "x"] {
-            assert!(!same("https://hawkbit.example", other), "{other}");
-        }
-    }
-
-    #[test]
-    fn a_token_is_never_in_what_is_printed() {
-        let printed = format!("{:?}", Credential::TargetToken("secret".into()));
-        assert!(!printed.contains("secret"), "{printed}");
-    }
 }

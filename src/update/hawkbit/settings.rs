@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::access::{Access, Credential};
 use super::poller::Settings;
-use super::server::{Access, Credential};
 use crate::config::{HawkbitToken, Settings as Config};
 use crate::health::Sensors;
 use crate::publish::tls::{CertificateClock, TlsError};

@@ -40,6 +40,18 @@ def spinewatch_units(d):
             enabled += [line.split()[1] for line in spinewatch_lines(d, root, path) if line.startswith('enable ')]
     return ' '.join(unit for unit in enabled if unit in own)
 
+def spinewatch_folders(d):
+    """root's folders of tmpfiles.d as `install` makes them, mount points above all: a device cannot make them any more."""
+    commands = []
+    for root, path in spinewatch_overlay(d):
+        if os.path.basename(os.path.dirname(path)) != 'tmpfiles.d':
+            continue
+        for line in spinewatch_lines(d, root, path):
+            kind, folder, mode, user, group = (line.split() + ['-'] * 5)[:5]
+            if kind == 'd' and (user, group) == ('root', 'root') and not folder.startswith(('/run/', '/tmp/')):
+                commands.append(f'install -d -m {mode} {d.getVar("D")}{folder}')
+    return '; '.join(commands)
+
 def spinewatch_accounts(d, kind):
     """sysusers.d lines of one kind as arguments of groupadd, useradd or groupmems, since a device cannot make accounts.
 

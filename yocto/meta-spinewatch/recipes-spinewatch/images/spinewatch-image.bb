@@ -36,7 +36,6 @@ SPINEWATCH_IMAGE_BASE = "\
 "
 # For the engineer with a serial cable: look at buses, panels, disks, links and certificates.
 SPINEWATCH_IMAGE_FIELD = "\
-    bmaptool \
     curl \
     dtc \
     ethtool \

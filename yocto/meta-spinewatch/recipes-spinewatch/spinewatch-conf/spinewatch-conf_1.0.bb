@@ -27,7 +27,7 @@ do_install() {
     find ${D} -type f -perm /111 -exec chmod 0755 {} +
     find ${D} -type f ! -perm /111 -exec chmod 0644 {} +
     # Where the units mount, on a root that nobody can write.
-    install -d ${D}/data ${D}/boot/firmware ${D}${servicedir}/ct
+    ${@spinewatch_folders(d)}
     # The image makes it: empty, since a device finds its own.
     rm -f ${D}${sysconfdir}/machine-id
 }
