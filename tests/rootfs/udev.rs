@@ -93,7 +93,7 @@ fn udev_reads_the_rules_without_a_word_and_acts_on_them() {
             .iter()
             .fold(rules, |rules, group| rules.replace(&format!("GROUP=\"{group}\""), "GROUP=\"root\""));
         // stands in for a stick, which this machine has not
-        let rules = rules.replace("SUBSYSTEMS!=\"usb\", GOTO", "SUBSYSTEMS==\"usb\", GOTO");
+        let rules = rules.replace("SUBSYSTEMS==\"usb\", GOTO=\"spinewatch_stick_usb\"", "GOTO=\"spinewatch_stick_usb\"");
         fs::write(folder.path().join(name), rules).unwrap();
     }
     let ask = || {
@@ -125,7 +125,9 @@ fn a_sticks_partitions_are_never_taken_for_the_devices_own() {
     let leaves = storage.find("SUBSYSTEMS==\"usb\", GOTO=\"spinewatch_storage_end\"").unwrap();
     assert!(leaves < first_link);
     let stick = text("usr/lib/udev/rules.d/80-spinewatch-stick.rules");
-    let leaves = stick.find("SUBSYSTEMS!=\"usb\", GOTO=\"spinewatch_stick_end\"").unwrap();
-    assert!(leaves < stick.find("SYSTEMD_WANTS").unwrap(), "nothing but a stick starts an update");
+    let only = "SUBSYSTEMS==\"usb\", GOTO=\"spinewatch_stick_usb\"\nGOTO=\"spinewatch_stick_end\"\n";
+    assert!(stick.find(only).unwrap() < stick.find("SYSTEMD_WANTS").unwrap(), "nothing but a stick starts an update");
+    // a stick's disk is a block device below USB: "not USB" holds for it all the same
+    assert!(!stick.lines().any(|line| line.starts_with("SUBSYSTEMS!=")), "no stick starts an update");
     assert!(stick.contains("spinewatch-update@%k.service"));
 }

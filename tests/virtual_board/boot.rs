@@ -16,6 +16,8 @@ fn the_board_boots_to_ready_and_shows_it() {
     board.screenshot(&built, "start");
     let ready = board.ready();
     table.row("ready", &format!("{ready:.1} guest s, {:.0} s by the wall", board.since.elapsed().as_secs_f64()), true);
+    // Nobody has told it where the share is.
+    board.screenshot(&built, "share-lost");
     let failed = board.sh("systemctl list-units --failed --no-legend --plain");
     table.row("failed units", if failed.is_empty() { "none" } else { &failed }, failed.is_empty());
     table.finish(&built, "boot");

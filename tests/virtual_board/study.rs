@@ -47,7 +47,7 @@ fn a_study_on_the_share_is_told_and_the_next_outlives_a_power_cut() {
     share.switch_off();
     let lost = clinic.wait_for_message("/status", &["share"], false, Duration::from_secs(240));
     table.row("share switched off", &lost.as_ref().map_or("not told".into(), |(_, said)| said.clone()), lost.is_some());
-    board.screenshot(&built, "share-lost");
+    board.screenshot(&built, "share-lost-under-a-suspicion");
     share.switch_on();
     let back = clinic.wait_for_message("/status", &["share"], true, Duration::from_secs(240)).is_some();
     table.row("share switched on again", if back { "found again" } else { "stays lost" }, back);
