@@ -93,7 +93,8 @@ fn udev_reads_the_rules_without_a_word_and_acts_on_them() {
             .iter()
             .fold(rules, |rules, group| rules.replace(&format!("GROUP=\"{group}\""), "GROUP=\"root\""));
         // stands in for a stick, which this machine has not
-        let rules = rules.replace("SUBSYSTEMS==\"usb\", GOTO=\"spinewatch_stick_usb\"", "GOTO=\"spinewatch_stick_usb\"");
+        let rules =
+            rules.replace("SUBSYSTEMS==\"usb\", GOTO=\"spinewatch_stick_usb\"", "GOTO=\"spinewatch_stick_usb\"");
         fs::write(folder.path().join(name), rules).unwrap();
     }
     let ask = || {
