@@ -9,7 +9,7 @@ const HOSTS: &str = r#"
 set -e
 ip link set lo up
 ip link add name cable0 type veth peer name cable1
-unshare --net sleep 60 & stranger=$!
+unshare --net sleep 300 & stranger=$!
 trap 'kill $stranger' EXIT
 # the new network is there when it is no longer ours
 while [ "$(readlink /proc/$stranger/ns/net)" = "$(readlink /proc/self/ns/net)" ]; do sleep 0.02; done
@@ -28,8 +28,8 @@ fn in_two_hosts(script: &str) -> Option<(bool, String)> {
     for program in ["nft", "ip", "python3"] {
         run(Command::new(program).arg("--version"))?;
     }
-    let output = run(Command::new("unshare")
-        .args(["--net", "bash", "-c", &format!("{HOSTS}\n{script}"), "bash"])
+    let output = run(Command::new("timeout")
+        .args(["300", "unshare", "--net", "bash", "-c", &format!("{HOSTS}\n{script}"), "bash"])
         .arg(shipped("usr/lib/spinewatch/firewall.nft")))?;
     let words = said(&output);
     if words.contains("Operation not supported") || words.contains("Unknown device type") {
@@ -41,7 +41,8 @@ fn in_two_hosts(script: &str) -> Option<(bool, String)> {
 
 const LISTEN: &str =
     "import socket,sys; s=socket.create_server((sys.argv[1],7)); print('listening',flush=True); s.accept()";
-const CONNECT: &str = "import socket,sys; socket.create_connection((sys.argv[1],7),1); print('connected')";
+const CONNECT: &str =
+    "import socket,sys; socket.create_connection((sys.argv[1],7),float(sys.argv[2])); print('connected')";
 
 #[test]
 fn nobody_connects_to_the_device_and_the_device_connects_to_others() {
@@ -51,8 +52,8 @@ fn nobody_connects_to_the_device_and_the_device_connects_to_others() {
         exec 3< <(there python3 -c "{LISTEN}" 192.0.2.2)
         read -r word <&3
         until ss -ltn | grep -q 192.0.2.1:7; do sleep 0.02; done
-        python3 -c "{CONNECT}" 192.0.2.2
-        if there python3 -c "{CONNECT}" 192.0.2.1 2>/dev/null; then echo "a stranger is in"; exit 1; fi
+        python3 -c "{CONNECT}" 192.0.2.2 60
+        if there python3 -c "{CONNECT}" 192.0.2.1 2 2>/dev/null; then echo "a stranger is in"; exit 1; fi
         kill $here
         "#
     );
