@@ -67,12 +67,6 @@ impl Serial {
         self.wait(word, limit).unwrap_or_else(|why| panic!("{why}"))
     }
 
-    /// The last line so far that contains `word`. Sends nothing: a boot loader takes any key for a question.
-    pub fn last_line(&self, word: &str) -> Option<String> {
-        let said = self.said.0.lock().unwrap();
-        said.text.lines().rfind(|line| line.contains(word)).map(|line| line.trim().to_owned())
-    }
-
     /// Sends a line.
     pub fn send(&mut self, line: &str) {
         self.stream.write_all(format!("{line}\n").as_bytes()).unwrap();
