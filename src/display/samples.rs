@@ -97,6 +97,7 @@ fn faults() -> Vec<Sample> {
             Fault::ShareLost { reason: Words::new("the server does not answer"), since },
         ),
         ("disk-full", "Nothing new is taken. Call service.", Fault::DiskFull { free_mib: 12 }),
+        ("no-storage", "Do not switch it off. Call service.", Fault::StateInMemory),
         ("broker-offline", "Clinics see no alert. Telephone.", broker_offline(since)),
         (
             "messages-refused",

@@ -90,6 +90,7 @@ fn every_sample_shows_the_screen_that_it_is_named_after() {
             "model-refused",
             "share-lost",
             "disk-full",
+            "no-storage",
             "broker-offline",
             "messages-refused",
             "acks-refused",
