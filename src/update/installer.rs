@@ -214,15 +214,24 @@ impl Installer {
     }
 
     /// One updater at a time; the lock goes with the process.
-    fn lock(&self) -> Result<File, Refusal> {
+    fn lock(&self) -> Result<OnlyUpdater, Refusal> {
         let path = self.run_dir.join("lock");
         let unwritable = |error: std::io::Error| Refusal::Records { why: format!("{}: {error}", path.display()) };
         let file = File::create(&path).map_err(unwritable)?;
         match file.try_lock() {
-            Ok(()) => Ok(file),
+            Ok(()) => Ok(OnlyUpdater(file)),
             Err(TryLockError::WouldBlock) => Err(Refusal::Busy),
             Err(TryLockError::Error(error)) => Err(unwritable(error)),
         }
+    }
+}
+
+/// The lock of the one updater. Given back by name: a program that is just being started still holds the file open.
+struct OnlyUpdater(File);
+
+impl Drop for OnlyUpdater {
+    fn drop(&mut self) {
+        let _ = self.0.unlock();
     }
 }
 
