@@ -189,6 +189,23 @@ impl Board {
         self.qmp.screendump(&folder.join(format!("{name}.png")));
     }
 
+    /// As [`Self::screenshot`], of the first picture after the power is on.
+    pub fn first_picture(&mut self, built: &Path, name: &str) {
+        /// A black screen of this size is a PNG of 1 KiB.
+        const BLACK: u64 = 8 << 10;
+        let folder = built.join("screens");
+        std::fs::create_dir_all(&folder).unwrap();
+        let file = folder.join(format!("{name}.png"));
+        while self.since.elapsed() < BOOT {
+            self.qmp.screendump(&file);
+            if file.metadata().unwrap().len() > BLACK {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(300));
+        }
+        panic!("the screen stays black");
+    }
+
     /// SIGKILL: what the disk has not been told to keep is gone with QEMU.
     pub fn cut_power(mut self) -> Disk {
         self.qemu.kill().unwrap();

@@ -12,8 +12,7 @@ fn the_board_boots_to_ready_and_shows_it() {
     let mut board = Board::power_on(work.path(), &disk, &PowerOn::default());
     board.serial.expect("slots: A of A B, attempts left A 2 B 0", SHORT);
     table.row("boot script", &format!("slot A after {:.0} s", board.since.elapsed().as_secs_f64()), true);
-    board.shell();
-    board.screenshot(&built, "start");
+    board.first_picture(&built, "start");
     let ready = board.ready();
     table.row("ready", &format!("{ready:.1} guest s, {:.0} s by the wall", board.since.elapsed().as_secs_f64()), true);
     // Nobody has told it where the share is.
