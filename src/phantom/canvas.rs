@@ -13,6 +13,9 @@ const FRACTURE_REACH_MM: f32 = 8.0;
 /// ... and up to here they are its line, which an eye finds; further away they are only a shift.
 const FRACTURE_LINE_MM: f32 = 4.0;
 
+/// Greatest displacement of an outline, mm.
+const WARP_MM: f32 = 3.5;
+
 /// What painting one bone showed.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Painted {
@@ -56,6 +59,33 @@ pub(super) struct Canvas {
     /// Width of the edge of a bone, mm: the blur of the scanner.
     pub edge: f32,
     pub hu: Vec<f32>,
+    /// Displacements along x and y, mm, at most `WARP_MM` long, that make the outlines of ellipses uneven.
+    pub warp: Option<[Field; 2]>,
+}
+
+/// A slowly changing value over the canvas, from a coarse grid.
+pub(super) struct Field {
+    step: usize,
+    side: usize,
+    values: Vec<f32>,
+}
+
+impl Field {
+    /// Of `value` at every `step`-th pixel.
+    pub(super) fn sampled(canvas: &Canvas, step: usize, value: impl Fn(Vec3) -> f32) -> Self {
+        let side = canvas.size / step + 2;
+        let values = (0..side * side).map(|i| value(canvas.place((i % side) * step, (i / side) * step))).collect();
+        Self { step, side, values }
+    }
+
+    /// At a pixel, bilinear.
+    pub(super) fn at(&self, x: usize, y: usize) -> f32 {
+        let (cell, scale) = (y / self.step * self.side + x / self.step, 1.0 / self.step as f32);
+        let (fx, fy) = ((x % self.step) as f32 * scale, (y % self.step) as f32 * scale);
+        let upper = mix(self.values[cell], self.values[cell + 1], fx);
+        let lower = mix(self.values[cell + self.side], self.values[cell + self.side + 1], fx);
+        mix(upper, lower, fy)
+    }
 }
 
 /// The solids of a bone that matter in one block of pixels, for the main piece or one fragment.
@@ -66,7 +96,7 @@ struct Piece<'a> {
 
 impl Canvas {
     pub(super) fn new(size: usize, pitch: f32, origin: Vec3, edge: f32) -> Self {
-        Self { size, pitch, origin, edge, hu: vec![-1000.0; size * size] }
+        Self { size, pitch, origin, edge, hu: vec![-1000.0; size * size], warp: None }
     }
 
     /// World position of a pixel's centre.
@@ -80,19 +110,28 @@ impl Canvas {
         from..index_below((high - origin) / self.pitch + 2.0).min(self.size)
     }
 
+    /// World position of a pixel's centre, moved by the unevenness of the outlines.
+    pub(super) fn warped(&self, x: usize, y: usize) -> Vec3 {
+        let p = self.place(x, y);
+        self.warp.as_ref().map_or(p, |[dx, dy]| p + v(dx.at(x, y), dy.at(x, y), 0.0))
+    }
+
     /// Paints over everything inside the ellipse.
     pub(super) fn ellipse(&mut self, e: &Ellipse) {
         let [rx, front, back] = e.half;
         if rx <= 0.0 || front <= 0.0 || back <= 0.0 {
             return;
         }
-        let reach = rx.max(front).max(back) + e.edge;
-        let columns = self.span(self.origin.x, e.at[0] - reach, e.at[0] + reach);
-        for row in self.span(self.origin.y, e.at[1] - reach, e.at[1] + reach) {
+        let ([cos, sin], deep) = (e.turn, front.max(back));
+        let margin = e.edge + if self.warp.is_some() { WARP_MM } else { 0.0 };
+        let reach_x = (rx * cos).hypot(deep * sin) + margin;
+        let reach_y = (rx * sin).hypot(deep * cos) + margin;
+        let columns = self.span(self.origin.x, e.at[0] - reach_x, e.at[0] + reach_x);
+        for row in self.span(self.origin.y, e.at[1] - reach_y, e.at[1] + reach_y) {
             for column in columns.clone() {
-                let p = self.place(column, row);
+                let p = self.warped(column, row);
                 let (dx, dy) = (p.x - e.at[0], p.y - e.at[1]);
-                let (x, y) = (dx * e.turn[0] + dy * e.turn[1], dy * e.turn[0] - dx * e.turn[1]);
+                let (x, y) = (dx * cos + dy * sin, dy * cos - dx * sin);
                 let ry = if y < 0.0 { front } else { back };
                 let q = (x / rx).powi(2) + (y / ry).powi(2);
                 let small = rx.min(ry);

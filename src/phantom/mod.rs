@@ -18,6 +18,10 @@ mod surroundings;
 
 mod soft;
 
+mod build;
+
+mod column;
+
 mod anatomy;
 
 mod canvas;
@@ -47,6 +51,7 @@ pub mod dataset;
 #[cfg(test)]
 mod tests;
 
+pub use build::AnatomyRange;
 pub use fracture::{Fracture, FractureKind};
 pub use habits::{CANARY, Habits, Opening, PaddingTag, Syntax};
 pub use scan::Geometry;

@@ -3,6 +3,7 @@
 //! A slice is rendered when it is asked for; the study itself holds only shapes. Writes nothing.
 
 use super::anatomy::Anatomy;
+use super::build::AnatomyRange;
 use super::canvas::Canvas;
 use super::chest;
 use super::fracture::Fracture;
@@ -67,7 +68,7 @@ impl Study {
     pub fn generate(spec: &StudySpec) -> Self {
         let fractures = draw_fractures(spec);
         let anatomy = match spec.region {
-            Region::Neck | Region::Head => Anatomy::new(spec.seed, &fractures),
+            Region::Neck | Region::Head => Anatomy::new(spec.seed, &AnatomyRange::standard(), &fractures),
             Region::Chest => chest::anatomy(spec.seed),
         };
         let geometry = Geometry::draw(spec, &anatomy);
