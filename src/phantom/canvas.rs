@@ -60,7 +60,8 @@ pub(super) struct Canvas {
     pub edge: f32,
     pub hu: Vec<f32>,
     /// Displacements along x and y, mm, at most `WARP_MM` long, that make the outlines of ellipses uneven.
-    pub warp: Option<[Field; 2]>,
+    /// Pixel by pixel.
+    pub warp: Option<[Vec<f32>; 2]>,
 }
 
 /// A slowly changing value over the canvas, from a coarse grid.
@@ -78,13 +79,24 @@ impl Field {
         Self { step, side, values }
     }
 
-    /// At a pixel, bilinear.
-    pub(super) fn at(&self, x: usize, y: usize) -> f32 {
-        let (cell, scale) = (y / self.step * self.side + x / self.step, 1.0 / self.step as f32);
-        let (fx, fy) = ((x % self.step) as f32 * scale, (y % self.step) as f32 * scale);
-        let upper = mix(self.values[cell], self.values[cell + 1], fx);
-        let lower = mix(self.values[cell + self.side], self.values[cell + self.side + 1], fx);
-        mix(upper, lower, fy)
+    /// At every pixel of a canvas of `size` x `size`, bilinear, row by row.
+    pub(super) fn dense(&self, size: usize) -> Vec<f32> {
+        let scale = 1.0 / self.step as f32;
+        let mut dense = vec![0.0; size * size];
+        let mut line = vec![0.0; self.side];
+        for (y, row) in dense.chunks_exact_mut(size).enumerate() {
+            let (from, t) = (y / self.step * self.side, (y % self.step) as f32 * scale);
+            let (upper, lower) = (&self.values[from..from + self.side], &self.values[from + self.side..]);
+            for ((at, a), b) in line.iter_mut().zip(upper).zip(lower) {
+                *at = mix(*a, *b, t);
+            }
+            for (cell, ends) in row.chunks_mut(self.step).zip(line.windows(2)) {
+                for (i, at) in cell.iter_mut().enumerate() {
+                    *at = mix(ends[0], ends[1], i as f32 * scale);
+                }
+            }
+        }
+        dense
     }
 }
 
@@ -110,10 +122,28 @@ impl Canvas {
         from..index_below((high - origin) / self.pitch + 2.0).min(self.size)
     }
 
-    /// World position of a pixel's centre, moved by the unevenness of the outlines.
-    pub(super) fn warped(&self, x: usize, y: usize) -> Vec3 {
-        let p = self.place(x, y);
-        self.warp.as_ref().map_or(p, |[dx, dy]| p + v(dx.at(x, y), dy.at(x, y), 0.0))
+    /// Displacements of the outlines along one row, mm.
+    fn warp_of(&self, row: usize) -> Option<[&[f32]; 2]> {
+        let [dx, dy] = self.warp.as_ref()?;
+        Some([&dx[row * self.size..][..self.size], &dy[row * self.size..][..self.size]])
+    }
+
+    /// Calls `visit` with each pixel of a row and its place relative to `at`, moved by the unevenness of the outlines.
+    pub(super) fn row(&mut self, row: usize, columns: std::ops::Range<usize>, at: [f32; 2], mut visit: impl FnMut(f32, f32, &mut f32)) {
+        let (x, y) = (self.origin.x - at[0], self.origin.y + row as f32 * self.pitch - at[1]);
+        let mut hu = std::mem::take(&mut self.hu);
+        let line = &mut hu[row * self.size..][..self.size];
+        if let Some([dx, dy]) = self.warp_of(row) {
+            let moved = dx[columns.clone()].iter().zip(&dy[columns.clone()]);
+            for ((hu, column), (dx, dy)) in line[columns.clone()].iter_mut().zip(columns).zip(moved) {
+                visit(x + column as f32 * self.pitch + dx, y + dy, hu);
+            }
+        } else {
+            for (hu, column) in line[columns.clone()].iter_mut().zip(columns) {
+                visit(x + column as f32 * self.pitch, y, hu);
+            }
+        }
+        self.hu = hu;
     }
 
     /// Paints over everything inside the ellipse.
@@ -127,22 +157,20 @@ impl Canvas {
         let reach_x = (rx * cos).hypot(deep * sin) + margin;
         let reach_y = (rx * sin).hypot(deep * cos) + margin;
         let columns = self.span(self.origin.x, e.at[0] - reach_x, e.at[0] + reach_x);
+        let small = rx.min(front).min(back);
+        let inverse = [1.0 / (rx * rx), 1.0 / (front * front), 1.0 / (back * back)];
+        // Where the distance, to first order, is beyond the edge.
+        let (full, none) = (1.0 - 2.0 * e.edge / small, 1.0 + 2.0 * e.edge / small);
         for row in self.span(self.origin.y, e.at[1] - reach_y, e.at[1] + reach_y) {
-            for column in columns.clone() {
-                let p = self.warped(column, row);
-                let (dx, dy) = (p.x - e.at[0], p.y - e.at[1]);
+            self.row(row, columns.clone(), e.at, |dx, dy, hu| {
                 let (x, y) = (dx * cos + dy * sin, dy * cos - dx * sin);
-                let ry = if y < 0.0 { front } else { back };
-                let q = (x / rx).powi(2) + (y / ry).powi(2);
-                let small = rx.min(ry);
-                // Distance from the edge, to first order.
-                let d = (q - 1.0) * 0.5 * small;
-                if d < e.edge {
-                    let at = &mut self.hu[row * self.size + column];
-                    let d = if d > -e.edge { (q.sqrt() - 1.0) * small } else { d };
-                    *at = mix(*at, e.hu, (0.5 - d / e.edge).clamp(0.0, 1.0));
+                let q = x * x * inverse[0] + y * y * inverse[if y < 0.0 { 1 } else { 2 }];
+                if q < full {
+                    *hu = e.hu;
+                } else if q < none {
+                    *hu = mix(*hu, e.hu, (0.5 - (q.sqrt() - 1.0) * small / e.edge).clamp(0.0, 1.0));
                 }
-            }
+            });
         }
     }
 

@@ -76,25 +76,24 @@ pub(super) fn paint(canvas: &mut Canvas, tissue: &SoftTissue, midline: Midline) 
 }
 
 /// Unevenness of every outline, mm.
-fn warp(canvas: &Canvas, seed: u32) -> [Field; 2] {
+fn warp(canvas: &Canvas, seed: u32) -> [Vec<f32>; 2] {
     [21, 22].map(|i| {
         Field::sampled(canvas, 12, |p| {
             2.2 * bumps(seed ^ i, p * 0.05) + 1.3 * bumps(seed ^ (i + 2), v(p.x * 0.13, p.y * 0.13, p.z * 0.09))
         })
+        .dense(canvas.size)
     })
 }
 
-fn distances(canvas: &Canvas, tissue: &SoftTissue, midline: Midline) -> Vec<f32> {
+fn distances(canvas: &mut Canvas, tissue: &SoftTissue, midline: Midline) -> Vec<f32> {
     let (sin, cos) = midline.turn.sin_cos();
     let k = tissue.size;
     let half = outline::skin(midline.height, tissue.girth, tissue.fat_mm, tissue.raise_mm).map(|mm| mm * k);
     let mut skin = Vec::with_capacity(canvas.size * canvas.size);
     for row in 0..canvas.size {
-        for column in 0..canvas.size {
-            let p = canvas.warped(column, row);
-            let (dx, dy) = (p.x - midline.at[0], p.y - midline.at[1]);
+        canvas.row(row, 0..canvas.size, midline.at, |dx, dy, _| {
             skin.push(outline::beyond(dx * cos + dy * sin, dy * cos - dx * sin, half));
-        }
+        });
     }
     skin
 }
@@ -143,7 +142,8 @@ impl Painter<'_> {
         };
         let spread = if strand.tissue == Tissue::Muscle && h < -30.0 { mix(1.0, tissue.girth, 0.7) } else { 1.0 };
         let (x, y) = (x * mix(1.0, spread, ramp(8.0, 30.0, x)), y * mix(1.0, spread, ramp(8.0, 30.0, y.abs())));
-        let half = [rx * spread, ry * spread, ry * spread];
+        let full = if strand.tissue == Tissue::Muscle { spread * 1.14 } else { 1.0 };
+        let half = [rx * full, ry * full, ry * full];
         self.egg([x, y], half, turn, hu);
         if x > 0.0 {
             self.egg([-x, y], half, -turn, hu);
@@ -204,16 +204,13 @@ fn mottle(canvas: &mut Canvas, tissue: &SoftTissue) {
         bumps(tissue.seed, p * 0.3) * 13.0 + bumps(tissue.seed ^ 7, v(p.x * 0.08, p.y * 0.08, p.z * 0.05)) * 14.0
     });
     let streaks = Field::sampled(canvas, 3, |p| bumps(tissue.seed ^ 9, v(p.x * 0.42, p.y * 0.3, p.z * 0.07)));
-    for row in 0..canvas.size {
-        for column in 0..canvas.size {
-            let at = &mut canvas.hu[row * canvas.size + column];
-            if *at > -300.0 {
-                if *at > 30.0 && *at < 64.0 {
-                    let streak = (streaks.at(column, row) - 0.25).max(0.0);
-                    *at -= 150.0 * tissue.marbling * streak;
-                }
-                *at += field.at(column, row);
+    let (field, streaks) = (field.dense(canvas.size), streaks.dense(canvas.size));
+    for ((at, slow), streak) in canvas.hu.iter_mut().zip(field).zip(streaks) {
+        if *at > -300.0 {
+            if *at > 30.0 && *at < 64.0 {
+                *at -= 150.0 * tissue.marbling * (streak - 0.25).max(0.0);
             }
+            *at += slow;
         }
     }
 }

@@ -31,13 +31,16 @@ pub(super) fn skin(height: f32, girth: f32, fat_mm: f32, raise_mm: f32) -> [f32;
     [1, 2, 3].map(|i| mix(high[i], low[i], t) * girth + fat)
 }
 
-/// Distance from the outline in mm, positive outside; far inside only its sign is sure.
+/// Distance from the outline in mm, positive outside; far away only its sign is sure.
 pub(super) fn beyond(x: f32, y: f32, half: [f32; 3]) -> f32 {
     let deep = if y < 0.0 { half[1] } else { half[2] };
     let (u, w) = (x / half[0], y / deep);
     let q = u * u + w * w;
     if q < 0.3 {
         return -40.0;
+    }
+    if q > 4.0 {
+        return 40.0;
     }
     let k0 = q.sqrt();
     let (gu, gw) = (u / half[0], w / deep);
