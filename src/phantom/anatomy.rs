@@ -5,7 +5,7 @@ use rand_distr::{Distribution, Normal};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
 use super::breaking::fragments;
-use super::fracture::{Fracture, FractureKind};
+use super::fracture::Fracture;
 use super::geometry::{Frame, Vec3, mix, ramp, v};
 use super::noise::hash;
 use super::soft::{Midline, SoftTissue};
@@ -117,6 +117,7 @@ impl Build {
             solids: shape.solids,
             hollows: shape.hollows,
             fragments: Vec::new(),
+            inclusions: Vec::new(),
             cortex_hu: self.density.cortex_hu,
             inner_hu: self.density.inner_hu,
             cortex_mm: 1.1,
@@ -213,16 +214,11 @@ fn vertebra(
 ) -> Bone {
     let level = Level::ALL.get(index).copied();
     let mut rng = stream(seed, 100 + index as u64);
-    let mut m = build.measures(centres, index);
+    let m = build.measures(centres, index);
     let mut pieces = Vec::new();
     for fracture in fractures.iter().filter(|f| Some(f.level) == level) {
         let mut rng = stream(seed, 1000 + 100 * index as u64 + fracture.kind as u64);
-        let (more, height) = fragments(fracture, &m, &mut rng);
-        pieces.extend(more);
-        m.front *= height;
-        if fracture.kind == FractureKind::Burst {
-            m.back *= height;
-        }
+        pieces.extend(fragments(fracture, &m, &mut rng));
     }
     let mut shape = match index {
         0 => atlas(m.k, m.below),

@@ -22,11 +22,17 @@ mod anatomy;
 
 mod canvas;
 
+mod broken;
+
 mod chest;
+
+mod company;
 
 mod spec;
 
 mod scan;
+
+mod marking;
 
 mod study;
 
@@ -50,5 +56,5 @@ mod tests;
 pub use fracture::{Fracture, FractureKind};
 pub use habits::{CANARY, Habits, Opening, PaddingTag, Syntax};
 pub use scan::Geometry;
-pub use spec::{Direction, Fractures, Padding, Region, StudySpec};
+pub use spec::{Direction, Fractures, PUBLISHED_RATE, Padding, Region, StudySpec};
 pub use study::{FRACTURE_MM2, RenderedSlice, SHOWN_MM2, SliceTruth, Study, TruthBox};

@@ -2,7 +2,7 @@
 //!
 //! A bone answers one question: how far is this point from its surface. Painting is `canvas`'s work.
 
-use super::geometry::{Frame, Vec3, smooth_min, v};
+use super::geometry::{Frame, Vec3, mix, ramp, smooth_min, v};
 use super::noise::bumps;
 use crate::triage::Level;
 
@@ -143,30 +143,54 @@ fn body(q: Vec3, half: [f32; 2], front: f32, back: f32) -> f32 {
     rounded_both(sides, q.z.abs() - height + hollow, 1.2)
 }
 
+/// A half space: outward normal of length 1, and offset. Inside: `normal . p < offset`.
+pub(super) type Plane = (Vec3, f32);
+
 /// A piece that broke off: the part of the bone inside all `planes`, moved away.
 #[derive(Clone, Debug)]
 pub(super) struct Fragment {
-    /// Outward normals and offsets: a point is in the fragment where `normal . p < offset` for all of them.
-    pub planes: Vec<(Vec3, f32)>,
+    /// Where the piece was.
+    pub planes: Vec<Plane>,
     /// Where the piece went: a small turn about its pivot and a shift, in the bone's frame.
     pub moved: Frame,
     pub pivot: Vec3,
     /// Width in mm of what is lost along the fracture line, before the piece moved.
     pub gap: f32,
+    /// Where an incomplete break ends: the bone holds outside.
+    pub end: Option<Plane>,
     pub seed: u32,
 }
 
 impl Fragment {
-    /// Signed distance to the fracture surface, negative inside the piece; ragged by about 0.7 mm.
+    /// Signed distance to the fracture surface, negative inside the piece; ragged by about 0.8 mm.
     pub(super) fn surface(&self, p: Vec3) -> f32 {
         let flat = self.planes.iter().map(|(n, d)| n.dot(p) - d).fold(f32::MIN, f32::max);
-        if flat.abs() > 6.0 { flat } else { flat + 0.7 * bumps(self.seed, p * 0.4) }
+        if flat.abs() > 6.0 {
+            flat
+        } else {
+            flat + 0.7 * bumps(self.seed, p * 0.4) + 0.3 * bumps(self.seed ^ 5, p * 1.1)
+        }
+    }
+
+    /// Half of what is lost here along the fracture line, mm; it tapers off towards the end of an incomplete break.
+    pub(super) fn half_gap(&self, p: Vec3) -> f32 {
+        let taper = self.end.map_or(1.0, |(n, d)| ramp(1.0, -3.0, n.dot(p) - d));
+        0.5 * self.gap * taper * (1.0 + 0.35 * bumps(self.seed ^ 9, p * 0.5))
     }
 
     /// Where this point of space was before the piece moved.
     pub(super) fn before(&self, p: Vec3) -> Vec3 {
         self.moved.inside(p - self.pivot) + self.pivot
     }
+}
+
+/// A place inside a bone of another density, smooth and sharply bordered: a canal, a sclerotic endplate, gas in a disc.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Inclusion {
+    pub solid: Solid,
+    pub hu: f32,
+    /// Thickness in mm of the cortex around it; 0 without.
+    pub rim_mm: f32,
 }
 
 /// A bone with its own frame and densities.
@@ -178,6 +202,7 @@ pub(super) struct Bone {
     pub solids: Vec<Solid>,
     pub hollows: Vec<Solid>,
     pub fragments: Vec<Fragment>,
+    pub inclusions: Vec<Inclusion>,
     /// Hounsfield units of the cortex, 1 mm or so thick, and of the inside.
     pub cortex_hu: f32,
     pub inner_hu: f32,
@@ -203,6 +228,11 @@ impl Bone {
         (low, high)
     }
 
+    /// The inclusions that reach to within `near` mm of a point of the bone's frame.
+    pub(super) fn inclusions_near(&self, p: Vec3, near: f32) -> Vec<Inclusion> {
+        self.inclusions.iter().filter(|i| i.solid.distance(p) < near + i.rim_mm).copied().collect()
+    }
+
     /// Distance to the unbroken bone, from the listed solids only; `p` in the bone's frame.
     pub(super) fn intact(&self, p: Vec3, solids: &[Solid]) -> f32 {
         let mut d = f32::MAX;
@@ -213,5 +243,26 @@ impl Bone {
             d = d.max(-hollow.distance(p));
         }
         if d.abs() < 3.0 { d + 0.35 * bumps(self.seed, p * 0.22) } else { d }
+    }
+
+    /// Hounsfield units at a depth of `depth` mm below the surface; `p` in the bone's frame.
+    /// `inclusions` are those that may be near; `edge` mm is the blur of the scanner.
+    pub(super) fn density(&self, depth: f32, p: Vec3, inclusions: &[Inclusion], edge: f32) -> f32 {
+        let inside = ramp(self.cortex_mm - 0.5, self.cortex_mm + 0.7, depth);
+        let mut hu = self.cortex_hu;
+        if inside > 0.0 {
+            let grain = bumps(self.seed, p * 0.9) + 0.6 * bumps(self.seed ^ 1, p * 0.35);
+            hu = mix(hu, self.inner_hu + self.grain_hu * grain, inside);
+        }
+        for inclusion in inclusions {
+            let d = inclusion.solid.distance(p);
+            let cover = (0.5 - d / edge).clamp(0.0, 1.0);
+            let rim = (0.5 - (d - inclusion.rim_mm) / edge).clamp(0.0, 1.0) - cover;
+            if inclusion.rim_mm > 0.0 {
+                hu = mix(hu, self.cortex_hu.max(hu), 0.8 * rim);
+            }
+            hu = mix(hu, inclusion.hu, cover);
+        }
+        hu
     }
 }
