@@ -6,7 +6,7 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 use super::breaking::fragments;
 use super::build::{AnatomyRange, Build};
 use super::column::Column;
-use super::fracture::{Fracture, FractureKind};
+use super::fracture::Fracture;
 use super::geometry::{Frame, Vec3, mix, ramp, v};
 use super::noise::hash;
 use super::soft::{Devices, Midline, SoftTissue};
@@ -90,6 +90,7 @@ fn bone(build: &Build, level: Option<Level>, frame: Frame, shape: Shape, seed: u
         solids: shape.solids,
         hollows: shape.hollows,
         fragments: Vec::new(),
+        inclusions: Vec::new(),
         cortex_hu: build.cortex_hu,
         inner_hu: build.inner_hu,
         cortex_mm: build.cortex_mm,
@@ -101,16 +102,11 @@ fn bone(build: &Build, level: Option<Level>, frame: Frame, shape: Shape, seed: u
 fn vertebra(build: &Build, column: &Column, index: usize, fractures: &[Fracture], seed: u64) -> Bone {
     let level = Level::ALL.get(index).copied();
     let mut rng = stream(seed, 100 + index as u64);
-    let mut m = column.measures[index];
+    let m = column.measures[index];
     let mut pieces = Vec::new();
     for fracture in fractures.iter().filter(|f| Some(f.level) == level) {
         let mut rng = stream(seed, 1000 + 100 * index as u64 + fracture.kind as u64);
-        let (more, height) = fragments(fracture, &m, &mut rng);
-        pieces.extend(more);
-        m.front *= height;
-        if fracture.kind == FractureKind::Burst {
-            m.back *= height;
-        }
+        pieces.extend(fragments(fracture, &m, &mut rng));
     }
     let mut shape = match index {
         0 => atlas(&m, build.cleft_mm),

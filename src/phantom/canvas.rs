@@ -2,16 +2,11 @@
 //!
 //! Knows bones and ellipses, not anatomy. Also measures what it paints: bone area and where a fracture shows.
 
-use super::geometry::{Vec3, index_below, mix, ramp, v};
-use super::noise::bumps;
-use super::solid::{Bone, Fragment, Solid};
+use super::geometry::{Vec3, index_below, mix, v};
+use super::solid::{Bone, Solid};
 
 /// Bones are culled in squares of this many pixels.
 const BLOCK: usize = 8;
-/// Differences from the intact bone belong to the fracture up to here from the fracture surface, mm ...
-const FRACTURE_REACH_MM: f32 = 8.0;
-/// ... and up to here they are its line, which an eye finds; further away they are only a shift.
-const FRACTURE_LINE_MM: f32 = 4.0;
 
 /// Greatest displacement of an outline, mm.
 const WARP_MM: f32 = 3.5;
@@ -28,7 +23,7 @@ pub(super) struct Painted {
 }
 
 impl Painted {
-    fn differ(&mut self, x: usize, y: usize) {
+    pub(super) fn differ(&mut self, x: usize, y: usize) {
         let [l, t, r, b] = self.extent.unwrap_or([x, y, x, y]);
         self.extent = Some([l.min(x), t.min(y), r.max(x), b.max(y)]);
     }
@@ -98,12 +93,6 @@ impl Field {
         }
         dense
     }
-}
-
-/// The solids of a bone that matter in one block of pixels, for the main piece or one fragment.
-struct Piece<'a> {
-    fragment: Option<&'a Fragment>,
-    solids: Vec<Solid>,
 }
 
 impl Canvas {
@@ -181,6 +170,11 @@ impl Canvas {
         if self.origin.z < low.z || self.origin.z > high.z {
             return painted;
         }
+        let bone = &bone.sliced(self.origin.z);
+        if bone.solids.is_empty() {
+            return painted;
+        }
+        let (low, high) = bone.bounds();
         let rows = self.span(self.origin.y, low.y, high.y);
         let columns = self.span(self.origin.x, low.x, high.x);
         for top in rows.clone().step_by(BLOCK) {
@@ -202,72 +196,26 @@ impl Canvas {
         let centre = self.place(columns.start, rows.start) + v(half * self.pitch, half * self.pitch, 0.0);
         let centre = bone.frame.inside(centre);
         let near = half * 1.5 * self.pitch + 2.5;
-        let pieces: Vec<Piece<'_>> = std::iter::once(None)
-            .chain(bone.fragments.iter().map(Some))
-            .map(|fragment| {
-                let at = fragment.map_or(centre, |f| f.before(centre));
-                let solids = bone.solids.iter().filter(|s| s.distance(at) < near).copied().collect();
-                Piece { fragment, solids }
-            })
-            .collect();
-        if pieces.iter().all(|piece| piece.solids.is_empty()) {
+        if !bone.fragments.is_empty() {
+            self.broken_block(bone, centre, near, columns, rows, painted);
             return;
         }
+        let solids: Vec<Solid> = bone.solids.iter().filter(|s| s.distance(centre) < near).copied().collect();
+        if solids.is_empty() {
+            return;
+        }
+        let inclusions = bone.inclusions_near(centre, near);
         for row in rows {
             for column in columns.clone() {
                 let p = bone.frame.inside(self.place(column, row));
-                let (broken, depth, texture_at) = nearest_piece(bone, &pieces, p);
-                let cover = (0.5 - broken / self.edge).clamp(0.0, 1.0);
+                let whole = bone.intact(p, &solids);
+                let cover = (0.5 - whole / self.edge).clamp(0.0, 1.0);
                 if cover > 0.0 {
                     painted.area += cover * self.pitch * self.pitch;
                     let at = &mut self.hu[row * self.size + column];
-                    *at = mix(*at, density(bone, depth, texture_at), cover);
-                }
-                let Some(distance) = difference(bone, &pieces[0], p, broken) else { continue };
-                if distance < FRACTURE_REACH_MM {
-                    painted.differ(column, row);
-                }
-                if distance < FRACTURE_LINE_MM {
-                    painted.line += self.pitch * self.pitch;
+                    *at = mix(*at, bone.density(-whole, p, &inclusions, self.edge), cover);
                 }
             }
         }
     }
-}
-
-/// Distance to the broken bone; depth below the intact surface of the piece that is nearest; where that piece was.
-fn nearest_piece(bone: &Bone, pieces: &[Piece<'_>], p: Vec3) -> (f32, f32, Vec3) {
-    let mut best = (f32::MAX, 0.0, p);
-    for piece in pieces.iter().filter(|piece| !piece.solids.is_empty()) {
-        let at = piece.fragment.map_or(p, |f| f.before(p));
-        let whole = bone.intact(at, &piece.solids);
-        let line = match piece.fragment {
-            Some(f) => f.surface(at) + 0.5 * f.gap,
-            None => bone.fragments.iter().map(|f| 0.5 * f.gap - f.surface(p)).fold(f32::MIN, f32::max),
-        };
-        let d = whole.max(line);
-        if d < best.0 {
-            best = (d, -whole, at);
-        }
-    }
-    best
-}
-
-/// Where there is bone and the intact vertebra has none, or the other way round: how far the fracture surface is, mm.
-fn difference(bone: &Bone, main: &Piece<'_>, p: Vec3, broken: f32) -> Option<f32> {
-    // The piece's own surface has moved along with it.
-    let near = |f: &Fragment| f.surface(p).abs().min(f.surface(f.before(p)).abs());
-    let distance = bone.fragments.iter().map(near).reduce(f32::min)?;
-    let intact = if main.solids.is_empty() { f32::MAX } else { bone.intact(p, &main.solids) };
-    ((intact < -0.4 && broken > 0.0) || (intact > 0.4 && broken < 0.0)).then_some(distance)
-}
-
-/// Hounsfield units at a depth of `depth` mm below the surface.
-fn density(bone: &Bone, depth: f32, p: Vec3) -> f32 {
-    let inside = ramp(bone.cortex_mm - 0.5, bone.cortex_mm + 0.7, depth);
-    if inside <= 0.0 {
-        return bone.cortex_hu;
-    }
-    let grain = bumps(bone.seed, p * 0.9) + 0.6 * bumps(bone.seed ^ 1, p * 0.35);
-    mix(bone.cortex_hu, bone.inner_hu + bone.grain_hu * grain, inside)
 }

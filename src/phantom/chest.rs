@@ -61,6 +61,7 @@ fn bare(frame: Frame, density: &Density) -> Bone {
         solids: Vec::new(),
         hollows: Vec::new(),
         fragments: Vec::new(),
+        inclusions: Vec::new(),
         cortex_hu: density.cortex_hu,
         inner_hu: density.inner_hu,
         cortex_mm: 1.2,

@@ -26,11 +26,17 @@ mod anatomy;
 
 mod canvas;
 
+mod broken;
+
 mod chest;
+
+mod company;
 
 mod spec;
 
 mod scan;
+
+mod marking;
 
 mod study;
 
@@ -55,5 +61,5 @@ pub use build::AnatomyRange;
 pub use fracture::{Fracture, FractureKind};
 pub use habits::{CANARY, Habits, Opening, PaddingTag, Syntax};
 pub use scan::Geometry;
-pub use spec::{Direction, Fractures, Padding, Region, StudySpec};
+pub use spec::{Direction, Fractures, PUBLISHED_RATE, Padding, Region, StudySpec};
 pub use study::{FRACTURE_MM2, RenderedSlice, SHOWN_MM2, SliceTruth, Study, TruthBox};

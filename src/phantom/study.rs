@@ -7,7 +7,8 @@ use super::build::AnatomyRange;
 use super::canvas::Canvas;
 use super::chest;
 use super::fracture::Fracture;
-use super::geometry::{index_below, ramp, to_i16, v};
+use super::geometry::{ramp, to_i16, v};
+use super::marking;
 use super::noise::{hash, normal};
 use super::scan::Geometry;
 use super::soft::{self, Midline};
@@ -18,13 +19,11 @@ use crate::triage::Level;
 pub const SHOWN_MM2: f32 = 8.0;
 /// Difference from the intact bone along the fracture line from which on a slice shows the fracture, mm2.
 pub const FRACTURE_MM2: f32 = 4.0;
-/// A truth box is drawn this far around the fracture, mm, as a reader draws it.
-const BOX_MARGIN_MM: f32 = 7.0;
 
 /// A box around a fracture, in whole pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TruthBox {
-    /// The fractured vertebra.
+    /// The fractured vertebra; of several in one box, the one that shows most.
     pub level: Level,
     /// Left edge.
     pub x: usize,
@@ -41,7 +40,9 @@ pub struct TruthBox {
 pub struct SliceTruth {
     /// C1 to C7: at least [`SHOWN_MM2`] of its bone is in the slice.
     pub levels: [bool; 7],
-    /// Fractures of which at least [`FRACTURE_MM2`] is in the slice.
+    /// C1 to C7: at least [`FRACTURE_MM2`] of its fracture is in the slice.
+    pub fractured: [bool; 7],
+    /// Around those fractures; neighbours share one.
     pub boxes: Vec<TruthBox>,
 }
 
@@ -132,14 +133,15 @@ impl Study {
             Region::Chest => chest::paint(&mut canvas, &self.anatomy.tissue, midline),
         }
         let mut truth = SliceTruth::default();
+        let mut cervical = Vec::new();
         for bone in &self.anatomy.bones {
             let painted = canvas.bone(bone);
             let Some(level) = bone.level else { continue };
             truth.levels[level as usize] = painted.area >= SHOWN_MM2;
-            if let (Some(extent), true) = (painted.extent, painted.line >= FRACTURE_MM2) {
-                truth.boxes.push(around(level, extent, &canvas));
-            }
+            truth.fractured[level as usize] = painted.line >= FRACTURE_MM2;
+            cervical.push((level, painted));
         }
+        truth.boxes = marking::boxes(&cervical, size, pitch, marking::hand(self.seed));
         (canvas, midline, truth)
     }
 
@@ -179,11 +181,4 @@ impl Study {
         }
         hounsfield
     }
-}
-
-fn around(level: Level, [l, t, r, b]: [usize; 4], canvas: &Canvas) -> TruthBox {
-    let margin = index_below(BOX_MARGIN_MM / canvas.pitch);
-    let (x, y) = (l.saturating_sub(margin), t.saturating_sub(margin));
-    let (right, bottom) = ((r + margin + 1).min(canvas.size), (b + margin + 1).min(canvas.size));
-    TruthBox { level, x, y, width: right - x, height: bottom - y }
 }

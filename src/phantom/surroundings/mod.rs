@@ -33,6 +33,7 @@ impl Density {
             solids,
             hollows,
             fragments: Vec::new(),
+            inclusions: Vec::new(),
             cortex_hu: self.cortex_hu,
             inner_hu: self.inner_hu,
             cortex_mm: 1.5,
