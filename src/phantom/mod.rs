@@ -24,6 +24,8 @@ mod canvas;
 
 mod chest;
 
+mod profile;
+
 mod spec;
 
 mod scan;
@@ -49,6 +51,7 @@ mod tests;
 
 pub use fracture::{Fracture, FractureKind};
 pub use habits::{CANARY, Habits, Opening, PaddingTag, Syntax};
+pub use profile::Profile;
 pub use scan::Geometry;
-pub use spec::{Direction, Fractures, Padding, Region, StudySpec};
+pub use spec::{Direction, Fractures, Padding, Protocol, Region, StudySpec};
 pub use study::{FRACTURE_MM2, RenderedSlice, SHOWN_MM2, SliceTruth, Study, TruthBox};
