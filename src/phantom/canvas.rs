@@ -22,6 +22,8 @@ pub(super) struct Painted {
     pub line: f32,
     /// The pixels of all that differs near the fracture: left, top, right, bottom, all inclusive.
     pub extent: Option<[usize; 4]>,
+    /// Index of the pixel that holds most bone, and its share of bone.
+    pub densest: (usize, f32),
 }
 
 impl Painted {
@@ -56,6 +58,10 @@ pub(super) struct Canvas {
     /// Width of the edge of a bone, mm: the blur of the scanner.
     pub edge: f32,
     pub hu: Vec<f32>,
+    /// What each pixel shows, for masks: 0, or the `label` of the bone that was painted last.
+    pub labels: Vec<u8>,
+    /// Label of what is painted now; 0 for none.
+    pub label: u8,
 }
 
 /// The solids of a bone that matter in one block of pixels, for the main piece or one fragment.
@@ -66,7 +72,8 @@ struct Piece<'a> {
 
 impl Canvas {
     pub(super) fn new(size: usize, pitch: f32, origin: Vec3, edge: f32) -> Self {
-        Self { size, pitch, origin, edge, hu: vec![-1000.0; size * size] }
+        let (hu, labels) = (vec![-1000.0; size * size], vec![0; size * size]);
+        Self { size, pitch, origin, edge, hu, labels, label: 0 }
     }
 
     /// World position of a pixel's centre.
@@ -105,6 +112,16 @@ impl Canvas {
                 }
             }
         }
+    }
+
+    /// Takes the labels away that are not `shown`; each of those comes with its densest pixel, which keeps it.
+    pub(super) fn keep_labels(&mut self, shown: &[(u8, usize)]) {
+        for label in &mut self.labels {
+            if !shown.iter().any(|(kept, _)| kept == label) {
+                *label = 0;
+            }
+        }
+        shown.iter().for_each(|(label, at)| self.labels[*at] = *label);
     }
 
     /// Paints a bone, whole or in its pieces.
@@ -153,8 +170,14 @@ impl Canvas {
                 let cover = (0.5 - broken / self.edge).clamp(0.0, 1.0);
                 if cover > 0.0 {
                     painted.area += cover * self.pitch * self.pitch;
-                    let at = &mut self.hu[row * self.size + column];
-                    *at = mix(*at, density(bone, depth, texture_at), cover);
+                    let at = row * self.size + column;
+                    self.hu[at] = mix(self.hu[at], density(bone, depth, texture_at), cover);
+                    if cover >= 0.5 {
+                        self.labels[at] = self.label;
+                    }
+                    if cover > painted.densest.1 {
+                        painted.densest = (at, cover);
+                    }
                 }
                 let Some(distance) = difference(bone, &pieces[0], p, broken) else { continue };
                 if distance < FRACTURE_REACH_MM {

@@ -30,6 +30,8 @@ mod spec;
 
 mod scan;
 
+mod scanner;
+
 mod study;
 
 mod habits;
@@ -52,6 +54,6 @@ mod tests;
 pub use fracture::{Fracture, FractureKind};
 pub use habits::{CANARY, Habits, Opening, PaddingTag, Syntax};
 pub use profile::Profile;
-pub use scan::Geometry;
+pub use scan::{Geometry, Tilt};
 pub use spec::{Direction, Fractures, Padding, Protocol, Region, StudySpec};
 pub use study::{FRACTURE_MM2, RenderedSlice, SHOWN_MM2, SliceTruth, Study, TruthBox};
