@@ -6,6 +6,8 @@ use rand::Rng;
 use rand_distr::{Distribution, Normal};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
+use super::profile::Profile;
+
 /// A normal distribution cut off at both ends.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Spread {
@@ -99,6 +101,16 @@ impl AnatomyRange {
             jitter: 0.05,
             cervical_rib: 0.12,
             cleft: 0.15,
+        }
+    }
+}
+
+impl Profile {
+    /// From what the patients of this population are drawn.
+    pub const fn anatomy(self) -> AnatomyRange {
+        match self {
+            Self::Standard | Self::UnseenScanner => AnatomyRange::standard(),
+            Self::UnseenAnatomy => AnatomyRange::unseen(),
         }
     }
 }

@@ -20,6 +20,8 @@ pub(super) struct Painted {
     pub line: f32,
     /// The pixels of all that differs near the fracture: left, top, right, bottom, all inclusive.
     pub extent: Option<[usize; 4]>,
+    /// Index of the pixel that holds most bone, and its share of bone.
+    pub densest: (usize, f32),
 }
 
 impl Painted {
@@ -57,6 +59,10 @@ pub(super) struct Canvas {
     /// Displacements along x and y, mm, at most `WARP_MM` long, that make the outlines of ellipses uneven.
     /// Pixel by pixel.
     pub warp: Option<[Vec<f32>; 2]>,
+    /// What each pixel shows, for masks: 0, or the `label` of the bone that was painted last.
+    pub labels: Vec<u8>,
+    /// Label of what is painted now; 0 for none.
+    pub label: u8,
 }
 
 /// A slowly changing value over the canvas, from a coarse grid.
@@ -97,7 +103,8 @@ impl Field {
 
 impl Canvas {
     pub(super) fn new(size: usize, pitch: f32, origin: Vec3, edge: f32) -> Self {
-        Self { size, pitch, origin, edge, hu: vec![-1000.0; size * size], warp: None }
+        let (hu, labels) = (vec![-1000.0; size * size], vec![0; size * size]);
+        Self { size, pitch, origin, edge, hu, warp: None, labels, label: 0 }
     }
 
     /// World position of a pixel's centre.
@@ -115,6 +122,16 @@ impl Canvas {
     fn warp_of(&self, row: usize) -> Option<[&[f32]; 2]> {
         let [dx, dy] = self.warp.as_ref()?;
         Some([&dx[row * self.size..][..self.size], &dy[row * self.size..][..self.size]])
+    }
+
+    /// Notes in the mask what was painted over a pixel.
+    pub(super) fn mark(&mut self, at: usize, cover: f32, painted: &mut Painted) {
+        if cover >= 0.5 {
+            self.labels[at] = self.label;
+        }
+        if cover > painted.densest.1 {
+            painted.densest = (at, cover);
+        }
     }
 
     /// Calls `visit` with each pixel of a row and its place relative to `at`, moved by the unevenness of the outlines.
@@ -161,6 +178,16 @@ impl Canvas {
                 }
             });
         }
+    }
+
+    /// Takes the labels away that are not `shown`; each of those comes with its densest pixel, which keeps it.
+    pub(super) fn keep_labels(&mut self, shown: &[(u8, usize)]) {
+        for label in &mut self.labels {
+            if !shown.iter().any(|(kept, _)| kept == label) {
+                *label = 0;
+            }
+        }
+        shown.iter().for_each(|(label, at)| self.labels[*at] = *label);
     }
 
     /// Paints a bone, whole or in its pieces.
@@ -212,8 +239,9 @@ impl Canvas {
                 let cover = (0.5 - whole / self.edge).clamp(0.0, 1.0);
                 if cover > 0.0 {
                     painted.area += cover * self.pitch * self.pitch;
-                    let at = &mut self.hu[row * self.size + column];
-                    *at = mix(*at, bone.density(-whole, p, &inclusions, self.edge), cover);
+                    let at = row * self.size + column;
+                    self.hu[at] = mix(self.hu[at], bone.density(-whole, p, &inclusions, self.edge), cover);
+                    self.mark(at, cover, painted);
                 }
             }
         }

@@ -32,11 +32,15 @@ mod chest;
 
 mod company;
 
+mod profile;
+
 mod spec;
 
 mod scan;
 
 mod marking;
+
+mod scanner;
 
 mod study;
 
@@ -60,6 +64,7 @@ mod tests;
 pub use build::AnatomyRange;
 pub use fracture::{Fracture, FractureKind};
 pub use habits::{CANARY, Habits, Opening, PaddingTag, Syntax};
-pub use scan::Geometry;
-pub use spec::{Direction, Fractures, PUBLISHED_RATE, Padding, Region, StudySpec};
+pub use profile::Profile;
+pub use scan::{Geometry, Tilt};
+pub use spec::{Direction, Fractures, PUBLISHED_RATE, Padding, Protocol, Region, StudySpec};
 pub use study::{FRACTURE_MM2, RenderedSlice, SHOWN_MM2, SliceTruth, Study, TruthBox};

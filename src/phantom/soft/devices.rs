@@ -53,6 +53,11 @@ impl Devices {
         Self { table_y, mattress_mm: 0.0, holder: false, collar: None, tube_mm: None }
     }
 
+    /// The same with the table at another height.
+    pub(in crate::phantom) const fn on_table(self, table_y: f32) -> Self {
+        Self { table_y, ..self }
+    }
+
     /// Beyond the skin: `x`, `y` in the world with `x` from the table's middle, `height` of the slice above C1.
     pub(in crate::phantom) fn around(&self, x: f32, y: f32, height: f32) -> f32 {
         if y < self.table_y - 130.0 {
