@@ -156,7 +156,7 @@ fn surroundings(build: &Build, column: &Column, density: &Density, rng: &mut Xos
     bones.extend(throat(neck, k * if build.female { 0.88 } else { 1.0 }, build.wear, density));
     bones.extend(shoulders(frames[7], k, build.raise_mm, density));
     for (index, order) in [(7, 0.0), (8, 1.0), (9, 2.0)] {
-        bones.extend(ribs(frames[index], k, order, density));
+        bones.extend(ribs(frames[index], column.measures[index].k, order, density));
     }
     if let Some(side) = build.cervical_rib {
         bones.extend(cervical_rib(frames[6], k, side, density));

@@ -140,9 +140,13 @@ impl Painter<'_> {
             Tissue::Vein => blood * 0.88 + 4.0,
             Tissue::Gland(hu) => hu + 0.25 * (blood - 45.0),
         };
-        let spread = if strand.tissue == Tissue::Muscle && h < -30.0 { mix(1.0, tissue.girth, 0.7) } else { 1.0 };
+        let muscle = strand.tissue == Tissue::Muscle;
+        let spread = if muscle { mix(1.0, tissue.girth, 0.7 * ramp(-15.0, -55.0, h)) } else { 1.0 };
         let (x, y) = (x * mix(1.0, spread, ramp(8.0, 30.0, x)), y * mix(1.0, spread, ramp(8.0, 30.0, y.abs())));
-        let full = if strand.tissue == Tissue::Muscle { spread * 1.14 } else { 1.0 };
+        // Ends are rounded off.
+        let (first, last) = (strand.rows[0][0], strand.rows[strand.rows.len() - 1][0]);
+        let end = (ramp(first, first - 9.0, h) * ramp(last, last + 9.0, h)).sqrt();
+        let full = end * if muscle { spread * 1.14 } else { 1.0 };
         let half = [rx * full, ry * full, ry * full];
         self.egg([x, y], half, turn, hu);
         if x > 0.0 {

@@ -4,27 +4,27 @@ use super::{Density, SIDES};
 use crate::phantom::geometry::{Frame, Vec3, v};
 use crate::phantom::solid::{Bone, Solid, ball, plate, rod};
 
-/// Ribs of one thoracic vertebra; `order` 0 is the first rib, short and tightly curved.
+/// Ribs of one thoracic vertebra of the scale `k`; `order` 0 is the first rib, short and tightly curved.
 pub(in crate::phantom) fn ribs(frame: Frame, k: f32, order: f32, density: &Density) -> Vec<Bone> {
     SIDES
         .into_iter()
         .map(|s| {
-            let wide = 49.0 + 15.0 * order.min(4.0);
+            let wide = 46.0 + 12.5 * order.min(4.0);
             let path: [Vec3; 7] = [
-                v(14.6, 6.0, 5.0),
-                v(24.0, 13.5, 2.5),
-                v(36.0, 21.5, -0.5),
-                v(wide, 17.0 + 6.0 * order, -9.0),
-                v(wide + 9.0, -12.0, -20.0),
-                v(wide - 6.0, -40.0, -32.0),
-                v(22.0, -60.0, -42.0),
+                v(14.6, 2.6, 3.0),
+                v(24.0, 8.6, 2.0),
+                v(35.8, 13.6, 1.0),
+                v(wide, 15.0 + 5.0 * order, -7.0),
+                v(wide + 8.0, -11.0, -18.0),
+                v(wide - 6.0, -36.0, -29.0),
+                v(20.0, -54.0, -38.0),
             ];
             let at = |p: Vec3| v(s * p.x, p.y, p.z) * k;
-            let thick = [2.6, 2.2, 2.9, 3.0, 3.0, 3.1];
+            let thick = [2.3, 2.1, 2.5, 2.7, 2.7, 2.8];
             let mut solids: Vec<Solid> =
                 path.windows(2).zip(thick).map(|(w, r)| plate(at(w[0]), at(w[1]), r * k, 0.62)).collect();
             // The head at the side of the body, the tubercle at the transverse process: both with a joint's gap.
-            solids.push(ball(at(v(14.8, 5.6, 5.5)), v(3.4, 3.6, 4.2) * k));
+            solids.push(ball(at(v(14.6, 2.4, 3.4)), v(2.9, 3.1, 4.0) * k));
             let mut bone = density.bone(frame, solids, Vec::new());
             (bone.cortex_mm, bone.inner_hu) = (1.1, density.inner_hu * 0.7);
             bone

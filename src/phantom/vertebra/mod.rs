@@ -76,7 +76,7 @@ fn canal(shape: &mut Shape, m: &Measures, middle: f32) {
 /// Laminae and spinous process; `thick` is half the thickness of a lamina.
 fn laminae_and_spine(shape: &mut Shape, m: &Measures, thick: f32) {
     let (k, b, root) = (m.k, m.b, m.spinolaminar());
-    shape.both(|s| plate(v(s * 15.0 * k, b + 11.0 * k, -2.0), root, thick, 0.39));
+    shape.both(|s| plate(v(s * 15.0 * k, b + 11.0 * k, -4.0), root, thick, 0.39));
     let tip = root + v(m.swerve, m.spine, -m.drop);
     if m.bifid {
         let fork = root + (tip - root) * 0.6;
