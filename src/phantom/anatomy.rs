@@ -60,16 +60,18 @@ impl Anatomy {
     /// Where the neck's midline is at the height `z` in the world.
     pub(super) fn midline(&self, z: f32) -> Midline {
         let height = (z - self.centres[0].z) / self.size;
+        let (sin, cos) = self.turns[0].sin_cos();
+        let tilt = (self.head.x * sin - self.head.y * cos) / self.head.z;
         if height > 0.0 {
             let at = self.centres[0] + self.head * ((z - self.centres[0].z) / self.head.z);
-            return Midline { at: [at.x, at.y], height, turn: self.turns[0] };
+            return Midline { at: [at.x, at.y], height, turn: self.turns[0], tilt };
         }
         let last = self.centres.len() - 1;
         let below = self.centres.iter().position(|c| c.z < z).unwrap_or(last).max(1);
         let (a, b) = (self.centres[below - 1], self.centres[below]);
         let t = ramp(a.z, b.z, z);
         let turn = mix(self.turns[below - 1], self.turns[below], t);
-        Midline { at: [mix(a.x, b.x, t), mix(a.y, b.y, t)], height, turn }
+        Midline { at: [mix(a.x, b.x, t), mix(a.y, b.y, t)], height, turn, tilt }
     }
 
     /// Centre of C4's body (of the chest: T7's) in the world, mm.
