@@ -24,7 +24,7 @@ pub(super) fn stream(seed: u64, purpose: u64) -> Xoshiro256PlusPlus {
 pub(super) struct Anatomy {
     pub bones: Vec<Bone>,
     pub tissue: SoftTissue,
-    /// Centres of C1 to T3 (of the chest: T4 to T12) in the world, mm.
+    /// Centres of C1 to T5 (of the chest: T4 to T12) in the world, mm.
     pub centres: Vec<Vec3>,
     /// Turn of each of them about the body's long axis, radians.
     pub turns: Vec<f32>,
@@ -41,7 +41,7 @@ impl Anatomy {
         let column = Column::new(&build, seed);
         let density = Density { cortex_hu: build.cortex_hu, inner_hu: build.inner_hu, seed: rng.random() };
         let mut bones = surroundings(&build, &column, &density, &mut rng);
-        for index in 1..9 {
+        for index in 1..column.frames.len() - 1 {
             bones.push(disc(&build, &column, index, rng.random()));
         }
         for index in 0..column.frames.len() {
@@ -154,10 +154,11 @@ fn surroundings(build: &Build, column: &Column, density: &Density, rng: &mut Xos
     let mut bones = head(column.head, k, column.measures[0].k, density);
     bones.extend(dentition(column.head, k, density, rng));
     let front = v(0.0, -9.0 * k, 0.0);
-    let neck = Frame { origin: frames[3].outside(front), ..frames[3] };
-    bones.extend(throat(neck, k * if build.female { 0.88 } else { 1.0 }, build.wear, density));
-    bones.extend(shoulders(frames[7], k, build.raise_mm, density));
-    for (index, order) in [(7, 0.0), (8, 1.0), (9, 2.0)] {
+    let fronts = [2, 4, 5].map(|i: usize| Frame { origin: frames[i].outside(front), ..frames[i] });
+    bones.extend(throat(fronts, k * if build.female { 0.88 } else { 1.0 }, build.wear, density));
+    let chest = Frame::new(frames[7].origin, 0.0, 0.0, column.turns[7]);
+    bones.extend(shoulders(chest, k, build.raise_mm, density));
+    for (index, order) in [(7, 0.0), (8, 1.0), (9, 2.0), (10, 3.0), (11, 4.0)] {
         bones.extend(ribs(frames[index], column.measures[index].k, order, density));
     }
     if let Some(side) = build.cervical_rib {
