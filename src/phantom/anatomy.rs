@@ -185,3 +185,94 @@ fn soft_tissue(build: &Build, column: &Column, seed: u64) -> SoftTissue {
         seed: rng.random(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rayon::prelude::*;
+
+    use super::*;
+    use crate::phantom::build::Pose;
+
+    /// Bones of C1 to T5.
+    fn column_of(anatomy: &Anatomy) -> Vec<&Bone> {
+        let first = anatomy.bones.iter().position(|bone| bone.level == Some(Level::C1)).unwrap_or(0);
+        anatomy.bones[first..].iter().take(12).collect()
+    }
+
+    /// How deep two bones are inside each other, mm, and in how many points of a grid of 1.5 mm.
+    fn overlap(a: &Bone, b: &Bone) -> (f32, usize) {
+        let ((low, high), (low_b, high_b)) = (a.bounds(), b.bounds());
+        let range = |low: f32, high: f32| (0..).map(move |i| low + 1.5 * i as f32).take_while(move |at| *at < high);
+        let depth = |bone: &Bone, p: Vec3| -bone.intact(bone.frame.inside(p), &bone.solids);
+        let (mut deepest, mut points) = (0.0_f32, 0);
+        for z in range(low.z.max(low_b.z), high.z.min(high_b.z)) {
+            for y in range(low.y.max(low_b.y), high.y.min(high_b.y)) {
+                for x in range(low.x.max(low_b.x), high.x.min(high_b.x)) {
+                    let p = v(x, y, z);
+                    let inside = depth(a, p);
+                    let both = if inside > 0.2 { inside.min(depth(b, p)) } else { 0.0 };
+                    if both > 0.2 {
+                        (deepest, points) = (deepest.max(both), points + 1);
+                    }
+                }
+            }
+        }
+        (deepest, points)
+    }
+
+    #[test]
+    fn neighbouring_vertebrae_touch_at_most() {
+        let cases: Vec<(u64, AnatomyRange, f32)> = (1..4)
+            .flat_map(|seed| [(seed, AnatomyRange::standard(), 1.0), (seed, AnatomyRange::unseen(), 1.5)])
+            .collect();
+        cases.par_iter().for_each(|(seed, range, allowed)| {
+            let anatomy = Anatomy::new(*seed, range, &[]);
+            for (i, pair) in column_of(&anatomy).windows(2).enumerate() {
+                let (deep, points) = overlap(pair[0], pair[1]);
+                assert!(deep < *allowed && points < 60, "seed {seed}, vertebra {i}: {deep} mm deep, {points} points");
+            }
+        });
+    }
+
+    #[test]
+    fn c1_turns_with_the_head_and_the_neck_follows_less_and_less() {
+        let build = Build { pose: turned(0.3), ..Build::draw(&AnatomyRange::standard(), &mut stream(3, 1)) };
+        let turns = Column::new(&build, 3).turns;
+        assert!(turns.windows(2).all(|pair| pair[0] >= pair[1]), "{turns:?}");
+        assert!(turns[0] - turns[1] > 0.55 * (turns[0] - turns[7]), "most of it between C1 and C2: {turns:?}");
+    }
+
+    fn turned(head_turn: f32) -> Pose {
+        Pose { flexion: 0.0, lean: 0.0, turn: 0.0, head_turn, nod: 0.0 }
+    }
+
+    #[test]
+    fn unseen_patients_are_others_than_the_standard_ones() {
+        let draw = |range: &AnatomyRange| -> Vec<Build> {
+            (0..300).map(|seed| Build::draw(range, &mut stream(seed, 1))).collect()
+        };
+        let (standard, unseen) = (draw(&AnatomyRange::standard()), draw(&AnatomyRange::unseen()));
+        let most = |builds: &[Build], of: fn(&Build) -> f32| builds.iter().map(of).fold(f32::MIN, f32::max);
+        let measures: [fn(&Build) -> f32; 5] =
+            [|b| b.lordosis, |b| -b.lordosis, |b| b.pose.head_turn, |b| b.girth, |b| -b.cortex_mm];
+        for of in measures {
+            assert!(most(&unseen, of) > most(&standard, of));
+        }
+        let rare = |builds: &[Build]| builds.iter().filter(|b| b.cleft_mm > 0.0 || b.cervical_rib.is_some()).count();
+        assert!(rare(&standard) < 30 && rare(&unseen) > 45, "{} {}", rare(&standard), rare(&unseen));
+        let mean = |builds: &[Build]| builds.iter().map(|b| b.inner_hu).sum::<f32>() / 300.0;
+        assert!(mean(&unseen) < mean(&standard) - 40.0);
+    }
+
+    #[test]
+    fn a_cleft_opens_the_posterior_arch_of_c1() {
+        let build = Build::draw(&AnatomyRange::standard(), &mut stream(4, 1));
+        let column = Column::new(&build, 4);
+        let middle = |cleft_mm: f32| {
+            let shape = atlas(&column.measures[0], cleft_mm);
+            let bone = bone(&build, Some(Level::C1), column.frames[0], shape, 1);
+            bone.intact(v(0.8, 27.0 * column.measures[0].k, -3.5), &bone.solids)
+        };
+        assert!(middle(0.0) < -0.5 && middle(4.0) > 0.5, "{} {}", middle(0.0), middle(4.0));
+    }
+}

@@ -16,6 +16,8 @@ mod breaking;
 
 mod surroundings;
 
+mod field;
+
 mod soft;
 
 mod build;

@@ -14,7 +14,8 @@ pub(super) use devices::Devices;
 
 use strands::{STRANDS, Strand, Tissue};
 
-use super::canvas::{Canvas, Ellipse, Field};
+use super::canvas::{Canvas, Ellipse};
+use super::field::Field;
 use super::geometry::{mix, ramp, v};
 use super::noise::bumps;
 
