@@ -7,9 +7,11 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 use super::breaking::fragments;
 use super::fracture::Fracture;
 use super::geometry::{Frame, Vec3, mix, ramp, v};
+use super::haematoma::swelling;
+use super::lookalike::{LookalikeRange, Lookalikes};
 use super::noise::hash;
 use super::soft::{Midline, SoftTissue};
-use super::solid::{Bone, Solid, rod};
+use super::solid::{Bone, Solid};
 use super::surroundings::{Density, head, ribs, shoulders, throat};
 use super::vertebra::{Measures, Shape, atlas, axis, subaxial};
 use crate::triage::Level;
@@ -127,19 +129,6 @@ impl Build {
     }
 }
 
-/// Bony spurs on the front and side rims of a worn body.
-fn spurs(shape: &mut Shape, m: &Measures, wear: f32, rng: &mut Xoshiro256PlusPlus) {
-    for way in [1.0, -1.0] {
-        let (strength, x): (f32, f32) = (rng.random::<f32>() * wear, rng.random_range(-0.6..=0.6));
-        if strength > 0.3 {
-            let (wide, z) = (rng.random_range(2.0..=5.0), way * (m.front - 0.6));
-            let y = -m.b - 1.8 * strength + 1.0;
-            let (a, b) = (v(x * m.a - wide, y + 0.6, z), v(x * m.a + wide, y + 0.6, z));
-            shape.solids.push(rod(a, b, 1.0 + strength, 1.0 + strength));
-        }
-    }
-}
-
 fn disc(build: &Build, frames: [&Frame; 2], m: &Measures, seed: u32) -> Bone {
     let middle = (frames[0].origin + frames[1].origin) * 0.5;
     let frame = Frame { origin: middle, ..*frames[0] };
@@ -172,12 +161,23 @@ impl Anatomy {
         for (index, order) in [(7, 0.0), (8, 1.0), (9, 2.0)] {
             bones.extend(ribs(frames[index], k, order, &build.density));
         }
-        for index in 1..9 {
-            let m = build.measures(&centres, index);
-            bones.push(disc(&build, [&frames[index], &frames[index + 1]], &m, rng.random()));
+        let fractured = Level::ALL.map(|level| fractures.iter().any(|f| f.level == level));
+        let lookalikes = Lookalikes::draw(&LookalikeRange::standard(), build.wear, seed, fractured);
+        let measures: [Measures; 10] = std::array::from_fn(|index| build.measures(&centres, index));
+        for (index, m) in measures.iter().enumerate().take(9).skip(1) {
+            let mut disc = disc(&build, [&frames[index], &frames[index + 1]], m, rng.random());
+            lookalikes.disc(index, m, &mut disc);
+            bones.push(disc);
         }
         for (index, frame) in frames.iter().enumerate() {
-            bones.push(vertebra(&build, &centres, index, *frame, fractures, seed));
+            bones.push(vertebra(&build, &measures[index], index, *frame, fractures, &lookalikes, seed));
+        }
+        if let Some(pattern) = bones.last() {
+            let swelling = swelling(seed, fractures, lookalikes.is_swollen(), &frames, &measures, pattern);
+            let loose = lookalikes.loose(&frames, &measures, pattern);
+            bones.extend(loose);
+            // Bones are painted over what has swollen.
+            bones.splice(0..0, swelling);
         }
         let tissue = soft_tissue(&mut rng, &build, &centres);
         Self { bones, tissue, centres: centres.to_vec(), size: k }
@@ -206,30 +206,28 @@ impl Anatomy {
 
 fn vertebra(
     build: &Build,
-    centres: &[Vec3; 10],
+    measures: &Measures,
     index: usize,
     frame: Frame,
     fractures: &[Fracture],
+    lookalikes: &Lookalikes,
     seed: u64,
 ) -> Bone {
     let level = Level::ALL.get(index).copied();
     let mut rng = stream(seed, 100 + index as u64);
-    let m = build.measures(centres, index);
-    let mut pieces = Vec::new();
-    for fracture in fractures.iter().filter(|f| Some(f.level) == level) {
-        let mut rng = stream(seed, 1000 + 100 * index as u64 + fracture.kind as u64);
-        pieces.extend(fragments(fracture, &m, &mut rng));
-    }
-    let mut shape = match index {
+    let mut m = *measures;
+    lookalikes.shape(index, &mut m);
+    let shape = match index {
         0 => atlas(m.k, m.below),
         1 => axis(&m),
         _ => subaxial(&m, index > 6),
     };
-    if index > 1 {
-        spurs(&mut shape, &m, build.wear, &mut rng);
-    }
     let mut bone = build.bone(level, frame, shape, rng.random());
-    bone.fragments = pieces;
+    lookalikes.dress(index, &m, &mut bone);
+    for fracture in fractures.iter().filter(|f| Some(f.level) == level) {
+        let mut rng = stream(seed, 1000 + 100 * index as u64 + fracture.kind as u64);
+        bone.fragments.extend(fragments(fracture, &m, &mut rng));
+    }
     bone
 }
 

@@ -162,13 +162,14 @@ pub(super) struct Fragment {
 }
 
 impl Fragment {
-    /// Signed distance to the fracture surface, negative inside the piece; ragged by about 0.8 mm.
+    /// Signed distance to the fracture surface, negative inside the piece; wavy and ragged by a millimetre or so.
     pub(super) fn surface(&self, p: Vec3) -> f32 {
         let flat = self.planes.iter().map(|(n, d)| n.dot(p) - d).fold(f32::MIN, f32::max);
         if flat.abs() > 6.0 {
             flat
         } else {
-            flat + 0.7 * bumps(self.seed, p * 0.4) + 0.3 * bumps(self.seed ^ 5, p * 1.1)
+            let wave = 0.9 * bumps(self.seed ^ 3, p * 0.13);
+            flat + wave + 0.7 * bumps(self.seed, p * 0.4) + 0.3 * bumps(self.seed ^ 5, p * 1.1)
         }
     }
 
@@ -261,7 +262,9 @@ impl Bone {
             if inclusion.rim_mm > 0.0 {
                 hu = mix(hu, self.cortex_hu.max(hu), 0.8 * rim);
             }
-            hu = mix(hu, inclusion.hu, cover);
+            // What is denser than marrow thickens the cortex, it does not replace it.
+            let filled = if inclusion.hu > self.inner_hu { hu.max(inclusion.hu) } else { inclusion.hu };
+            hu = mix(hu, filled, cover);
         }
         hu
     }

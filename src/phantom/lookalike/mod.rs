@@ -1,0 +1,151 @@
+//! The false friends: what a worn, unusual or healed neck shows that is no fracture.
+//!
+//! All of it has smooth, corticated or rounded margins, which is how a careful eye tells it from a fresh break.
+//! None of it carries a label or a box.
+
+mod canals;
+mod discs;
+mod healed;
+mod loose;
+mod spurs;
+
+use rand::Rng;
+use rand_xoshiro::Xoshiro256PlusPlus;
+
+use super::anatomy::stream;
+use super::geometry::Frame;
+use super::solid::Bone;
+use super::vertebra::Measures;
+use discs::Disc;
+use healed::Healed;
+
+/// How often the false friends are met. Rates are per patient unless they say otherwise.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LookalikeRange {
+    /// Added to the patient's wear, 0 young to 1 old.
+    wear: f32,
+    /// Scales how often discs, joints and rims are worn, of a fully worn neck.
+    degeneration: f32,
+    /// Two vertebrae grown together from birth.
+    block: f64,
+    /// A bony bridge over a disc, per level of a fully worn neck.
+    bridge: f64,
+    /// Endplate with an inlet of disc, per level.
+    schmorl: f64,
+    /// Visible basivertebral vein, per level.
+    vein: f64,
+    /// A nutrient canal in lamina, pillar or body, per level.
+    canal: f64,
+    /// An old, healed fracture or an unfused ossicle, per level.
+    healed: f64,
+    /// Ossified posterior longitudinal ligament.
+    posterior_ligament: f64,
+    /// Ossified nuchal ligament, of a fully worn neck.
+    nuchal_ligament: f64,
+    /// Calcified carotid arteries, of a fully worn neck.
+    vessels: f64,
+    /// Swollen tissue in front of the spine without a fracture.
+    swelling: f64,
+}
+
+impl LookalikeRange {
+    /// As in the patients that models are trained on.
+    pub const fn standard() -> Self {
+        Self {
+            wear: 0.0,
+            degeneration: 1.0,
+            block: 0.012,
+            bridge: 0.06,
+            schmorl: 0.03,
+            vein: 0.65,
+            canal: 0.22,
+            healed: 0.02,
+            posterior_ligament: 0.03,
+            nuchal_ligament: 0.25,
+            vessels: 0.7,
+            swelling: 0.06,
+        }
+    }
+
+    /// Older and odder patients than any that a model was trained on.
+    pub const fn unseen() -> Self {
+        Self {
+            wear: 0.3,
+            degeneration: 1.3,
+            block: 0.05,
+            bridge: 0.15,
+            schmorl: 0.08,
+            vein: 0.9,
+            canal: 0.5,
+            healed: 0.06,
+            posterior_ligament: 0.12,
+            nuchal_ligament: 0.5,
+            vessels: 1.0,
+            swelling: 0.15,
+        }
+    }
+}
+
+/// What one patient has of them.
+pub(super) struct Lookalikes {
+    seed: u64,
+    range: LookalikeRange,
+    wear: f32,
+    /// The disc below each vertebra from C1 to T3; C1 has none.
+    discs: [Disc; 10],
+    healed: [Option<Healed>; 10],
+}
+
+/// A draw that says yes with a rate of any size.
+fn chance(rng: &mut Xoshiro256PlusPlus, rate: f64) -> bool {
+    rng.random_bool(rate.clamp(0.0, 1.0))
+}
+
+impl Lookalikes {
+    /// For a patient with this wear, 0 to 1; a vertebra that is `fractured` has no old fracture.
+    pub(super) fn draw(range: &LookalikeRange, wear: f32, seed: u64, fractured: [bool; 7]) -> Self {
+        let rng = &mut stream(seed, 21);
+        let wear = (wear + range.wear).clamp(0.0, 1.0);
+        let discs = discs::draw(rng, range, wear);
+        let healed = std::array::from_fn(|index| {
+            let healed = chance(rng, range.healed).then(|| Healed::draw(index, rng)).flatten();
+            healed.filter(|_| !fractured.get(index).is_some_and(|broken| *broken))
+        });
+        Self { seed, range: *range, wear, discs, healed }
+    }
+
+    /// Changes the measures of a vertebra before it is built.
+    pub(super) fn shape(&self, index: usize, m: &mut Measures) {
+        if let Some(healed) = self.healed[index] {
+            healed.shape(m);
+        }
+    }
+
+    /// Adds to a vertebra that has been built from the measures `m`; before it breaks.
+    pub(super) fn dress(&self, index: usize, m: &Measures, bone: &mut Bone) {
+        let rng = &mut stream(self.seed, 500 + index as u64);
+        if index > 0 {
+            discs::endplates(bone, m, index, &self.discs);
+            spurs::add(bone, m, index, self.wear * self.range.degeneration, rng);
+        }
+        canals::add(bone, m, index, &self.range, rng);
+        if let Some(healed) = self.healed[index] {
+            healed.dress(bone, m, rng);
+        }
+    }
+
+    /// Changes the disc below a vertebra.
+    pub(super) fn disc(&self, index: usize, m: &Measures, bone: &mut Bone) {
+        discs::inside(&self.discs[index], m, bone);
+    }
+
+    /// Ossified ligaments and calcified vessels: bones that belong to no vertebra, made like `pattern`.
+    pub(super) fn loose(&self, frames: &[Frame; 10], measures: &[Measures; 10], pattern: &Bone) -> Vec<Bone> {
+        loose::bones(&self.range, self.wear, frames, measures, pattern, &mut stream(self.seed, 22))
+    }
+
+    /// Whether the tissue in front of an unbroken spine is swollen.
+    pub(super) fn is_swollen(&self) -> bool {
+        chance(&mut stream(self.seed, 23), self.range.swelling)
+    }
+}
