@@ -45,7 +45,7 @@ impl Healed {
     /// Changes the measures before the vertebra is built.
     pub(super) fn shape(self, m: &mut Measures) {
         match self {
-            Self::SpinousOssicle => m.spine *= SHORTENED,
+            Self::SpinousOssicle => (m.spine, m.drop) = (m.spine * SHORTENED, m.drop * SHORTENED),
             Self::Wedge => m.front *= 0.72,
             _ => {}
         }
@@ -55,11 +55,11 @@ impl Healed {
     pub(super) fn dress(self, bone: &mut Bone, m: &Measures, rng: &mut Xoshiro256PlusPlus) {
         match self {
             Self::SpinousOssicle => {
-                let way = v(0.0, m.spine / SHORTENED, -m.drop).unit();
-                let stump = m.spinolaminar() + v(0.0, m.spine, -m.drop);
-                let half = v(3.0, rng.random_range(3.5..=5.5), rng.random_range(3.5..=5.5)) * m.k;
+                let (stump, k) = (v(0.0, m.spine, -m.drop), m.k);
+                let half = v(3.0, rng.random_range(3.5..=5.5), rng.random_range(3.5..=5.5)) * k;
                 // Beyond the rounded end of the stump, with room for the gap.
-                bone.solids.push(ball(stump + way * (half.y + 7.5 * m.k), half));
+                let at = m.spinolaminar() + stump + stump.unit() * (half.y + 7.2 * k);
+                bone.solids.push(ball(at, half));
             }
             Self::Wedge => bone.inclusions.push(Inclusion {
                 solid: ball(v(0.0, -0.4 * m.b, 0.4 * m.front), v(0.7 * m.a, 0.5 * m.b, 1.2)),
