@@ -11,7 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::facts::{self, FactsArgs};
 use crate::phantom::console::{Console, Manner};
 use crate::phantom::dataset::{self, DatasetSpec};
-use crate::phantom::{Direction, FractureKind, Fractures, Habits, Region, SliceTruth, Study, StudySpec};
+use crate::phantom::{Direction, FractureKind, Fractures, Habits, Profile, Region, SliceTruth, Study, StudySpec};
 use crate::triage::Level;
 
 /// Make synthetic cervical CT with ground truth.
@@ -33,6 +33,13 @@ enum What {
     Facts(FactsArgs),
 }
 
+/// How the files of a data set lie.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Layout {
+    /// As the RSNA 2022 Cervical Spine Fracture Detection challenge: train_images, train.csv, segmentations ...
+    Rsna,
+}
+
 #[derive(Debug, Args)]
 struct DatasetArgs {
     /// Number of studies; about half have fractures.
@@ -41,15 +48,24 @@ struct DatasetArgs {
     /// The same seed gives the same data set.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Distance between slices in mm, drawn per study.
-    #[arg(long, value_name = "MIN..MAX", default_value = "0.8..2.5", value_parser = spacing)]
-    slice_spacing: RangeInclusive<f32>,
+    /// Which patients and scanners.
+    #[arg(long, value_enum, default_value_t = Profile::Standard)]
+    profile: Profile,
+    /// How the files lie.
+    #[arg(long, value_enum, default_value_t = Layout::Rsna)]
+    layout: Layout,
+    /// Distance between slices in mm, drawn per study; without it, as the scanners of the profile are set.
+    #[arg(long, value_name = "MIN..MAX", value_parser = spacing)]
+    slice_spacing: Option<RangeInclusive<f32>>,
     /// Difficulty of the fractures: 0 wide and displaced, 1 hair lines.
-    #[arg(long, value_name = "MIN..MAX", default_value = "0..0.4", value_parser = difficulty)]
+    #[arg(long, value_name = "MIN..MAX", default_value = "0..1", value_parser = difficulty)]
     difficulty: RangeInclusive<f32>,
-    /// Rows and columns of a slice.
-    #[arg(long, default_value_t = 512, value_parser = clap::value_parser!(u16).range(16..=2048))]
-    matrix: u16,
+    /// Rows and columns of a slice; without it 512, and 768 in a few studies.
+    #[arg(long, value_parser = clap::value_parser!(u16).range(16..=2048))]
+    matrix: Option<u16>,
+    /// Masks of the vertebrae for this many studies; without it, for all.
+    #[arg(long, value_name = "STUDIES")]
+    segmentations: Option<u64>,
     /// Threads; 0 means one for each core.
     #[arg(long, default_value_t = 0)]
     workers: usize,
@@ -63,6 +79,9 @@ struct StudyArgs {
     /// The same seed gives the same patient.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Which patients and scanners.
+    #[arg(long, value_enum, default_value_t = Profile::Standard)]
+    profile: Profile,
     /// Number of slices; without it the spacing decides.
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=4000))]
     slices: Option<u16>,
@@ -153,6 +172,7 @@ fn name(kind: FractureKind) -> String {
 impl StudyArgs {
     fn spec(&self) -> StudySpec {
         StudySpec {
+            profile: self.profile,
             fractures: match self {
                 Self { intact: true, .. } => Fractures::Intact,
                 Self { fracture, .. } if fracture.is_empty() => Fractures::Sometimes(0.5),
@@ -192,12 +212,14 @@ fn bar(length: usize, what: &str) -> anyhow::Result<ProgressBar> {
 }
 
 fn write_dataset(args: DatasetArgs) -> anyhow::Result<()> {
+    let Layout::Rsna = args.layout;
     let spec = DatasetSpec {
-        studies: args.studies,
-        seed: args.seed,
+        profile: args.profile,
         spacing_mm: args.slice_spacing,
         difficulty: args.difficulty,
         matrix: args.matrix,
+        segmentations: args.segmentations,
+        ..DatasetSpec::new(args.studies, args.seed)
     };
     let bar = bar(0, "")?;
     let pool = rayon::ThreadPoolBuilder::new().num_threads(args.workers).build()?;

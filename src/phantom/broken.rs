@@ -66,9 +66,10 @@ impl Canvas {
                 let [broken, intact] = fillings(bone, &pieces, p, self.edge);
                 let pixel = self.pitch * self.pitch;
                 painted.area += broken.cover * pixel;
-                let at = &mut self.hu[row * self.size + column];
-                let (after, before) = (broken.over(*at), intact.over(*at));
-                *at = after;
+                let at = row * self.size + column;
+                let (after, before) = (broken.over(self.hu[at]), intact.over(self.hu[at]));
+                self.hu[at] = after;
+                self.mark(at, broken.cover, painted);
                 if (after - before).abs() < VISIBLE_HU {
                     continue;
                 }

@@ -7,6 +7,10 @@ use super::solid::{Bone, Solid};
 
 /// Bones are culled in squares of this many pixels.
 const BLOCK: usize = 8;
+
+/// Greatest displacement of an outline, mm.
+const WARP_MM: f32 = 3.5;
+
 /// What painting one bone showed.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Painted {
@@ -16,6 +20,8 @@ pub(super) struct Painted {
     pub line: f32,
     /// The pixels of all that differs near the fracture: left, top, right, bottom, all inclusive.
     pub extent: Option<[usize; 4]>,
+    /// Index of the pixel that holds most bone, and its share of bone.
+    pub densest: (usize, f32),
 }
 
 impl Painted {
@@ -50,11 +56,55 @@ pub(super) struct Canvas {
     /// Width of the edge of a bone, mm: the blur of the scanner.
     pub edge: f32,
     pub hu: Vec<f32>,
+    /// Displacements along x and y, mm, at most `WARP_MM` long, that make the outlines of ellipses uneven.
+    /// Pixel by pixel.
+    pub warp: Option<[Vec<f32>; 2]>,
+    /// What each pixel shows, for masks: 0, or the `label` of the bone that was painted last.
+    pub labels: Vec<u8>,
+    /// Label of what is painted now; 0 for none.
+    pub label: u8,
+}
+
+/// A slowly changing value over the canvas, from a coarse grid.
+pub(super) struct Field {
+    step: usize,
+    side: usize,
+    values: Vec<f32>,
+}
+
+impl Field {
+    /// Of `value` at every `step`-th pixel.
+    pub(super) fn sampled(canvas: &Canvas, step: usize, value: impl Fn(Vec3) -> f32) -> Self {
+        let side = canvas.size / step + 2;
+        let values = (0..side * side).map(|i| value(canvas.place((i % side) * step, (i / side) * step))).collect();
+        Self { step, side, values }
+    }
+
+    /// At every pixel of a canvas of `size` x `size`, bilinear, row by row.
+    pub(super) fn dense(&self, size: usize) -> Vec<f32> {
+        let scale = 1.0 / self.step as f32;
+        let mut dense = vec![0.0; size * size];
+        let mut line = vec![0.0; self.side];
+        for (y, row) in dense.chunks_exact_mut(size).enumerate() {
+            let (from, t) = (y / self.step * self.side, (y % self.step) as f32 * scale);
+            let (upper, lower) = (&self.values[from..from + self.side], &self.values[from + self.side..]);
+            for ((at, a), b) in line.iter_mut().zip(upper).zip(lower) {
+                *at = mix(*a, *b, t);
+            }
+            for (cell, ends) in row.chunks_mut(self.step).zip(line.windows(2)) {
+                for (i, at) in cell.iter_mut().enumerate() {
+                    *at = mix(ends[0], ends[1], i as f32 * scale);
+                }
+            }
+        }
+        dense
+    }
 }
 
 impl Canvas {
     pub(super) fn new(size: usize, pitch: f32, origin: Vec3, edge: f32) -> Self {
-        Self { size, pitch, origin, edge, hu: vec![-1000.0; size * size] }
+        let (hu, labels) = (vec![-1000.0; size * size], vec![0; size * size]);
+        Self { size, pitch, origin, edge, hu, warp: None, labels, label: 0 }
     }
 
     /// World position of a pixel's centre.
@@ -68,31 +118,76 @@ impl Canvas {
         from..index_below((high - origin) / self.pitch + 2.0).min(self.size)
     }
 
+    /// Displacements of the outlines along one row, mm.
+    fn warp_of(&self, row: usize) -> Option<[&[f32]; 2]> {
+        let [dx, dy] = self.warp.as_ref()?;
+        Some([&dx[row * self.size..][..self.size], &dy[row * self.size..][..self.size]])
+    }
+
+    /// Notes in the mask what was painted over a pixel.
+    pub(super) fn mark(&mut self, at: usize, cover: f32, painted: &mut Painted) {
+        if cover >= 0.5 {
+            self.labels[at] = self.label;
+        }
+        if cover > painted.densest.1 {
+            painted.densest = (at, cover);
+        }
+    }
+
+    /// Calls `visit` with each pixel of a row and its place relative to `at`, moved by the unevenness of the outlines.
+    pub(super) fn row(&mut self, row: usize, columns: std::ops::Range<usize>, at: [f32; 2], mut visit: impl FnMut(f32, f32, &mut f32)) {
+        let (x, y) = (self.origin.x - at[0], self.origin.y + row as f32 * self.pitch - at[1]);
+        let mut hu = std::mem::take(&mut self.hu);
+        let line = &mut hu[row * self.size..][..self.size];
+        if let Some([dx, dy]) = self.warp_of(row) {
+            let moved = dx[columns.clone()].iter().zip(&dy[columns.clone()]);
+            for ((hu, column), (dx, dy)) in line[columns.clone()].iter_mut().zip(columns).zip(moved) {
+                visit(x + column as f32 * self.pitch + dx, y + dy, hu);
+            }
+        } else {
+            for (hu, column) in line[columns.clone()].iter_mut().zip(columns) {
+                visit(x + column as f32 * self.pitch, y, hu);
+            }
+        }
+        self.hu = hu;
+    }
+
     /// Paints over everything inside the ellipse.
     pub(super) fn ellipse(&mut self, e: &Ellipse) {
         let [rx, front, back] = e.half;
         if rx <= 0.0 || front <= 0.0 || back <= 0.0 {
             return;
         }
-        let reach = rx.max(front).max(back) + e.edge;
-        let columns = self.span(self.origin.x, e.at[0] - reach, e.at[0] + reach);
-        for row in self.span(self.origin.y, e.at[1] - reach, e.at[1] + reach) {
-            for column in columns.clone() {
-                let p = self.place(column, row);
-                let (dx, dy) = (p.x - e.at[0], p.y - e.at[1]);
-                let (x, y) = (dx * e.turn[0] + dy * e.turn[1], dy * e.turn[0] - dx * e.turn[1]);
-                let ry = if y < 0.0 { front } else { back };
-                let q = (x / rx).powi(2) + (y / ry).powi(2);
-                let small = rx.min(ry);
-                // Distance from the edge, to first order.
-                let d = (q - 1.0) * 0.5 * small;
-                if d < e.edge {
-                    let at = &mut self.hu[row * self.size + column];
-                    let d = if d > -e.edge { (q.sqrt() - 1.0) * small } else { d };
-                    *at = mix(*at, e.hu, (0.5 - d / e.edge).clamp(0.0, 1.0));
+        let ([cos, sin], deep) = (e.turn, front.max(back));
+        let margin = e.edge + if self.warp.is_some() { WARP_MM } else { 0.0 };
+        let reach_x = (rx * cos).hypot(deep * sin) + margin;
+        let reach_y = (rx * sin).hypot(deep * cos) + margin;
+        let columns = self.span(self.origin.x, e.at[0] - reach_x, e.at[0] + reach_x);
+        let small = rx.min(front).min(back);
+        let inverse = [1.0 / (rx * rx), 1.0 / (front * front), 1.0 / (back * back)];
+        // Where the distance, to first order, is beyond the edge.
+        let (full, none) = (1.0 - 2.0 * e.edge / small, 1.0 + 2.0 * e.edge / small);
+        for row in self.span(self.origin.y, e.at[1] - reach_y, e.at[1] + reach_y) {
+            self.row(row, columns.clone(), e.at, |dx, dy, hu| {
+                let (x, y) = (dx * cos + dy * sin, dy * cos - dx * sin);
+                let q = x * x * inverse[0] + y * y * inverse[if y < 0.0 { 1 } else { 2 }];
+                if q < full {
+                    *hu = e.hu;
+                } else if q < none {
+                    *hu = mix(*hu, e.hu, (0.5 - (q.sqrt() - 1.0) * small / e.edge).clamp(0.0, 1.0));
                 }
+            });
+        }
+    }
+
+    /// Takes the labels away that are not `shown`; each of those comes with its densest pixel, which keeps it.
+    pub(super) fn keep_labels(&mut self, shown: &[(u8, usize)]) {
+        for label in &mut self.labels {
+            if !shown.iter().any(|(kept, _)| kept == label) {
+                *label = 0;
             }
         }
+        shown.iter().for_each(|(label, at)| self.labels[*at] = *label);
     }
 
     /// Paints a bone, whole or in its pieces.
@@ -102,6 +197,11 @@ impl Canvas {
         if self.origin.z < low.z || self.origin.z > high.z {
             return painted;
         }
+        let bone = &bone.sliced(self.origin.z);
+        if bone.solids.is_empty() {
+            return painted;
+        }
+        let (low, high) = bone.bounds();
         let rows = self.span(self.origin.y, low.y, high.y);
         let columns = self.span(self.origin.x, low.x, high.x);
         for top in rows.clone().step_by(BLOCK) {
@@ -139,8 +239,9 @@ impl Canvas {
                 let cover = (0.5 - whole / self.edge).clamp(0.0, 1.0);
                 if cover > 0.0 {
                     painted.area += cover * self.pitch * self.pitch;
-                    let at = &mut self.hu[row * self.size + column];
-                    *at = mix(*at, bone.density(-whole, p, &inclusions, self.edge), cover);
+                    let at = row * self.size + column;
+                    self.hu[at] = mix(self.hu[at], bone.density(-whole, p, &inclusions, self.edge), cover);
+                    self.mark(at, cover, painted);
                 }
             }
         }

@@ -38,7 +38,7 @@ pub fn scout(study: &Study, habits: &Habits) -> Result<Vec<u8>, EncodeError> {
     let pixels: Vec<u16> = rows.iter().flat_map(|z| projection(study, *z)).map(|hu| habits.stored(hu)).collect();
     let [x, y, z] = g.table_offset_mm;
     let across = f64::from(g.pixel_spacing_mm * f32::from(g.matrix) / f32::from(SCOUT));
-    let corner = [x, g.corner_mm[1] + y, top + z].map(f64::from);
+    let corner = [x, g.corner(top).y + y, top + z].map(f64::from);
     header.decimal(tags::IMAGE_POSITION_PATIENT, &corner);
     // A row runs to the back, a column to the feet.
     header.decimal(tags::IMAGE_ORIENTATION_PATIENT, &[0.0, 1.0, 0.0, 0.0, 0.0, -1.0]);

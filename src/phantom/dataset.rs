@@ -13,7 +13,8 @@ use super::dicom_writer::{encode, study_instance_uid};
 use super::fracture::Fracture;
 use super::habits::Habits;
 use super::noise::hash;
-use super::spec::StudySpec;
+use super::profile::Profile;
+use super::spec::{Protocol, StudySpec};
 use super::study::{SliceTruth, Study};
 use crate::triage::Level;
 
@@ -24,12 +25,39 @@ pub struct DatasetSpec {
     pub studies: u64,
     /// Seed of the whole; study i is the same whatever the number of studies.
     pub seed: u64,
-    /// Range of the distance between slices, mm.
-    pub spacing_mm: RangeInclusive<f32>,
+    /// Which patients and scanners.
+    pub profile: Profile,
+    /// Range of the distance between slices, mm; `None`: as the scanners of the profile are set.
+    pub spacing_mm: Option<RangeInclusive<f32>>,
     /// Range of the difficulty of the fractures, 0 to 1.
     pub difficulty: RangeInclusive<f32>,
-    /// Rows and columns.
-    pub matrix: u16,
+    /// Rows and columns; `None`: 512, and 768 in one study of fifty.
+    pub matrix: Option<u16>,
+    /// The first so many studies get masks; `None`: all.
+    pub segmentations: Option<u64>,
+}
+
+impl DatasetSpec {
+    /// Studies as in the published data, fractures of every difficulty, masks for all.
+    pub const fn new(studies: u64, seed: u64) -> Self {
+        let profile = Profile::Standard;
+        Self { studies, seed, profile, spacing_mm: None, difficulty: 0.0..=1.0, matrix: None, segmentations: None }
+    }
+
+    /// The specification of study `number`.
+    fn study(&self, number: u64) -> StudySpec {
+        let seed = study_seed(self.seed, number);
+        let large = hash(seed ^ 0x300).is_multiple_of(50);
+        let usual = StudySpec::new(seed);
+        StudySpec {
+            profile: self.profile,
+            protocol: if self.spacing_mm.is_some() { Protocol::Spacing } else { Protocol::Drawn },
+            spacing_mm: self.spacing_mm.clone().unwrap_or(usual.spacing_mm),
+            difficulty: self.difficulty.clone(),
+            matrix: self.matrix.unwrap_or(if large { 768 } else { 512 }),
+            ..StudySpec::new(seed)
+        }
+    }
 }
 
 /// The seed of study `number` of a data set.
@@ -57,11 +85,7 @@ pub fn write(spec: &DatasetSpec, out: &Path, progress: &(impl Fn(u64, usize) + S
     let mut slices = table("slices.csv", format!("StudyInstanceUID,slice_number,{names}"))?;
     let mut fractures = table("fractures.csv", "StudyInstanceUID,level,kind,difficulty".into())?;
     for number in 0..spec.studies {
-        let mut study = StudySpec::new(study_seed(spec.seed, number));
-        study.spacing_mm = spec.spacing_mm.clone();
-        study.difficulty = spec.difficulty.clone();
-        study.matrix = spec.matrix;
-        let study = Study::generate(&study);
+        let study = Study::generate(&spec.study(number));
         let uid = study_instance_uid(study.seed());
         let folder = out.join("train_images").join(&uid);
         let habits = Habits::research(study.seed());
@@ -120,7 +144,7 @@ mod tests {
     #[test]
     fn the_tables_name_every_file_and_every_box_lies_in_a_fractured_study() {
         let out = tempfile::tempdir().unwrap();
-        let spec = DatasetSpec { studies: 4, seed: 6, spacing_mm: 6.0..=6.0, difficulty: 0.0..=0.4, matrix: 64 };
+        let spec = DatasetSpec { spacing_mm: Some(6.0..=6.0), matrix: Some(64), ..DatasetSpec::new(4, 6) };
         write(&spec, out.path(), &|_, _| ()).unwrap();
         let rows = |name: &str| -> Vec<Vec<String>> {
             let text = fs::read_to_string(out.path().join(name)).unwrap();

@@ -200,10 +200,10 @@ pub fn encode(study: &Study, index: usize, hounsfield: &[i16], habits: &Habits) 
     if habits.announced {
         header.put(tags::IMAGES_IN_ACQUISITION, VR::IS, study.len().to_string());
     }
-    header.decimal(tags::SLICE_THICKNESS, &[f64::from(g.spacing_mm)]);
+    header.decimal(tags::SLICE_THICKNESS, &[f64::from(g.thickness_mm)]);
     header.put(tags::INSTANCE_NUMBER, VR::IS, (index + 1).to_string());
     header.decimal(tags::IMAGE_POSITION_PATIENT, &g.image_position_patient(index));
-    header.decimal(tags::IMAGE_ORIENTATION_PATIENT, &[1.0, 0.0, 0.0, 0.0, 1.0, 0.0]);
+    header.decimal(tags::IMAGE_ORIENTATION_PATIENT, &g.image_orientation_patient());
     header.decimal(tags::PIXEL_SPACING, &[f64::from(g.pixel_spacing_mm); 2]);
     header.put(tags::WINDOW_CENTER, VR::DS, "400");
     header.put(tags::WINDOW_WIDTH, VR::DS, "1800");
@@ -267,11 +267,11 @@ fn one(habits: &Habits, fill: impl FnOnce(&mut Header)) -> InMemDicomObject {
 fn shared_groups(study: &Study, habits: &Habits) -> InMemDicomObject {
     let g = study.geometry();
     let measures = one(habits, |h| {
-        h.decimal(tags::SLICE_THICKNESS, &[f64::from(g.spacing_mm)]);
+        h.decimal(tags::SLICE_THICKNESS, &[f64::from(g.thickness_mm)]);
         h.decimal(tags::PIXEL_SPACING, &[f64::from(g.pixel_spacing_mm); 2]);
     });
     let orientation = one(habits, |h| {
-        h.decimal(tags::IMAGE_ORIENTATION_PATIENT, &[1.0, 0.0, 0.0, 0.0, 1.0, 0.0]);
+        h.decimal(tags::IMAGE_ORIENTATION_PATIENT, &g.image_orientation_patient());
     });
     let rescale = one(habits, |h| {
         h.put(tags::RESCALE_INTERCEPT, VR::DS, habits.intercept.to_string());

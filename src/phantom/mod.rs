@@ -22,6 +22,10 @@ mod surroundings;
 
 mod soft;
 
+mod build;
+
+mod column;
+
 mod anatomy;
 
 mod canvas;
@@ -32,11 +36,15 @@ mod chest;
 
 mod company;
 
+mod profile;
+
 mod spec;
 
 mod scan;
 
 mod marking;
+
+mod scanner;
 
 mod study;
 
@@ -57,8 +65,10 @@ pub mod dataset;
 #[cfg(test)]
 mod tests;
 
+pub use build::AnatomyRange;
 pub use fracture::{Fracture, FractureKind};
 pub use habits::{CANARY, Habits, Opening, PaddingTag, Syntax};
-pub use scan::Geometry;
-pub use spec::{Direction, Fractures, PUBLISHED_RATE, Padding, Region, StudySpec};
+pub use profile::Profile;
+pub use scan::{Geometry, Tilt};
+pub use spec::{Direction, Fractures, PUBLISHED_RATE, Padding, Protocol, Region, StudySpec};
 pub use study::{FRACTURE_MM2, RenderedSlice, SHOWN_MM2, SliceTruth, Study, TruthBox};

@@ -1,19 +1,27 @@
-//! How the scanner looks at the patient: matrix, spacing, position, direction, noise.
+//! How the scanner looks at the patient: matrix, spacing, thickness, position, direction, tilt.
+//!
+//! Everything is laid out as the gantry sees it: with a tilted gantry the patient lies turned, and the slices are straight.
 
 use rand::Rng;
 use rand::seq::IndexedRandom;
+use rand_xoshiro::Xoshiro256PlusPlus;
 
 use super::anatomy::{Anatomy, stream};
-use super::geometry::index_below;
-use super::spec::{Direction, Padding, Region, StudySpec};
+use super::geometry::{Frame, Vec3, index_below, v};
+use super::spec::{Direction, Padding, Protocol, Region, StudySpec};
+
+/// Slices of a spacing that is asked for are at most so thick, mm.
+const THICKEST_MM: f32 = 1.0;
 
 /// How the scanner looked at the patient.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Geometry {
     /// Number of slices.
     pub slices: usize,
-    /// Distance between slices, mm.
+    /// Distance between slices along their normal, mm.
     pub spacing_mm: f32,
+    /// SliceThickness, mm.
+    pub thickness_mm: f32,
     /// Between rows and between columns, mm.
     pub pixel_spacing_mm: f32,
     /// Rows and columns.
@@ -24,29 +32,125 @@ pub struct Geometry {
     pub table_offset_mm: [f32; 3],
     /// Value outside the scanned circle, where the study has one.
     pub padding_hu: Option<i16>,
+    /// Tilt of the gantry.
+    pub tilt: Tilt,
     top_mm: f32,
-    pub(super) corner_mm: [f32; 2],
-    pub(super) noise_hu: f32,
-    pub(super) edge_mm: f32,
+    corner_mm: [f32; 2],
+}
+
+/// A gantry turned about the axis from the patient's right to the left.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Tilt {
+    /// Radians; positive with the back of each slice nearer to the head than its front.
+    pub angle: f32,
+    /// What stays where it is: y and z, mm.
+    pivot: [f32; 2],
+}
+
+impl Tilt {
+    /// The tilt that the seed gives.
+    pub(super) fn draw(spec: &StudySpec, anatomy: &Anatomy) -> Self {
+        let rng = &mut stream(spec.seed, 31);
+        let centre = anatomy.centre();
+        let degrees = if spec.protocol == Protocol::Drawn { spec.profile.scanner().tilt_deg(rng) } else { 0.0 };
+        Self { angle: degrees.to_radians(), pivot: [centre.y, centre.z] }
+    }
+
+    /// A direction as the patient has it, from how the gantry has it.
+    fn of_patient(&self, d: Vec3) -> Vec3 {
+        let (sin, cos) = self.angle.sin_cos();
+        v(d.x, d.y * cos - d.z * sin, d.y * sin + d.z * cos)
+    }
+
+    /// A direction as the gantry has it, from how the patient has it.
+    fn of_gantry(&self, d: Vec3) -> Vec3 {
+        let (sin, cos) = self.angle.sin_cos();
+        v(d.x, d.y * cos + d.z * sin, d.z * cos - d.y * sin)
+    }
+
+    fn pivot(&self) -> Vec3 {
+        v(0.0, self.pivot[0], self.pivot[1])
+    }
+
+    /// Turns the patient so that the slices of the gantry lie straight.
+    pub(super) fn turn(&self, anatomy: &mut Anatomy) {
+        if self.angle == 0.0 {
+            return;
+        }
+        let turned = |p: Vec3| self.pivot() + self.of_gantry(p - self.pivot());
+        for bone in &mut anatomy.bones {
+            let Frame { origin, axes } = bone.frame;
+            bone.frame = Frame { origin: turned(origin), axes: axes.map(|axis| self.of_gantry(axis)) };
+        }
+        anatomy.centres.iter_mut().for_each(|centre| *centre = turned(*centre));
+        anatomy.head = self.of_gantry(anatomy.head);
+    }
+
+    /// How far the table, which moves straight, has shifted the patient to the back at a height, mm.
+    fn shift(&self, height: f32) -> f32 {
+        (height - self.pivot[1]) * self.angle.tan()
+    }
+
+    /// Where a slice at a height cuts a level surface at `y` mm, such as the table.
+    pub(super) fn level(&self, y: f32, height: f32) -> f32 {
+        let (sin, cos) = self.angle.sin_cos();
+        self.pivot[0] + (y - self.pivot[0] + (height - self.pivot[1]) * sin) / cos
+    }
+}
+
+/// Thickness and distance of the slices and width of the field of view, mm.
+struct Settings {
+    thickness: f32,
+    spacing: f32,
+    extent: f32,
+    field: f32,
+}
+
+impl Settings {
+    fn draw(spec: &StudySpec, [top, bottom]: [f32; 2], rng: &mut Xoshiro256PlusPlus) -> Self {
+        let neck = top - bottom;
+        let spacing = rng.random_range(spec.spacing_mm.clone());
+        let quick = Self {
+            thickness: spacing.min(THICKEST_MM),
+            spacing,
+            extent: rng.random_range(180.0..=230.0_f32).max(neck + 34.0),
+            field: 512.0 * rng.random_range(0.30..=0.45_f32),
+        };
+        if spec.protocol == Protocol::Spacing {
+            return quick;
+        }
+        let range = spec.profile.scanner();
+        let [thickness, spacing] = range.slices(rng);
+        let finest = 0.31 * if spec.matrix > 512 { f32::from(spec.matrix) } else { 512.0 };
+        Self { thickness, spacing, extent: neck + beyond_mm(rng), field: range.field_mm(rng).max(finest) }
+    }
+}
+
+/// How far the scan reaches beyond the neck, mm: most by a few centimetres, some far into head or chest, a few too short.
+fn beyond_mm(rng: &mut Xoshiro256PlusPlus) -> f32 {
+    let kind: f32 = rng.random();
+    match kind {
+        ..0.06 => rng.random_range(-60.0..=10.0),
+        ..0.86 => rng.random_range(30.0..=95.0),
+        _ => rng.random_range(95.0..=190.0),
+    }
 }
 
 impl Geometry {
     /// The scan of this patient that the seed gives.
-    pub(super) fn draw(spec: &StudySpec, anatomy: &Anatomy) -> Self {
+    pub(super) fn draw(spec: &StudySpec, anatomy: &Anatomy, tilt: Tilt) -> Self {
         let rng = &mut stream(spec.seed, 3);
         let [top, bottom] = anatomy.neck();
-        let extent = rng.random_range(180.0..=230.0_f32).max(top - bottom + 34.0);
+        let Settings { thickness, spacing, extent, field } = Settings::draw(spec, [top, bottom], rng);
         let above = (extent - (top - bottom)) * rng.random_range(0.3..=0.65);
         let (top, extent) = match spec.region {
             Region::Neck => (top + above, extent),
             Region::Head => (top + 92.0, 66.0),
             Region::Chest => (top, extent),
         };
-        let spacing = rng.random_range(spec.spacing_mm.clone());
         let slices = spec.slices.unwrap_or_else(|| index_below(extent / spacing));
         let spacing = if spec.slices.is_some() { extent / slices.max(1) as f32 } else { spacing };
-        let wide = if spec.region == Region::Chest { 2.0 } else { 1.0 };
-        let fov = 512.0 * rng.random_range(0.30..=0.45_f32) * wide;
+        let field = if spec.region == Region::Chest { 2.0 * field } else { field };
         let centre = anatomy.centre();
         let shift: [f32; 2] = [rng.random_range(-12.0..=12.0), rng.random_range(-8.0..=28.0)];
         let backwards = rng.random_bool(0.1);
@@ -55,7 +159,8 @@ impl Geometry {
         Self {
             slices,
             spacing_mm: spacing,
-            pixel_spacing_mm: fov / f32::from(spec.matrix),
+            thickness_mm: thickness,
+            pixel_spacing_mm: field / f32::from(spec.matrix),
             matrix: spec.matrix,
             foot_to_head: match spec.direction {
                 Direction::HeadToFoot => false,
@@ -68,22 +173,35 @@ impl Geometry {
                 Padding::Nothing => None,
                 Padding::Hounsfield(value) => Some(value),
             },
+            tilt,
             top_mm: top,
-            corner_mm: [centre.x + shift[0] - 0.5 * fov, centre.y + shift[1] - 0.5 * fov],
-            noise_hu: 10.0 * rng.random_range(0.0..=1.4_f32).exp(),
-            edge_mm: rng.random_range(0.6..=1.2),
+            corner_mm: [centre.x + shift[0] - 0.5 * field, centre.y + shift[1] - 0.5 * field],
         }
     }
 
-    /// Height of a slice in the phantom, mm.
+    /// Height of a slice in the phantom, as the gantry sees it, mm.
     pub(super) fn height(&self, index: usize) -> f32 {
         let from_top = if self.foot_to_head { self.slices - 1 - index } else { index };
         self.top_mm - from_top as f32 * self.spacing_mm
     }
 
+    /// Centre of the first pixel of a slice at a height, as the gantry sees it, mm.
+    pub(super) fn corner(&self, height: f32) -> Vec3 {
+        let [x, y] = self.corner_mm;
+        v(x, y + self.tilt.shift(height), height)
+    }
+
     /// `ImagePositionPatient` of a slice: centre of its first pixel, mm.
     pub fn image_position_patient(&self, index: usize) -> [f64; 3] {
+        let pivot = self.tilt.pivot();
+        let corner = pivot + self.tilt.of_patient(self.corner(self.height(index)) - pivot);
         let [x, y, z] = self.table_offset_mm;
-        [self.corner_mm[0] + x, self.corner_mm[1] + y, self.height(index) + z].map(f64::from)
+        [corner.x + x, corner.y + y, corner.z + z].map(f64::from)
+    }
+
+    /// `ImageOrientationPatient`: directions of a row and of a column.
+    pub fn image_orientation_patient(&self) -> [f64; 6] {
+        let down = self.tilt.of_patient(v(0.0, 1.0, 0.0));
+        [1.0, 0.0, 0.0, down.x, down.y, down.z].map(f64::from)
     }
 }

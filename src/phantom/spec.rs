@@ -7,6 +7,7 @@ use rand::Rng;
 use super::anatomy::stream;
 use super::company;
 use super::fracture::{Fracture, FractureKind};
+use super::profile::Profile;
 use crate::triage::Level;
 
 /// Which fractures a study has.
@@ -49,6 +50,15 @@ pub enum Region {
     Chest,
 }
 
+/// How thick the slices are and how far apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// `spacing_mm` apart, or as far as `slices` asks for, and at most 1 mm thick: quick to render.
+    Spacing,
+    /// As the scanners of the profile are set: thickness, distance, length, field of view, tilt; drawn from the seed.
+    Drawn,
+}
+
 /// The value outside the scanned circle, in Hounsfield units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Padding {
@@ -65,6 +75,10 @@ pub enum Padding {
 pub struct StudySpec {
     /// Decides everything that the other fields leave open.
     pub seed: u64,
+    /// Which patients and scanners.
+    pub profile: Profile,
+    /// Whether `spacing_mm` decides or the scanner.
+    pub protocol: Protocol,
     /// Which fractures.
     pub fractures: Fractures,
     /// Range of the difficulty of each fracture: 0 wide and displaced, 1 hair line.
@@ -88,6 +102,8 @@ impl StudySpec {
     pub const fn new(seed: u64) -> Self {
         Self {
             seed,
+            profile: Profile::Standard,
+            protocol: Protocol::Spacing,
             fractures: Fractures::Sometimes(0.5),
             difficulty: 0.0..=0.4,
             slices: None,

@@ -2,15 +2,16 @@
 //!
 //! A slice is rendered when it is asked for; the study itself holds only shapes. Writes nothing.
 
-use super::anatomy::Anatomy;
+use super::anatomy::{Anatomy, stream};
 use super::canvas::Canvas;
 use super::chest;
 use super::fracture::Fracture;
-use super::geometry::{ramp, to_i16, v};
+use super::geometry::{to_i16, v};
 use super::marking;
-use super::noise::{hash, normal};
-use super::scan::Geometry;
-use super::soft::{self, Midline};
+use super::scan::{Geometry, Tilt};
+use super::scanner::{self, Scanner};
+use super::soft::{self, Midline, SoftTissue};
+use super::solid::Bone;
 use super::spec::{Region, StudySpec, draw_fractures};
 use crate::triage::Level;
 
@@ -34,6 +35,13 @@ pub struct TruthBox {
     pub height: usize,
 }
 
+/// Thicker slices are the mean of two planes, mm.
+const THIN_MM: f32 = 1.2;
+/// Width of the edge of a bone in a very thin slice, mm.
+const EDGE_MM: f32 = 0.45;
+/// Teeth lie further in front of the vertebral bodies than this, mm.
+const TEETH_MM: f32 = 22.0;
+
 /// What one slice shows.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SliceTruth {
@@ -43,6 +51,35 @@ pub struct SliceTruth {
     pub fractured: [bool; 7],
     /// Around those fractures; neighbours share one.
     pub boxes: Vec<TruthBox>,
+}
+
+impl SliceTruth {
+    /// What either of two planes of a slice shows.
+    fn join(&mut self, other: Self) {
+        for (shown, too) in self.levels.iter_mut().zip(other.levels) {
+            *shown |= too;
+        }
+        for (fractured, too) in self.fractured.iter_mut().zip(other.fractured) {
+            *fractured |= too;
+        }
+        for b in other.boxes {
+            match self.boxes.iter_mut().find(|own| own.level == b.level) {
+                Some(own) => *own = own.joined(&b),
+                None => self.boxes.push(b),
+            }
+        }
+        self.boxes.sort_by_key(|b| b.level);
+    }
+}
+
+impl TruthBox {
+    /// The smallest box around both.
+    fn joined(&self, other: &Self) -> Self {
+        let (x, y) = (self.x.min(other.x), self.y.min(other.y));
+        let right = (self.x + self.width).max(other.x + other.width);
+        let bottom = (self.y + self.height).max(other.y + other.height);
+        Self { level: self.level, x, y, width: right - x, height: bottom - y }
+    }
 }
 
 /// A slice with its truth.
@@ -61,18 +98,25 @@ pub struct Study {
     anatomy: Anatomy,
     fractures: Vec<Fracture>,
     geometry: Geometry,
+    scanner: Scanner,
+    /// Label of each bone in a mask.
+    labels: Vec<u8>,
 }
 
 impl Study {
     /// Draws the patient, the fractures and the scan. Cheap: no slice is rendered yet.
     pub fn generate(spec: &StudySpec) -> Self {
         let fractures = draw_fractures(spec);
-        let anatomy = match spec.region {
-            Region::Neck | Region::Head => Anatomy::new(spec.seed, &fractures),
+        let mut anatomy = match spec.region {
+            Region::Neck | Region::Head => Anatomy::new(spec.seed, &spec.profile.anatomy(), &fractures),
             Region::Chest => chest::anatomy(spec.seed),
         };
-        let geometry = Geometry::draw(spec, &anatomy);
-        Self { seed: spec.seed, region: spec.region, anatomy, fractures, geometry }
+        let tilt = Tilt::draw(spec, &anatomy);
+        tilt.turn(&mut anatomy);
+        let geometry = Geometry::draw(spec, &anatomy, tilt);
+        let scanner = Scanner::draw(&spec.profile.scanner(), anatomy.neck(), &mut stream(spec.seed, 32));
+        let labels = labels(&anatomy);
+        Self { seed: spec.seed, region: spec.region, anatomy, fractures, geometry, scanner, labels }
     }
 
     /// The seed it came from.
@@ -110,60 +154,84 @@ impl Study {
         self.geometry.slices == 0
     }
 
-    /// Renders slice `index`, 0 to `len() - 1`, in the order of the series. About 20 ms at 512 x 512.
+    /// Renders slice `index`, 0 to `len() - 1`, in the order of the series. About 40 ms at 512 x 512.
     pub fn render(&self, index: usize) -> RenderedSlice {
+        self.render_with_mask(index).0
+    }
+
+    /// Renders slice `index` with its mask, row by row: 0, C1 to C7 as 1 to 7, T1 and further as 8 and further.
+    /// A vertebra is in the mask of those slices that show it by [`SliceTruth::levels`].
+    pub fn render_with_mask(&self, index: usize) -> (RenderedSlice, Vec<u8>) {
         let g = &self.geometry;
-        let (mut canvas, midline, truth) = self.plane(g.height(index), usize::from(g.matrix));
-        // Shoulders starve the detector of photons from side to side.
-        let shadow = if self.region == Region::Neck { ramp(-85.0, -125.0, midline.height) } else { 0.0 };
-        self.scanner_noise(&mut canvas, index, shadow);
-        RenderedSlice { hounsfield: self.quantise(&canvas), truth }
+        let height = g.height(index);
+        let (mut canvas, midline, truth) = self.slab(height);
+        let (corner, pitch) = scanner::around(&canvas, self.body_side());
+        let mut body = Canvas::new(self.body_side(), pitch, corner, pitch);
+        self.paint(&mut body);
+        self.scanner.expose(&mut canvas, &body, midline.at[1] - TEETH_MM, g.thickness_mm, index);
+        (RenderedSlice { hounsfield: self.quantise(&canvas), truth }, canvas.labels)
+    }
+
+    /// Squares a side of the coarse picture of the whole body.
+    fn body_side(&self) -> usize {
+        (usize::from(self.geometry.matrix) / 6).clamp(32, 80)
+    }
+
+    /// The slice at a height without noise: a plane, or the mean of two where it is thick.
+    fn slab(&self, height: f32) -> (Canvas, Midline, SliceTruth) {
+        let (size, thickness) = (usize::from(self.geometry.matrix), self.geometry.thickness_mm);
+        if thickness <= THIN_MM {
+            return self.plane(height, size);
+        }
+        let (mut canvas, midline, mut truth) = self.plane(height + 0.25 * thickness, size);
+        let (lower, _, below) = self.plane(height - 0.25 * thickness, size);
+        canvas.hu.iter_mut().zip(&lower.hu).for_each(|(hu, other)| *hu = 0.5 * (*hu + other));
+        let labels = canvas.labels.iter_mut().zip(&lower.labels);
+        labels.filter(|(label, _)| **label == 0).for_each(|(label, other)| *label = *other);
+        truth.join(below);
+        canvas.origin.z = height;
+        (canvas, midline, truth)
     }
 
     /// The plane at a height of the phantom without noise, on a grid of `size` x `size` over the same field of view.
     pub(super) fn plane(&self, height: f32, size: usize) -> (Canvas, Midline, SliceTruth) {
         let g = &self.geometry;
-        let [x, y] = g.corner_mm;
         let pitch = g.pixel_spacing_mm * (f32::from(g.matrix) / size as f32);
-        let mut canvas = Canvas::new(size, pitch, v(x, y, height), g.edge_mm);
+        let corner = g.corner(height) - v(0.0, self.scanner.shift(height), 0.0);
+        let edge = EDGE_MM + 0.3 * g.thickness_mm.min(THIN_MM);
+        let mut canvas = Canvas::new(size, pitch, corner, edge);
+        let (midline, truth) = self.paint(&mut canvas);
+        (canvas, midline, truth)
+    }
+
+    /// Paints the plane of the canvas, and says what it shows.
+    fn paint(&self, canvas: &mut Canvas) -> (Midline, SliceTruth) {
+        let height = canvas.origin.z;
         let midline = self.anatomy.midline(height);
+        let table_y = self.geometry.tilt.level(self.anatomy.tissue.devices.table_y, height);
+        let devices = self.anatomy.tissue.devices.on_table(table_y);
+        let tissue = SoftTissue { devices, ..self.anatomy.tissue };
         match self.region {
-            Region::Neck | Region::Head => soft::paint(&mut canvas, &self.anatomy.tissue, midline),
-            Region::Chest => chest::paint(&mut canvas, &self.anatomy.tissue, midline),
+            Region::Neck | Region::Head => soft::paint(canvas, &tissue, midline),
+            Region::Chest => chest::paint(canvas, &tissue, midline),
         }
         let mut truth = SliceTruth::default();
+        let mut shown: Vec<(u8, usize)> = Vec::new();
         let mut cervical = Vec::new();
-        for bone in &self.anatomy.bones {
+        for (bone, label) in self.anatomy.bones.iter().zip(&self.labels) {
+            canvas.label = *label;
             let painted = canvas.bone(bone);
+            if *label > 0 && painted.area >= SHOWN_MM2 {
+                shown.push((*label, painted.densest.0));
+            }
             let Some(level) = bone.level else { continue };
             truth.levels[level as usize] = painted.area >= SHOWN_MM2;
             truth.fractured[level as usize] = painted.line >= FRACTURE_MM2;
             cervical.push((level, painted));
         }
-        truth.boxes = marking::boxes(&cervical, size, pitch, marking::hand(self.seed));
-        (canvas, midline, truth)
-    }
-
-    fn scanner_noise(&self, canvas: &mut Canvas, index: usize, shadow: f32) {
-        let size = canvas.size;
-        let mut state = hash(self.seed ^ hash(index as u64));
-        let mut next = || {
-            state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-            normal(hash(state))
-        };
-        let rows: Vec<f32> = (0..size).map(|_| next() * 16.0 * shadow).collect();
-        let white: Vec<f32> = (0..size * size).map(|_| next()).collect();
-        // Sharp kernels leave noise that is correlated with the next pixel only; 1.75 restores its deviation.
-        let strength = self.geometry.noise_hu * (1.0 + 1.2 * shadow) * 1.75;
-        for (y, streak) in rows.iter().enumerate() {
-            let (up, down) = (y.saturating_sub(1) * size, (y + 1).min(size - 1) * size);
-            for x in 0..size {
-                let (left, right) = (x.saturating_sub(1), (x + 1).min(size - 1));
-                let row = y * size;
-                let near = white[up + x] + white[down + x] + white[row + left] + white[row + right];
-                canvas.hu[row + x] += strength * (0.5 * white[row + x] + 0.125 * near) + streak;
-            }
-        }
+        truth.boxes = marking::boxes(&cervical, canvas.size, canvas.pitch, marking::hand(self.seed));
+        canvas.keep_labels(&shown);
+        (midline, truth)
     }
 
     fn quantise(&self, canvas: &Canvas) -> Vec<i16> {
@@ -180,4 +248,21 @@ impl Study {
         }
         hounsfield
     }
+}
+
+/// C1 to C7 are 1 to 7; the bones that follow C7 in the list are T1 and further.
+fn labels(anatomy: &Anatomy) -> Vec<u8> {
+    let mut below = None;
+    let label = |bone: &Bone| match (bone.level, &mut below) {
+        (Some(level), _) => {
+            below = (level == Level::C7).then_some(8);
+            level as u8 + 1
+        }
+        (None, Some(next)) => {
+            *next += 1;
+            *next - 1
+        }
+        (None, None) => 0,
+    };
+    anatomy.bones.iter().map(label).collect()
 }

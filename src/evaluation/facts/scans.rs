@@ -106,13 +106,8 @@ mod tests {
     #[test]
     fn the_phantoms_files_say_how_they_were_scanned() {
         let out = tempfile::tempdir().unwrap();
-        let spec = crate::phantom::dataset::DatasetSpec {
-            studies: 2,
-            seed: 6,
-            spacing_mm: 8.0..=8.0,
-            difficulty: 0.0..=0.4,
-            matrix: 64,
-        };
+        let quick = crate::phantom::dataset::DatasetSpec::new(2, 6);
+        let spec = crate::phantom::dataset::DatasetSpec { spacing_mm: Some(8.0..=8.0), matrix: Some(64), ..quick };
         crate::phantom::dataset::write(&spec, out.path(), &|_, _| ()).unwrap();
         for study in read(out.path(), &|| ()).unwrap() {
             let scan = study.scan.unwrap();

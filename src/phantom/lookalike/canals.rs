@@ -8,7 +8,7 @@ use crate::phantom::geometry::{Vec3, v};
 use crate::phantom::solid::{Bone, Inclusion, ball, rod};
 use crate::phantom::vertebra::Measures;
 
-const BLOOD_HU: f32 = 60.0;
+const BLOOD_HU: f32 = 85.0;
 
 pub(super) fn add(bone: &mut Bone, m: &Measures, index: usize, range: &LookalikeRange, rng: &mut Xoshiro256PlusPlus) {
     if index > 0 && chance(rng, range.vein) {
@@ -31,7 +31,7 @@ fn canal(bone: &mut Bone, from: Vec3, to: Vec3, r0: f32, r1: f32, rim_mm: f32) {
 /// From the middle of the back wall forwards, forked like a Y.
 fn basivertebral(bone: &mut Bone, m: &Measures, rng: &mut Xoshiro256PlusPlus) {
     let z = rng.random_range(-1.2..=1.2);
-    let wide = rng.random_range(0.8..=1.5);
+    let wide = rng.random_range(0.6..=1.2);
     let fork = v(rng.random_range(-1.0..=1.0), rng.random_range(0.1..=0.4) * m.b, z);
     canal(bone, v(0.0, m.b + 0.6, z), fork, wide * 1.2, wide * 0.8, 0.3);
     for s in [1.0, -1.0] {

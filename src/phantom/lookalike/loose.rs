@@ -4,9 +4,9 @@ use rand::Rng;
 use rand_xoshiro::Xoshiro256PlusPlus;
 
 use super::{LookalikeRange, chance};
+use crate::phantom::column::Column;
 use crate::phantom::geometry::{Frame, Vec3, v};
 use crate::phantom::solid::{Bone, Solid, ball};
-use crate::phantom::vertebra::Measures;
 
 /// A bone of no vertebra like `pattern`.
 fn like(pattern: &Bone, frame: Frame, solids: Vec<Solid>) -> Bone {
@@ -24,32 +24,31 @@ fn like(pattern: &Bone, frame: Frame, solids: Vec<Solid>) -> Bone {
 pub(super) fn bones(
     range: &LookalikeRange,
     wear: f32,
-    frames: &[Frame; 10],
-    measures: &[Measures; 10],
+    column: &Column,
     pattern: &Bone,
     rng: &mut Xoshiro256PlusPlus,
 ) -> Vec<Bone> {
     let mut bones = Vec::new();
     let aged = f64::from(wear);
     if chance(rng, range.posterior_ligament) {
-        bones.extend(posterior_ligament(frames, measures, pattern, rng));
+        bones.extend(posterior_ligament(column, pattern, rng));
     }
     if chance(rng, range.nuchal_ligament * aged) {
         let index = rng.random_range(3..=6);
-        let m = &measures[index];
+        let m = &column.measures[index];
         let at = m.spinolaminar() + v(rng.random_range(-1.5..=1.5), m.spine + 9.0, -m.drop - 4.0);
         let half = v(rng.random_range(1.5..=2.5), rng.random_range(2.0..=3.5), rng.random_range(5.0..=13.0));
-        bones.push(like(pattern, frames[index], vec![ball(at, half)]));
+        bones.push(like(pattern, column.frames[index], vec![ball(at, half)]));
     }
     for side in [1.0, -1.0] {
         if chance(rng, range.vessels * aged) {
-            bones.extend(carotid(side, frames, measures, pattern, rng));
+            bones.extend(carotid(side, column, pattern, rng));
         }
         if chance(rng, 0.25 * range.vessels * aged) {
             let index = rng.random_range(2..=5);
-            let m = &measures[index];
+            let m = &column.measures[index];
             let at = v(side * (m.a + 5.6 * m.k), 2.0 * m.k, 0.0);
-            bones.push(plaque(pattern, frames[index], at, 2.0, rng));
+            bones.push(plaque(pattern, column.frames[index], at, 2.0, rng));
         }
     }
     bones
@@ -57,8 +56,7 @@ pub(super) fn bones(
 
 /// A band of bone in front of the cord, over two to four levels, thickest behind the bodies.
 fn posterior_ligament(
-    frames: &[Frame; 10],
-    measures: &[Measures; 10],
+    column: &Column,
     pattern: &Bone,
     rng: &mut Xoshiro256PlusPlus,
 ) -> Vec<Bone> {
@@ -67,11 +65,11 @@ fn posterior_ligament(
     let (x, thick) = (rng.random_range(-2.5..=2.5), rng.random_range(1.2..=2.4));
     (first..(first + count).min(7))
         .map(|index| {
-            let m = &measures[index];
+            let m = &column.measures[index];
             let y = m.b + 0.4 + thick;
             let (a, b) = (v(x, y, m.back), v(x, y - 0.3 * thick, -m.below + m.back));
             let solid = Solid::Rod { a, b, r0: thick, r1: thick * 0.8, flat: v(0.4, 1.0, 1.0) };
-            like(pattern, frames[index], vec![solid])
+            like(pattern, column.frames[index], vec![solid])
         })
         .collect()
 }
@@ -79,16 +77,15 @@ fn posterior_ligament(
 /// Plaques in the wall of the carotid, around its fork at C4.
 fn carotid(
     side: f32,
-    frames: &[Frame; 10],
-    measures: &[Measures; 10],
+    column: &Column,
     pattern: &Bone,
     rng: &mut Xoshiro256PlusPlus,
 ) -> Vec<Bone> {
     (0..rng.random_range(1..=3))
         .map(|_| {
             let index = rng.random_range(2..=4);
-            let at = v(side * 25.0, -12.0, rng.random_range(-7.0..=7.0)) * (measures[index].k / 0.97);
-            plaque(pattern, frames[index], at, 3.4, rng)
+            let at = v(side * 24.0, -14.5, rng.random_range(-7.0..=7.0)) * (column.measures[index].k / 0.97);
+            plaque(pattern, column.frames[index], at, 3.6, rng)
         })
         .collect()
 }

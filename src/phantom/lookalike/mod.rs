@@ -13,7 +13,7 @@ use rand::Rng;
 use rand_xoshiro::Xoshiro256PlusPlus;
 
 use super::anatomy::stream;
-use super::geometry::Frame;
+use super::column::Column;
 use super::solid::Bone;
 use super::vertebra::Measures;
 use discs::Disc;
@@ -57,7 +57,7 @@ impl LookalikeRange {
             block: 0.012,
             bridge: 0.06,
             schmorl: 0.03,
-            vein: 0.65,
+            vein: 0.3,
             canal: 0.22,
             healed: 0.02,
             posterior_ligament: 0.03,
@@ -75,7 +75,7 @@ impl LookalikeRange {
             block: 0.05,
             bridge: 0.15,
             schmorl: 0.08,
-            vein: 0.9,
+            vein: 0.5,
             canal: 0.5,
             healed: 0.06,
             posterior_ligament: 0.12,
@@ -140,8 +140,8 @@ impl Lookalikes {
     }
 
     /// Ossified ligaments and calcified vessels: bones that belong to no vertebra, made like `pattern`.
-    pub(super) fn loose(&self, frames: &[Frame; 10], measures: &[Measures; 10], pattern: &Bone) -> Vec<Bone> {
-        loose::bones(&self.range, self.wear, frames, measures, pattern, &mut stream(self.seed, 22))
+    pub(super) fn loose(&self, column: &Column, pattern: &Bone) -> Vec<Bone> {
+        loose::bones(&self.range, self.wear, column, pattern, &mut stream(self.seed, 22))
     }
 
     /// Whether the tissue in front of an unbroken spine is swollen.
