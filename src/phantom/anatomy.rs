@@ -51,12 +51,12 @@ impl Anatomy {
             bones.push(disc);
         }
         let pattern = bone(&build, None, column.frames[0], Shape::default(), rng.random());
-        // Bones are painted over what has swollen, ossified ligaments over bones.
+        // Bones are painted over what has swollen. The vertebrae come last: masks count them.
         bones.splice(0..0, swelling(seed, fractures, lookalikes.is_swollen(), &column, &pattern));
+        bones.extend(lookalikes.loose(&column, &pattern));
         for index in 0..column.frames.len() {
             bones.push(vertebra(&build, &column, index, fractures, &lookalikes, seed));
         }
-        bones.extend(lookalikes.loose(&column, &pattern));
         Self {
             bones,
             tissue: soft_tissue(&build, &column, seed),

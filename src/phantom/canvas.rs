@@ -135,7 +135,13 @@ impl Canvas {
     }
 
     /// Calls `visit` with each pixel of a row and its place relative to `at`, moved by the unevenness of the outlines.
-    pub(super) fn row(&mut self, row: usize, columns: std::ops::Range<usize>, at: [f32; 2], mut visit: impl FnMut(f32, f32, &mut f32)) {
+    pub(super) fn row(
+        &mut self,
+        row: usize,
+        columns: std::ops::Range<usize>,
+        at: [f32; 2],
+        mut visit: impl FnMut(f32, f32, &mut f32),
+    ) {
         let (x, y) = (self.origin.x - at[0], self.origin.y + row as f32 * self.pitch - at[1]);
         let mut hu = std::mem::take(&mut self.hu);
         let line = &mut hu[row * self.size..][..self.size];

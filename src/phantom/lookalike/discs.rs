@@ -66,7 +66,10 @@ pub(super) fn endplates(bone: &mut Bone, m: &Measures, index: usize, discs: &[Di
         if disc.low > 0.25 {
             let depth = mix(1.2, 3.2, disc.low);
             bone.inclusions.push(Inclusion {
-                solid: ball(v(0.1 * m.a, -0.1 * m.b, way * (edge + disc.gain(m) - 0.8)), v(0.75 * m.a, 0.7 * m.b, depth)),
+                solid: ball(
+                    v(0.1 * m.a, -0.1 * m.b, way * (edge + disc.gain(m) - 0.8)),
+                    v(0.75 * m.a, 0.7 * m.b, depth),
+                ),
                 hu: mix(bone.inner_hu, 900.0, 0.4 + 0.5 * disc.low),
                 rim_mm: 0.0,
             });

@@ -55,11 +55,7 @@ pub(super) fn bones(
 }
 
 /// A band of bone in front of the cord, over two to four levels, thickest behind the bodies.
-fn posterior_ligament(
-    column: &Column,
-    pattern: &Bone,
-    rng: &mut Xoshiro256PlusPlus,
-) -> Vec<Bone> {
+fn posterior_ligament(column: &Column, pattern: &Bone, rng: &mut Xoshiro256PlusPlus) -> Vec<Bone> {
     let first: usize = rng.random_range(1..=4);
     let count: usize = rng.random_range(2..=4);
     let (x, thick) = (rng.random_range(-2.5..=2.5), rng.random_range(1.2..=2.4));
@@ -75,12 +71,7 @@ fn posterior_ligament(
 }
 
 /// Plaques in the wall of the carotid, around its fork at C4.
-fn carotid(
-    side: f32,
-    column: &Column,
-    pattern: &Bone,
-    rng: &mut Xoshiro256PlusPlus,
-) -> Vec<Bone> {
+fn carotid(side: f32, column: &Column, pattern: &Bone, rng: &mut Xoshiro256PlusPlus) -> Vec<Bone> {
     (0..rng.random_range(1..=3))
         .map(|_| {
             let index = rng.random_range(2..=4);

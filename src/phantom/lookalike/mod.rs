@@ -149,3 +149,48 @@ impl Lookalikes {
         chance(&mut stream(self.seed, 23), self.range.swelling)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::anatomy::Anatomy;
+    use super::super::build::AnatomyRange;
+    use super::super::noise::hash;
+    use super::*;
+
+    /// Solids, hollows and inclusions of the patients of 40 seeds.
+    fn parts(range: &AnatomyRange) -> usize {
+        let patients = (0..40).map(|seed| Anatomy::new(hash(seed), range, &[]));
+        patients.flat_map(|p| p.bones).map(|bone| bone.solids.len() + bone.hollows.len() + bone.inclusions.len()).sum()
+    }
+
+    #[test]
+    fn odd_patients_have_more_of_them() {
+        let odd = AnatomyRange { lookalikes: LookalikeRange::unseen(), ..AnatomyRange::standard() };
+        let none = LookalikeRange { degeneration: 0.0, ..LookalikeRange::standard() };
+        let none = LookalikeRange { block: 0.0, bridge: 0.0, schmorl: 0.0, vein: 0.0, canal: 0.0, healed: 0.0, ..none };
+        let none =
+            LookalikeRange { posterior_ligament: 0.0, nuchal_ligament: 0.0, vessels: 0.0, swelling: 0.0, ..none };
+        let bare = AnatomyRange { lookalikes: none, ..AnatomyRange::standard() };
+        let [bare, usual, odd] = [bare, AnatomyRange::standard(), odd].map(|range| parts(&range));
+        assert!(usual > bare + 40 * 5 && odd > usual + 40 * 5, "{bare} {usual} {odd}");
+    }
+
+    #[test]
+    fn a_fractured_vertebra_has_no_old_fracture() {
+        let always = LookalikeRange { healed: 1.0, ..LookalikeRange::standard() };
+        for seed in 0..20 {
+            let drawn = |fractured| Lookalikes::draw(&always, 0.5, seed, [fractured; 7]).healed;
+            assert!(drawn(true)[..7].iter().all(Option::is_none));
+            assert!(drawn(false)[1..7].iter().all(Option::is_some));
+        }
+    }
+
+    #[test]
+    fn ossified_ligaments_and_vessels_carry_no_level() {
+        let always = LookalikeRange { posterior_ligament: 1.0, vessels: 9.0, ..LookalikeRange::unseen() };
+        let range = AnatomyRange { lookalikes: always, ..AnatomyRange::standard() };
+        let patient = Anatomy::new(3, &range, &[]);
+        assert_eq!(patient.bones.iter().filter(|bone| bone.level.is_some()).count(), 7);
+        assert!(patient.bones.len() > Anatomy::new(3, &AnatomyRange::standard(), &[]).bones.len());
+    }
+}

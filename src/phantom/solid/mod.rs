@@ -71,7 +71,7 @@ impl Inclusion {
         }
         let cover = (0.5 - d / edge).clamp(0.0, 1.0);
         let rim = (0.5 - (d - self.rim_mm) / edge).clamp(0.0, 1.0) - cover;
-        let walled = if self.rim_mm > 0.0 { mix(hu, bone.cortex_hu.max(hu), 0.8 * rim) } else { hu };
+        let walled = if self.rim_mm > 0.0 { mix(hu, bone.cortex_hu.max(hu), 0.55 * rim) } else { hu };
         mix(walled, self.hu, cover)
     }
 }
@@ -116,9 +116,8 @@ impl Bone {
     /// The same bone with those solids and hollows only that matter in the plane at the height `z` of the world.
     pub(super) fn sliced(&self, z: f32) -> Self {
         let margin = if self.fragments.is_empty() { 4.0 } else { DISPLACEMENT_MARGIN + 2.0 };
-        let meets = |solid: &&Solid| {
-            solid.reach().is_none_or(|(c, r)| (self.frame.outside(c).z - z).abs() < r + margin)
-        };
+        let meets =
+            |solid: &&Solid| solid.reach().is_none_or(|(c, r)| (self.frame.outside(c).z - z).abs() < r + margin);
         Self {
             solids: self.solids.iter().filter(meets).copied().collect(),
             hollows: self.hollows.iter().filter(meets).copied().collect(),
