@@ -8,11 +8,13 @@ use super::build::{AnatomyRange, Build};
 use super::column::Column;
 use super::fracture::Fracture;
 use super::geometry::{Frame, Vec3, mix, ramp, v};
+use super::haematoma::swelling;
+use super::lookalike::Lookalikes;
 use super::noise::hash;
 use super::soft::{Devices, Midline, SoftTissue};
-use super::solid::{Bone, Solid, rod};
+use super::solid::{Bone, Solid};
 use super::surroundings::{Density, cervical_rib, dentition, head, ribs, shoulders, throat};
-use super::vertebra::{Measures, Shape, atlas, axis, subaxial, thoracic};
+use super::vertebra::{Shape, atlas, axis, subaxial, thoracic};
 use crate::triage::Level;
 
 /// A stream of random numbers of its own for each purpose, so that a change in one does not shift the others.
@@ -41,11 +43,19 @@ impl Anatomy {
         let column = Column::new(&build, seed);
         let density = Density { cortex_hu: build.cortex_hu, inner_hu: build.inner_hu, seed: rng.random() };
         let mut bones = surroundings(&build, &column, &density, &mut rng);
+        let fractured = Level::ALL.map(|level| fractures.iter().any(|f| f.level == level));
+        let lookalikes = Lookalikes::draw(&range.lookalikes, build.wear, seed, fractured);
         for index in 1..column.frames.len() - 1 {
-            bones.push(disc(&build, &column, index, rng.random()));
+            let mut disc = disc(&build, &column, index, rng.random());
+            lookalikes.disc(index, &column.measures[index], &mut disc);
+            bones.push(disc);
         }
+        let pattern = bone(&build, None, column.frames[0], Shape::default(), rng.random());
+        // Bones are painted over what has swollen. The vertebrae come last: masks count them.
+        bones.splice(0..0, swelling(seed, fractures, lookalikes.is_swollen(), &column, &pattern));
+        bones.extend(lookalikes.loose(&column, &pattern));
         for index in 0..column.frames.len() {
-            bones.push(vertebra(&build, &column, index, fractures, seed));
+            bones.push(vertebra(&build, &column, index, fractures, &lookalikes, seed));
         }
         Self {
             bones,
@@ -101,40 +111,31 @@ fn bone(build: &Build, level: Option<Level>, frame: Frame, shape: Shape, seed: u
     }
 }
 
-fn vertebra(build: &Build, column: &Column, index: usize, fractures: &[Fracture], seed: u64) -> Bone {
+fn vertebra(
+    build: &Build,
+    column: &Column,
+    index: usize,
+    fractures: &[Fracture],
+    lookalikes: &Lookalikes,
+    seed: u64,
+) -> Bone {
     let level = Level::ALL.get(index).copied();
     let mut rng = stream(seed, 100 + index as u64);
-    let m = column.measures[index];
-    let mut pieces = Vec::new();
-    for fracture in fractures.iter().filter(|f| Some(f.level) == level) {
-        let mut rng = stream(seed, 1000 + 100 * index as u64 + fracture.kind as u64);
-        pieces.extend(fragments(fracture, &m, &mut rng));
-    }
-    let mut shape = match index {
+    let mut m = column.measures[index];
+    lookalikes.shape(index, &mut m);
+    let shape = match index {
         0 => atlas(&m, build.cleft_mm),
         1 => axis(&m),
         2..=6 => subaxial(&m, index),
         _ => thoracic(&m, index == 7),
     };
-    if index > 1 {
-        spurs(&mut shape, &m, build.wear, &mut rng);
-    }
     let mut bone = bone(build, level, column.frames[index], shape, rng.random());
-    bone.fragments = pieces;
-    bone
-}
-
-/// Bony spurs on the front and side rims of a worn body.
-fn spurs(shape: &mut Shape, m: &Measures, wear: f32, rng: &mut Xoshiro256PlusPlus) {
-    for way in [1.0, -1.0] {
-        let (strength, x): (f32, f32) = (rng.random::<f32>() * wear, rng.random_range(-0.6..=0.6));
-        if strength > 0.3 {
-            let (wide, z) = (rng.random_range(2.0..=5.0), way * (m.front - 0.6));
-            let y = -m.b - 1.8 * strength + 1.0;
-            let (a, b) = (v(x * m.a - wide, y + 0.6, z), v(x * m.a + wide, y + 0.6, z));
-            shape.solids.push(rod(a, b, 1.0 + strength, 1.0 + strength));
-        }
+    lookalikes.dress(index, &m, &mut bone);
+    for fracture in fractures.iter().filter(|f| Some(f.level) == level) {
+        let mut rng = stream(seed, 1000 + 100 * index as u64 + fracture.kind as u64);
+        bone.fragments.extend(fragments(fracture, &m, &mut rng));
     }
+    bone
 }
 
 /// The disc between the vertebra `index` and the next one.

@@ -6,6 +6,7 @@ use rand::Rng;
 use rand_distr::{Distribution, Normal};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
+use super::lookalike::LookalikeRange;
 use super::profile::Profile;
 
 /// A normal distribution cut off at both ends.
@@ -51,6 +52,7 @@ pub struct AnatomyRange {
     jitter: f32,
     cervical_rib: f64,
     cleft: f64,
+    pub(super) lookalikes: LookalikeRange,
 }
 
 impl AnatomyRange {
@@ -76,6 +78,7 @@ impl AnatomyRange {
             jitter: 0.03,
             cervical_rib: 0.01,
             cleft: 0.03,
+            lookalikes: LookalikeRange::standard(),
         }
     }
 
@@ -101,6 +104,7 @@ impl AnatomyRange {
             jitter: 0.05,
             cervical_rib: 0.12,
             cleft: 0.15,
+            lookalikes: LookalikeRange::unseen(),
         }
     }
 }

@@ -14,6 +14,10 @@ mod fracture;
 
 mod breaking;
 
+mod lookalike;
+
+mod haematoma;
+
 mod surroundings;
 
 mod field;
