@@ -46,6 +46,8 @@ pub mod companions;
 
 pub mod console;
 
+mod segmentation;
+
 pub mod dataset;
 
 #[cfg(test)]
