@@ -1,21 +1,19 @@
 //! One patient: every bone in its place, broken where asked, and the soft tissue around them. From random numbers to shapes.
 
 use rand::{Rng, SeedableRng};
-use rand_distr::{Distribution, Normal};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
 use super::breaking::fragments;
-use super::fracture::{Fracture, FractureKind};
+use super::build::{AnatomyRange, Build};
+use super::column::Column;
+use super::fracture::Fracture;
 use super::geometry::{Frame, Vec3, mix, ramp, v};
 use super::noise::hash;
-use super::soft::{Midline, SoftTissue};
+use super::soft::{Devices, Midline, SoftTissue};
 use super::solid::{Bone, Solid, rod};
-use super::surroundings::{Density, head, ribs, shoulders, throat};
-use super::vertebra::{Measures, Shape, atlas, axis, subaxial};
+use super::surroundings::{Density, cervical_rib, dentition, head, ribs, shoulders, throat};
+use super::vertebra::{Measures, Shape, atlas, axis, subaxial, thoracic};
 use crate::triage::Level;
-
-/// Height of each vertebra's origin above the centre of C1, C1 to T3, mm at scale 1.
-const HEIGHTS: [f32; 10] = [0.0, -22.5, -39.5, -55.0, -70.5, -86.3, -102.8, -120.5, -139.0, -158.0];
 
 /// A stream of random numbers of its own for each purpose, so that a change in one does not shift the others.
 pub(super) fn stream(seed: u64, purpose: u64) -> Xoshiro256PlusPlus {
@@ -28,102 +26,102 @@ pub(super) struct Anatomy {
     pub tissue: SoftTissue,
     /// Centres of C1 to T3 (of the chest: T4 to T12) in the world, mm.
     pub centres: Vec<Vec3>,
+    /// Turn of each of them about the body's long axis, radians.
+    pub turns: Vec<f32>,
+    /// Which way the head points from C1.
+    pub head: Vec3,
     pub size: f32,
 }
 
-/// What differs from patient to patient in the spine.
-struct Build {
-    size: f32,
-    /// Scale of widths against heights.
-    broad: f32,
-    lordosis: f32,
-    /// 0 young, 1 worn: spurs on the rims of the bodies.
-    wear: f32,
-    bifid_c6: bool,
-    pose: Pose,
-    density: Density,
-}
-
-#[derive(Clone, Copy)]
-struct Pose {
-    flexion: f32,
-    lean: f32,
-    turn: f32,
-}
-
-fn truncated(rng: &mut Xoshiro256PlusPlus, mean: f32, deviation: f32, low: f32, high: f32) -> f32 {
-    // The deviation is a positive constant, so the fallback is never taken.
-    Normal::new(mean, deviation).map_or(mean, |n| n.sample(rng)).clamp(low, high)
-}
-
-impl Build {
-    fn draw(rng: &mut Xoshiro256PlusPlus) -> Self {
-        let strength = truncated(rng, 0.0, 1.0, -1.8, 1.8);
+impl Anatomy {
+    /// The patient of this seed, with these fractures.
+    pub(super) fn new(seed: u64, range: &AnatomyRange, fractures: &[Fracture]) -> Self {
+        let mut rng = stream(seed, 1);
+        let build = Build::draw(range, &mut rng);
+        let column = Column::new(&build, seed);
+        let density = Density { cortex_hu: build.cortex_hu, inner_hu: build.inner_hu, seed: rng.random() };
+        let mut bones = surroundings(&build, &column, &density, &mut rng);
+        for index in 1..9 {
+            bones.push(disc(&build, &column, index, rng.random()));
+        }
+        for index in 0..column.frames.len() {
+            bones.push(vertebra(&build, &column, index, fractures, seed));
+        }
         Self {
-            size: truncated(rng, 1.0, 0.055, 0.87, 1.13),
-            broad: truncated(rng, 1.0, 0.04, 0.9, 1.1),
-            lordosis: truncated(rng, 6.0, 3.0, -1.0, 12.0),
-            wear: rng.random::<f32>().powi(2),
-            bifid_c6: rng.random::<bool>(),
-            pose: Pose {
-                flexion: truncated(rng, 0.02, 0.06, -0.14, 0.16),
-                lean: truncated(rng, 0.0, 0.035, -0.09, 0.09),
-                turn: truncated(rng, 0.0, 0.06, -0.15, 0.15),
-            },
-            density: Density {
-                cortex_hu: 1080.0 + 130.0 * strength,
-                inner_hu: 310.0 + 85.0 * strength,
-                seed: rng.random(),
-            },
+            bones,
+            tissue: soft_tissue(&build, &column, seed),
+            centres: column.frames.iter().map(|f| f.origin).collect(),
+            turns: column.turns.to_vec(),
+            head: column.head.axes[2],
+            size: build.size,
         }
     }
 
-    /// Centres of C1 to T3 in the world: a parabola, then posed around C4.
-    fn centres(&self) -> [Vec3; 10] {
-        let pivot = HEIGHTS[3] * self.size;
-        let pose = Frame::new(v(0.0, 0.0, pivot), self.pose.flexion, self.pose.lean, self.pose.turn);
-        HEIGHTS.map(|height| {
-            let z = height * self.size - pivot;
-            pose.outside(v(0.0, self.lordosis * (z / 60.0).powi(2) * self.size, z))
-        })
-    }
-
-    /// The frame of one vertebra: upright along the curve.
-    fn frame(&self, centres: &[Vec3; 10], index: usize) -> Frame {
-        let from = centres[(index + 1).min(9)];
-        let to = centres[index.saturating_sub(1)];
-        let way = (to - from).unit();
-        // C1 and C2 turn a little less than the curve's end.
-        let follow = if index < 2 { 0.85 } else { 1.0 };
-        Frame::new(centres[index], -(way.y / way.z).atan() * follow, (way.x / way.z).atan(), self.pose.turn)
-    }
-
-    fn measures(&self, centres: &[Vec3; 10], index: usize) -> Measures {
-        let to_next = |i: usize| (centres[i] - centres[(i + 1).min(9)]).length().max(1.0);
-        let above = to_next(index.saturating_sub(1));
-        let below = if index == 9 { above } else { to_next(index) };
-        let bifid = (1..=4).contains(&index) || (index == 5 && self.bifid_c6);
-        let mut m = Measures::new(index, self.size, above, below, bifid);
-        m.k *= self.broad;
-        m.a *= self.broad;
-        m.b *= self.broad;
-        m
-    }
-
-    fn bone(&self, level: Option<Level>, frame: Frame, shape: Shape, seed: u32) -> Bone {
-        Bone {
-            level,
-            frame,
-            solids: shape.solids,
-            hollows: shape.hollows,
-            fragments: Vec::new(),
-            cortex_hu: self.density.cortex_hu,
-            inner_hu: self.density.inner_hu,
-            cortex_mm: 1.1,
-            grain_hu: 95.0,
-            seed,
+    /// Where the neck's midline is at the height `z` in the world.
+    pub(super) fn midline(&self, z: f32) -> Midline {
+        let height = (z - self.centres[0].z) / self.size;
+        let (sin, cos) = self.turns[0].sin_cos();
+        let tilt = (self.head.x * sin - self.head.y * cos) / self.head.z;
+        if height > 0.0 {
+            let at = self.centres[0] + self.head * ((z - self.centres[0].z) / self.head.z);
+            return Midline { at: [at.x, at.y], height, turn: self.turns[0], tilt };
         }
+        let last = self.centres.len() - 1;
+        let below = self.centres.iter().position(|c| c.z < z).unwrap_or(last).max(1);
+        let (a, b) = (self.centres[below - 1], self.centres[below]);
+        let t = ramp(a.z, b.z, z);
+        let turn = mix(self.turns[below - 1], self.turns[below], t);
+        Midline { at: [mix(a.x, b.x, t), mix(a.y, b.y, t)], height, turn, tilt }
     }
+
+    /// Centre of C4's body (of the chest: T7's) in the world, mm.
+    pub(super) fn centre(&self) -> Vec3 {
+        self.centres[3]
+    }
+
+    /// Upper end of the first and lower end of the seventh vertebra in the world, about, mm.
+    pub(super) fn neck(&self) -> [f32; 2] {
+        [self.centres[0].z + 13.0 * self.size, self.centres[6].z - 22.0 * self.size]
+    }
+}
+
+fn bone(build: &Build, level: Option<Level>, frame: Frame, shape: Shape, seed: u32) -> Bone {
+    Bone {
+        level,
+        frame,
+        solids: shape.solids,
+        hollows: shape.hollows,
+        fragments: Vec::new(),
+        inclusions: Vec::new(),
+        cortex_hu: build.cortex_hu,
+        inner_hu: build.inner_hu,
+        cortex_mm: build.cortex_mm,
+        grain_hu: 0.32 * build.inner_hu,
+        seed,
+    }
+}
+
+fn vertebra(build: &Build, column: &Column, index: usize, fractures: &[Fracture], seed: u64) -> Bone {
+    let level = Level::ALL.get(index).copied();
+    let mut rng = stream(seed, 100 + index as u64);
+    let m = column.measures[index];
+    let mut pieces = Vec::new();
+    for fracture in fractures.iter().filter(|f| Some(f.level) == level) {
+        let mut rng = stream(seed, 1000 + 100 * index as u64 + fracture.kind as u64);
+        pieces.extend(fragments(fracture, &m, &mut rng));
+    }
+    let mut shape = match index {
+        0 => atlas(&m, build.cleft_mm),
+        1 => axis(&m),
+        2..=6 => subaxial(&m, index),
+        _ => thoracic(&m, index == 7),
+    };
+    if index > 1 {
+        spurs(&mut shape, &m, build.wear, &mut rng);
+    }
+    let mut bone = bone(build, level, column.frames[index], shape, rng.random());
+    bone.fragments = pieces;
+    bone
 }
 
 /// Bony spurs on the front and side rims of a worn body.
@@ -139,116 +137,50 @@ fn spurs(shape: &mut Shape, m: &Measures, wear: f32, rng: &mut Xoshiro256PlusPlu
     }
 }
 
-fn disc(build: &Build, frames: [&Frame; 2], m: &Measures, seed: u32) -> Bone {
-    let middle = (frames[0].origin + frames[1].origin) * 0.5;
-    let frame = Frame { origin: middle, ..*frames[0] };
-    let height = 0.5 * m.below - m.front.min(m.back) + 1.2;
-    let solid = Solid::Body { c: Vec3::default(), half: [m.a * 0.97, m.b * 0.97], front: height, back: height };
-    let mut bone = build.bone(None, frame, Shape { solids: vec![solid], hollows: Vec::new() }, seed);
-    (bone.cortex_hu, bone.inner_hu, bone.grain_hu, bone.cortex_mm) = (115.0, 92.0, 12.0, 3.0);
+/// The disc between the vertebra `index` and the next one.
+fn disc(build: &Build, column: &Column, index: usize, seed: u32) -> Bone {
+    let (m, upper, lower) = (&column.measures[index], &column.frames[index], &column.frames[index + 1]);
+    let frame = Frame { origin: (upper.origin + lower.origin) * 0.5, ..*upper };
+    let height = 0.5 * m.below - m.front.min(m.back) + 1.6;
+    let solid = Solid::Body { c: Vec3::default(), half: [m.a * 0.96, m.b * 0.97], front: height, back: height };
+    let mut bone = bone(build, None, frame, Shape { solids: vec![solid], ..Shape::default() }, seed);
+    (bone.cortex_hu, bone.inner_hu, bone.grain_hu, bone.cortex_mm) = (120.0, 92.0, 12.0, 3.0);
     bone
 }
 
-impl Anatomy {
-    /// The patient of this seed, with these fractures.
-    pub(super) fn new(seed: u64, fractures: &[Fracture]) -> Self {
-        let mut rng = stream(seed, 1);
-        let build = Build::draw(&mut rng);
-        let centres = build.centres();
-        let frames: [Frame; 10] = std::array::from_fn(|i| build.frame(&centres, i));
-        let head_frame = Frame::new(
-            centres[0],
-            build.pose.flexion - 0.5 * (build.lordosis / 60.0) + truncated(&mut rng, 0.0, 0.05, -0.12, 0.12),
-            build.pose.lean,
-            build.pose.turn + truncated(&mut rng, 0.0, 0.03, -0.07, 0.07),
-        );
-        let k = build.size;
-        let mut bones = head(head_frame, k, &build.density, rng.random_bool(0.85));
-        let front = v(0.0, -9.0 * k, 0.0);
-        bones.extend(throat(Frame { origin: frames[3].outside(front), ..frames[3] }, k, &build.density));
-        let raise = rng.random_range(-12.0..=14.0);
-        bones.extend(shoulders(frames[7], k, raise, &build.density));
-        for (index, order) in [(7, 0.0), (8, 1.0), (9, 2.0)] {
-            bones.extend(ribs(frames[index], k, order, &build.density));
-        }
-        for index in 1..9 {
-            let m = build.measures(&centres, index);
-            bones.push(disc(&build, [&frames[index], &frames[index + 1]], &m, rng.random()));
-        }
-        for (index, frame) in frames.iter().enumerate() {
-            bones.push(vertebra(&build, &centres, index, *frame, fractures, seed));
-        }
-        let tissue = soft_tissue(&mut rng, &build, &centres);
-        Self { bones, tissue, centres: centres.to_vec(), size: k }
+/// All bones without a level, and the cartilages.
+fn surroundings(build: &Build, column: &Column, density: &Density, rng: &mut Xoshiro256PlusPlus) -> Vec<Bone> {
+    let (k, frames) = (build.size, &column.frames);
+    let mut bones = head(column.head, k, column.measures[0].k, density);
+    bones.extend(dentition(column.head, k, density, rng));
+    let front = v(0.0, -9.0 * k, 0.0);
+    let neck = Frame { origin: frames[3].outside(front), ..frames[3] };
+    bones.extend(throat(neck, k * if build.female { 0.88 } else { 1.0 }, build.wear, density));
+    bones.extend(shoulders(frames[7], k, build.raise_mm, density));
+    for (index, order) in [(7, 0.0), (8, 1.0), (9, 2.0)] {
+        bones.extend(ribs(frames[index], column.measures[index].k, order, density));
     }
-
-    /// Where the neck's midline is at the height `z` in the world.
-    pub(super) fn midline(&self, z: f32) -> Midline {
-        let last = self.centres.len() - 1;
-        let below = self.centres.iter().position(|c| c.z < z).unwrap_or(last).max(1);
-        let (a, b) = (self.centres[below - 1], self.centres[below]);
-        let t = ramp(a.z, b.z, z);
-        let height = (z - self.centres[0].z) / self.size;
-        Midline { at: [mix(a.x, b.x, t), mix(a.y, b.y, t)], height }
+    if let Some(side) = build.cervical_rib {
+        bones.extend(cervical_rib(frames[6], k, side, density));
     }
-
-    /// Centre of C4's body (of the chest: T7's) in the world, mm.
-    pub(super) fn centre(&self) -> Vec3 {
-        self.centres[3]
-    }
-
-    /// Upper end of the first and lower end of the seventh vertebra in the world, about, mm.
-    pub(super) fn neck(&self) -> [f32; 2] {
-        [self.centres[0].z + 13.0 * self.size, self.centres[6].z - 22.0 * self.size]
-    }
+    bones
 }
 
-fn vertebra(
-    build: &Build,
-    centres: &[Vec3; 10],
-    index: usize,
-    frame: Frame,
-    fractures: &[Fracture],
-    seed: u64,
-) -> Bone {
-    let level = Level::ALL.get(index).copied();
-    let mut rng = stream(seed, 100 + index as u64);
-    let mut m = build.measures(centres, index);
-    let mut pieces = Vec::new();
-    for fracture in fractures.iter().filter(|f| Some(f.level) == level) {
-        let mut rng = stream(seed, 1000 + 100 * index as u64 + fracture.kind as u64);
-        let (more, height) = fragments(fracture, &m, &mut rng);
-        pieces.extend(more);
-        m.front *= height;
-        if fracture.kind == FractureKind::Burst {
-            m.back *= height;
-        }
-    }
-    let mut shape = match index {
-        0 => atlas(m.k, m.below),
-        1 => axis(&m),
-        _ => subaxial(&m, index > 6),
-    };
-    if index > 1 {
-        spurs(&mut shape, &m, build.wear, &mut rng);
-    }
-    let mut bone = build.bone(level, frame, shape, rng.random());
-    bone.fragments = pieces;
-    bone
-}
-
-fn soft_tissue(rng: &mut Xoshiro256PlusPlus, build: &Build, centres: &[Vec3; 10]) -> SoftTissue {
-    let girth = truncated(rng, 1.0, 0.09, 0.82, 1.25);
+fn soft_tissue(build: &Build, column: &Column, seed: u64) -> SoftTissue {
+    let rng = &mut stream(seed, 12);
     let contrast = rng.random_bool(0.15);
-    let back = centres[7].y.max(centres[0].y + 20.0) + rng.random_range(62.0..=85.0);
+    let (top, low) = (column.frames[0].origin, column.frames[7].origin);
+    let back = low.y.max(top.y + 20.0) + rng.random_range(66.0..=88.0) * build.girth.max(1.0);
     SoftTissue {
         size: build.size,
-        turn: build.pose.turn,
-        fat_mm: mix(3.5, 12.0, rng.random::<f32>().powi(2)) * girth,
-        girth,
-        blood_hu: if contrast { rng.random_range(150.0..=300.0) } else { 45.0 },
-        airway: truncated(rng, 1.0, 0.15, 0.7, 1.35),
-        table_y: back,
+        fat_mm: build.fat_mm,
+        girth: build.girth,
+        blood_hu: if contrast { rng.random_range(150.0..=330.0) } else { 45.0 },
+        airway: build.airway,
+        canal: build.canal,
+        marbling: 0.15 + 0.85 * build.wear,
+        raise_mm: build.raise_mm,
+        devices: Devices::draw(back, rng),
         seed: rng.random(),
     }
 }

@@ -2,16 +2,14 @@
 //!
 //! Knows bones and ellipses, not anatomy. Also measures what it paints: bone area and where a fracture shows.
 
-use super::geometry::{Vec3, index_below, mix, ramp, v};
-use super::noise::bumps;
-use super::solid::{Bone, Fragment, Solid};
+use super::geometry::{Vec3, index_below, mix, v};
+use super::solid::{Bone, Solid};
 
 /// Bones are culled in squares of this many pixels.
 const BLOCK: usize = 8;
-/// Differences from the intact bone belong to the fracture up to here from the fracture surface, mm ...
-const FRACTURE_REACH_MM: f32 = 8.0;
-/// ... and up to here they are its line, which an eye finds; further away they are only a shift.
-const FRACTURE_LINE_MM: f32 = 4.0;
+
+/// Greatest displacement of an outline, mm.
+const WARP_MM: f32 = 3.5;
 
 /// What painting one bone showed.
 #[derive(Clone, Copy, Debug, Default)]
@@ -27,7 +25,7 @@ pub(super) struct Painted {
 }
 
 impl Painted {
-    fn differ(&mut self, x: usize, y: usize) {
+    pub(super) fn differ(&mut self, x: usize, y: usize) {
         let [l, t, r, b] = self.extent.unwrap_or([x, y, x, y]);
         self.extent = Some([l.min(x), t.min(y), r.max(x), b.max(y)]);
     }
@@ -58,22 +56,55 @@ pub(super) struct Canvas {
     /// Width of the edge of a bone, mm: the blur of the scanner.
     pub edge: f32,
     pub hu: Vec<f32>,
+    /// Displacements along x and y, mm, at most `WARP_MM` long, that make the outlines of ellipses uneven.
+    /// Pixel by pixel.
+    pub warp: Option<[Vec<f32>; 2]>,
     /// What each pixel shows, for masks: 0, or the `label` of the bone that was painted last.
     pub labels: Vec<u8>,
     /// Label of what is painted now; 0 for none.
     pub label: u8,
 }
 
-/// The solids of a bone that matter in one block of pixels, for the main piece or one fragment.
-struct Piece<'a> {
-    fragment: Option<&'a Fragment>,
-    solids: Vec<Solid>,
+/// A slowly changing value over the canvas, from a coarse grid.
+pub(super) struct Field {
+    step: usize,
+    side: usize,
+    values: Vec<f32>,
+}
+
+impl Field {
+    /// Of `value` at every `step`-th pixel.
+    pub(super) fn sampled(canvas: &Canvas, step: usize, value: impl Fn(Vec3) -> f32) -> Self {
+        let side = canvas.size / step + 2;
+        let values = (0..side * side).map(|i| value(canvas.place((i % side) * step, (i / side) * step))).collect();
+        Self { step, side, values }
+    }
+
+    /// At every pixel of a canvas of `size` x `size`, bilinear, row by row.
+    pub(super) fn dense(&self, size: usize) -> Vec<f32> {
+        let scale = 1.0 / self.step as f32;
+        let mut dense = vec![0.0; size * size];
+        let mut line = vec![0.0; self.side];
+        for (y, row) in dense.chunks_exact_mut(size).enumerate() {
+            let (from, t) = (y / self.step * self.side, (y % self.step) as f32 * scale);
+            let (upper, lower) = (&self.values[from..from + self.side], &self.values[from + self.side..]);
+            for ((at, a), b) in line.iter_mut().zip(upper).zip(lower) {
+                *at = mix(*a, *b, t);
+            }
+            for (cell, ends) in row.chunks_mut(self.step).zip(line.windows(2)) {
+                for (i, at) in cell.iter_mut().enumerate() {
+                    *at = mix(ends[0], ends[1], i as f32 * scale);
+                }
+            }
+        }
+        dense
+    }
 }
 
 impl Canvas {
     pub(super) fn new(size: usize, pitch: f32, origin: Vec3, edge: f32) -> Self {
         let (hu, labels) = (vec![-1000.0; size * size], vec![0; size * size]);
-        Self { size, pitch, origin, edge, hu, labels, label: 0 }
+        Self { size, pitch, origin, edge, hu, warp: None, labels, label: 0 }
     }
 
     /// World position of a pixel's centre.
@@ -87,30 +118,65 @@ impl Canvas {
         from..index_below((high - origin) / self.pitch + 2.0).min(self.size)
     }
 
+    /// Displacements of the outlines along one row, mm.
+    fn warp_of(&self, row: usize) -> Option<[&[f32]; 2]> {
+        let [dx, dy] = self.warp.as_ref()?;
+        Some([&dx[row * self.size..][..self.size], &dy[row * self.size..][..self.size]])
+    }
+
+    /// Notes in the mask what was painted over a pixel.
+    pub(super) fn mark(&mut self, at: usize, cover: f32, painted: &mut Painted) {
+        if cover >= 0.5 {
+            self.labels[at] = self.label;
+        }
+        if cover > painted.densest.1 {
+            painted.densest = (at, cover);
+        }
+    }
+
+    /// Calls `visit` with each pixel of a row and its place relative to `at`, moved by the unevenness of the outlines.
+    pub(super) fn row(&mut self, row: usize, columns: std::ops::Range<usize>, at: [f32; 2], mut visit: impl FnMut(f32, f32, &mut f32)) {
+        let (x, y) = (self.origin.x - at[0], self.origin.y + row as f32 * self.pitch - at[1]);
+        let mut hu = std::mem::take(&mut self.hu);
+        let line = &mut hu[row * self.size..][..self.size];
+        if let Some([dx, dy]) = self.warp_of(row) {
+            let moved = dx[columns.clone()].iter().zip(&dy[columns.clone()]);
+            for ((hu, column), (dx, dy)) in line[columns.clone()].iter_mut().zip(columns).zip(moved) {
+                visit(x + column as f32 * self.pitch + dx, y + dy, hu);
+            }
+        } else {
+            for (hu, column) in line[columns.clone()].iter_mut().zip(columns) {
+                visit(x + column as f32 * self.pitch, y, hu);
+            }
+        }
+        self.hu = hu;
+    }
+
     /// Paints over everything inside the ellipse.
     pub(super) fn ellipse(&mut self, e: &Ellipse) {
         let [rx, front, back] = e.half;
         if rx <= 0.0 || front <= 0.0 || back <= 0.0 {
             return;
         }
-        let reach = rx.max(front).max(back) + e.edge;
-        let columns = self.span(self.origin.x, e.at[0] - reach, e.at[0] + reach);
-        for row in self.span(self.origin.y, e.at[1] - reach, e.at[1] + reach) {
-            for column in columns.clone() {
-                let p = self.place(column, row);
-                let (dx, dy) = (p.x - e.at[0], p.y - e.at[1]);
-                let (x, y) = (dx * e.turn[0] + dy * e.turn[1], dy * e.turn[0] - dx * e.turn[1]);
-                let ry = if y < 0.0 { front } else { back };
-                let q = (x / rx).powi(2) + (y / ry).powi(2);
-                let small = rx.min(ry);
-                // Distance from the edge, to first order.
-                let d = (q - 1.0) * 0.5 * small;
-                if d < e.edge {
-                    let at = &mut self.hu[row * self.size + column];
-                    let d = if d > -e.edge { (q.sqrt() - 1.0) * small } else { d };
-                    *at = mix(*at, e.hu, (0.5 - d / e.edge).clamp(0.0, 1.0));
+        let ([cos, sin], deep) = (e.turn, front.max(back));
+        let margin = e.edge + if self.warp.is_some() { WARP_MM } else { 0.0 };
+        let reach_x = (rx * cos).hypot(deep * sin) + margin;
+        let reach_y = (rx * sin).hypot(deep * cos) + margin;
+        let columns = self.span(self.origin.x, e.at[0] - reach_x, e.at[0] + reach_x);
+        let small = rx.min(front).min(back);
+        let inverse = [1.0 / (rx * rx), 1.0 / (front * front), 1.0 / (back * back)];
+        // Where the distance, to first order, is beyond the edge.
+        let (full, none) = (1.0 - 2.0 * e.edge / small, 1.0 + 2.0 * e.edge / small);
+        for row in self.span(self.origin.y, e.at[1] - reach_y, e.at[1] + reach_y) {
+            self.row(row, columns.clone(), e.at, |dx, dy, hu| {
+                let (x, y) = (dx * cos + dy * sin, dy * cos - dx * sin);
+                let q = x * x * inverse[0] + y * y * inverse[if y < 0.0 { 1 } else { 2 }];
+                if q < full {
+                    *hu = e.hu;
+                } else if q < none {
+                    *hu = mix(*hu, e.hu, (0.5 - (q.sqrt() - 1.0) * small / e.edge).clamp(0.0, 1.0));
                 }
-            }
+            });
         }
     }
 
@@ -131,6 +197,11 @@ impl Canvas {
         if self.origin.z < low.z || self.origin.z > high.z {
             return painted;
         }
+        let bone = &bone.sliced(self.origin.z);
+        if bone.solids.is_empty() {
+            return painted;
+        }
+        let (low, high) = bone.bounds();
         let rows = self.span(self.origin.y, low.y, high.y);
         let columns = self.span(self.origin.x, low.x, high.x);
         for top in rows.clone().step_by(BLOCK) {
@@ -152,78 +223,27 @@ impl Canvas {
         let centre = self.place(columns.start, rows.start) + v(half * self.pitch, half * self.pitch, 0.0);
         let centre = bone.frame.inside(centre);
         let near = half * 1.5 * self.pitch + 2.5;
-        let pieces: Vec<Piece<'_>> = std::iter::once(None)
-            .chain(bone.fragments.iter().map(Some))
-            .map(|fragment| {
-                let at = fragment.map_or(centre, |f| f.before(centre));
-                let solids = bone.solids.iter().filter(|s| s.distance(at) < near).copied().collect();
-                Piece { fragment, solids }
-            })
-            .collect();
-        if pieces.iter().all(|piece| piece.solids.is_empty()) {
+        if !bone.fragments.is_empty() {
+            self.broken_block(bone, centre, near, columns, rows, painted);
             return;
         }
+        let solids: Vec<Solid> = bone.solids.iter().filter(|s| s.distance(centre) < near).copied().collect();
+        if solids.is_empty() {
+            return;
+        }
+        let inclusions = bone.inclusions_near(centre, near);
         for row in rows {
             for column in columns.clone() {
                 let p = bone.frame.inside(self.place(column, row));
-                let (broken, depth, texture_at) = nearest_piece(bone, &pieces, p);
-                let cover = (0.5 - broken / self.edge).clamp(0.0, 1.0);
+                let whole = bone.intact(p, &solids);
+                let cover = (0.5 - whole / self.edge).clamp(0.0, 1.0);
                 if cover > 0.0 {
                     painted.area += cover * self.pitch * self.pitch;
                     let at = row * self.size + column;
-                    self.hu[at] = mix(self.hu[at], density(bone, depth, texture_at), cover);
-                    if cover >= 0.5 {
-                        self.labels[at] = self.label;
-                    }
-                    if cover > painted.densest.1 {
-                        painted.densest = (at, cover);
-                    }
-                }
-                let Some(distance) = difference(bone, &pieces[0], p, broken) else { continue };
-                if distance < FRACTURE_REACH_MM {
-                    painted.differ(column, row);
-                }
-                if distance < FRACTURE_LINE_MM {
-                    painted.line += self.pitch * self.pitch;
+                    self.hu[at] = mix(self.hu[at], bone.density(-whole, p, &inclusions, self.edge), cover);
+                    self.mark(at, cover, painted);
                 }
             }
         }
     }
-}
-
-/// Distance to the broken bone; depth below the intact surface of the piece that is nearest; where that piece was.
-fn nearest_piece(bone: &Bone, pieces: &[Piece<'_>], p: Vec3) -> (f32, f32, Vec3) {
-    let mut best = (f32::MAX, 0.0, p);
-    for piece in pieces.iter().filter(|piece| !piece.solids.is_empty()) {
-        let at = piece.fragment.map_or(p, |f| f.before(p));
-        let whole = bone.intact(at, &piece.solids);
-        let line = match piece.fragment {
-            Some(f) => f.surface(at) + 0.5 * f.gap,
-            None => bone.fragments.iter().map(|f| 0.5 * f.gap - f.surface(p)).fold(f32::MIN, f32::max),
-        };
-        let d = whole.max(line);
-        if d < best.0 {
-            best = (d, -whole, at);
-        }
-    }
-    best
-}
-
-/// Where there is bone and the intact vertebra has none, or the other way round: how far the fracture surface is, mm.
-fn difference(bone: &Bone, main: &Piece<'_>, p: Vec3, broken: f32) -> Option<f32> {
-    // The piece's own surface has moved along with it.
-    let near = |f: &Fragment| f.surface(p).abs().min(f.surface(f.before(p)).abs());
-    let distance = bone.fragments.iter().map(near).reduce(f32::min)?;
-    let intact = if main.solids.is_empty() { f32::MAX } else { bone.intact(p, &main.solids) };
-    ((intact < -0.4 && broken > 0.0) || (intact > 0.4 && broken < 0.0)).then_some(distance)
-}
-
-/// Hounsfield units at a depth of `depth` mm below the surface.
-fn density(bone: &Bone, depth: f32, p: Vec3) -> f32 {
-    let inside = ramp(bone.cortex_mm - 0.5, bone.cortex_mm + 0.7, depth);
-    if inside <= 0.0 {
-        return bone.cortex_hu;
-    }
-    let grain = bumps(bone.seed, p * 0.9) + 0.6 * bumps(bone.seed ^ 1, p * 0.35);
-    mix(bone.cortex_hu, bone.inner_hu + bone.grain_hu * grain, inside)
 }

@@ -5,10 +5,10 @@ use rand::Rng;
 use super::anatomy::{Anatomy, stream};
 use super::canvas::{Canvas, Ellipse};
 use super::geometry::{Frame, ramp, v};
-use super::soft::{Midline, SoftTissue};
+use super::soft::{Devices, Midline, SoftTissue};
 use super::solid::{Bone, ball, plate};
 use super::surroundings::{Density, ribs};
-use super::vertebra::{Measures, subaxial};
+use super::vertebra::{Measures, thoracic};
 
 /// Distance between thoracic vertebrae, mm at scale 1.
 const STEP: f32 = 22.0;
@@ -29,9 +29,9 @@ pub(super) fn anatomy(seed: u64) -> Anatomy {
         let way = (centre(i - 1.0) - centre(i + 1.0)).unit();
         let frame = Frame::new(centre(i), -(way.y / way.z).atan(), 0.0, 0.0);
         let measures = Measures::new(9, size, STEP * size, STEP * size, false);
-        let shape = subaxial(&measures, true);
+        let shape = thoracic(&measures, false);
         bones.push(Bone { solids: shape.solids, hollows: shape.hollows, ..bare(frame, &density) });
-        bones.extend(ribs(frame, size, 4.0, &density));
+        bones.extend(ribs(frame, measures.k, 4.0, &density));
         centres.push(frame.origin);
     }
     let front = |z: f32, y: f32| v(0.0, y, z) * size;
@@ -41,15 +41,17 @@ pub(super) fn anatomy(seed: u64) -> Anatomy {
     bones.push(sternum);
     let tissue = SoftTissue {
         size,
-        turn: 0.0,
         fat_mm: rng.random_range(6.0..=24.0),
         girth: rng.random_range(0.92..=1.1),
         blood_hu: 45.0,
         airway: 1.0,
-        table_y: 0.0,
+        canal: 1.0,
+        marbling: 0.3,
+        raise_mm: 0.0,
+        devices: Devices::table(0.0),
         seed: rng.random(),
     };
-    Anatomy { bones, tissue, centres, size }
+    Anatomy { bones, tissue, turns: vec![0.0; centres.len()], head: v(0.0, 0.0, 1.0), centres, size }
 }
 
 fn bare(frame: Frame, density: &Density) -> Bone {
@@ -59,6 +61,7 @@ fn bare(frame: Frame, density: &Density) -> Bone {
         solids: Vec::new(),
         hollows: Vec::new(),
         fragments: Vec::new(),
+        inclusions: Vec::new(),
         cortex_hu: density.cortex_hu,
         inner_hu: density.inner_hu,
         cortex_mm: 1.2,

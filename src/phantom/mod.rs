@@ -18,17 +18,27 @@ mod surroundings;
 
 mod soft;
 
+mod build;
+
+mod column;
+
 mod anatomy;
 
 mod canvas;
 
+mod broken;
+
 mod chest;
+
+mod company;
 
 mod profile;
 
 mod spec;
 
 mod scan;
+
+mod marking;
 
 mod scanner;
 
@@ -53,9 +63,10 @@ pub mod dataset;
 #[cfg(test)]
 mod tests;
 
+pub use build::AnatomyRange;
 pub use fracture::{Fracture, FractureKind};
 pub use habits::{CANARY, Habits, Opening, PaddingTag, Syntax};
 pub use profile::Profile;
 pub use scan::{Geometry, Tilt};
-pub use spec::{Direction, Fractures, Padding, Protocol, Region, StudySpec};
+pub use spec::{Direction, Fractures, PUBLISHED_RATE, Padding, Protocol, Region, StudySpec};
 pub use study::{FRACTURE_MM2, RenderedSlice, SHOWN_MM2, SliceTruth, Study, TruthBox};

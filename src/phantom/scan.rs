@@ -83,6 +83,7 @@ impl Tilt {
             bone.frame = Frame { origin: turned(origin), axes: axes.map(|axis| self.of_gantry(axis)) };
         }
         anatomy.centres.iter_mut().for_each(|centre| *centre = turned(*centre));
+        anatomy.head = self.of_gantry(anatomy.head);
     }
 
     /// How far the table, which moves straight, has shifted the patient to the back at a height, mm.

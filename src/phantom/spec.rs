@@ -3,10 +3,9 @@
 use std::ops::RangeInclusive;
 
 use rand::Rng;
-use rand::seq::IndexedRandom;
-use rand_xoshiro::Xoshiro256PlusPlus;
 
 use super::anatomy::stream;
+use super::company;
 use super::fracture::{Fracture, FractureKind};
 use super::profile::Profile;
 use crate::triage::Level;
@@ -16,13 +15,18 @@ use crate::triage::Level;
 pub enum Fractures {
     /// None.
     Intact,
-    /// One level or, less often, more; drawn from the seed.
+    /// One level or, less often, more, as often and as together as published; drawn from the seed.
     Fractured,
-    /// `Fractured` with this probability, drawn from the seed, else intact.
+    /// `Fractured` with this probability, drawn from the seed, else intact; see [`PUBLISHED_RATE`].
     Sometimes(f64),
+    /// As `Sometimes`, but rare levels are raised so that a network learns them too: for training, not for evaluation.
+    Balanced(f64),
     /// Exactly these.
     Exactly(Vec<(Level, FractureKind)>),
 }
+
+/// Share of the published studies that have a fracture (RSNA 2022).
+pub const PUBLISHED_RATE: f64 = 0.476;
 
 /// The order of the slices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,14 +125,10 @@ pub(super) fn draw_fractures(spec: &StudySpec) -> Vec<Fracture> {
     let chosen: Vec<(Level, FractureKind)> = match &spec.fractures {
         Fractures::Intact => Vec::new(),
         Fractures::Exactly(list) => list.clone(),
-        Fractures::Fractured => draw_levels(rng),
-        Fractures::Sometimes(rate) => {
-            if rng.random_bool(rate.clamp(0.0, 1.0)) {
-                draw_levels(rng)
-            } else {
-                Vec::new()
-            }
-        }
+        Fractures::Fractured => company::draw(rng, false),
+        Fractures::Sometimes(rate) if rng.random_bool(rate.clamp(0.0, 1.0)) => company::draw(rng, false),
+        Fractures::Balanced(rate) if rng.random_bool(rate.clamp(0.0, 1.0)) => company::draw(rng, true),
+        Fractures::Sometimes(_) | Fractures::Balanced(_) => Vec::new(),
     };
     let mut fractures: Vec<Fracture> = chosen
         .into_iter()
@@ -136,46 +136,4 @@ pub(super) fn draw_fractures(spec: &StudySpec) -> Vec<Fracture> {
         .collect();
     fractures.sort_by_key(|f| f.level);
     fractures
-}
-
-/// How often each vertebra breaks: the square roots of the rates in the published data, so that rare ones are learnt too.
-const LEVEL_WEIGHTS: [(Level, f32); 7] = [
-    (Level::C1, 0.27),
-    (Level::C2, 0.38),
-    (Level::C3, 0.19),
-    (Level::C4, 0.23),
-    (Level::C5, 0.28),
-    (Level::C6, 0.37),
-    (Level::C7, 0.44),
-];
-
-/// One level mostly; a second or third one is a neighbour two times in three.
-fn draw_levels(rng: &mut Xoshiro256PlusPlus) -> Vec<(Level, FractureKind)> {
-    let count = [1, 1, 1, 1, 1, 1, 2, 2, 2, 3].choose(rng).copied().unwrap_or(1);
-    let mut levels: Vec<Level> = Vec::new();
-    while levels.len() < count {
-        let last = levels.last().map(|l| *l as usize);
-        let level = match last {
-            // Above C1 comes C7 again: the ends get their share of company.
-            Some(last) if rng.random_bool(0.65) => {
-                Level::ALL[(if rng.random::<bool>() { last + 1 } else { last.wrapping_sub(1) }).min(6)]
-            }
-            _ => LEVEL_WEIGHTS.choose_weighted(rng, |w| w.1).map_or(Level::C7, |w| w.0),
-        };
-        if !levels.contains(&level) {
-            levels.push(level);
-        }
-    }
-    levels.into_iter().map(|level| (level, draw_kind(level, rng))).collect()
-}
-
-fn draw_kind(level: Level, rng: &mut Xoshiro256PlusPlus) -> FractureKind {
-    let weight = |kind: &FractureKind| match kind {
-        FractureKind::Dens => 3.0,
-        FractureKind::Hangman | FractureKind::Burst => 2.0,
-        FractureKind::Wedge | FractureKind::Teardrop => 1.3,
-        _ => 1.0,
-    };
-    let fitting: Vec<FractureKind> = FractureKind::ALL.into_iter().filter(|kind| kind.fits(level)).collect();
-    fitting.choose_weighted(rng, weight).copied().unwrap_or(FractureKind::Jefferson)
 }

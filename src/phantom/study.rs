@@ -6,7 +6,8 @@ use super::anatomy::{Anatomy, stream};
 use super::canvas::Canvas;
 use super::chest;
 use super::fracture::Fracture;
-use super::geometry::{index_below, to_i16, v};
+use super::geometry::{to_i16, v};
+use super::marking;
 use super::scan::{Geometry, Tilt};
 use super::scanner::{self, Scanner};
 use super::soft::{self, Midline, SoftTissue};
@@ -18,13 +19,11 @@ use crate::triage::Level;
 pub const SHOWN_MM2: f32 = 8.0;
 /// Difference from the intact bone along the fracture line from which on a slice shows the fracture, mm2.
 pub const FRACTURE_MM2: f32 = 4.0;
-/// A truth box is drawn this far around the fracture, mm, as a reader draws it.
-const BOX_MARGIN_MM: f32 = 7.0;
 
 /// A box around a fracture, in whole pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TruthBox {
-    /// The fractured vertebra.
+    /// The fractured vertebra; of several in one box, the one that shows most.
     pub level: Level,
     /// Left edge.
     pub x: usize,
@@ -48,7 +47,9 @@ const TEETH_MM: f32 = 22.0;
 pub struct SliceTruth {
     /// C1 to C7: at least [`SHOWN_MM2`] of its bone is in the slice.
     pub levels: [bool; 7],
-    /// Fractures of which at least [`FRACTURE_MM2`] is in the slice.
+    /// C1 to C7: at least [`FRACTURE_MM2`] of its fracture is in the slice.
+    pub fractured: [bool; 7],
+    /// Around those fractures; neighbours share one.
     pub boxes: Vec<TruthBox>,
 }
 
@@ -57,6 +58,9 @@ impl SliceTruth {
     fn join(&mut self, other: Self) {
         for (shown, too) in self.levels.iter_mut().zip(other.levels) {
             *shown |= too;
+        }
+        for (fractured, too) in self.fractured.iter_mut().zip(other.fractured) {
+            *fractured |= too;
         }
         for b in other.boxes {
             match self.boxes.iter_mut().find(|own| own.level == b.level) {
@@ -104,7 +108,7 @@ impl Study {
     pub fn generate(spec: &StudySpec) -> Self {
         let fractures = draw_fractures(spec);
         let mut anatomy = match spec.region {
-            Region::Neck | Region::Head => Anatomy::new(spec.seed, &fractures),
+            Region::Neck | Region::Head => Anatomy::new(spec.seed, &spec.profile.anatomy(), &fractures),
             Region::Chest => chest::anatomy(spec.seed),
         };
         let tilt = Tilt::draw(spec, &anatomy);
@@ -204,14 +208,16 @@ impl Study {
     fn paint(&self, canvas: &mut Canvas) -> (Midline, SliceTruth) {
         let height = canvas.origin.z;
         let midline = self.anatomy.midline(height);
-        let table_y = self.geometry.tilt.level(self.anatomy.tissue.table_y, height);
-        let tissue = SoftTissue { table_y, ..self.anatomy.tissue };
+        let table_y = self.geometry.tilt.level(self.anatomy.tissue.devices.table_y, height);
+        let devices = self.anatomy.tissue.devices.on_table(table_y);
+        let tissue = SoftTissue { devices, ..self.anatomy.tissue };
         match self.region {
             Region::Neck | Region::Head => soft::paint(canvas, &tissue, midline),
             Region::Chest => chest::paint(canvas, &tissue, midline),
         }
         let mut truth = SliceTruth::default();
         let mut shown: Vec<(u8, usize)> = Vec::new();
+        let mut cervical = Vec::new();
         for (bone, label) in self.anatomy.bones.iter().zip(&self.labels) {
             canvas.label = *label;
             let painted = canvas.bone(bone);
@@ -220,10 +226,10 @@ impl Study {
             }
             let Some(level) = bone.level else { continue };
             truth.levels[level as usize] = painted.area >= SHOWN_MM2;
-            if let (Some(extent), true) = (painted.extent, painted.line >= FRACTURE_MM2) {
-                truth.boxes.push(around(level, extent, canvas));
-            }
+            truth.fractured[level as usize] = painted.line >= FRACTURE_MM2;
+            cervical.push((level, painted));
         }
+        truth.boxes = marking::boxes(&cervical, canvas.size, canvas.pitch, marking::hand(self.seed));
         canvas.keep_labels(&shown);
         (midline, truth)
     }
@@ -259,11 +265,4 @@ fn labels(anatomy: &Anatomy) -> Vec<u8> {
         (None, None) => 0,
     };
     anatomy.bones.iter().map(label).collect()
-}
-
-fn around(level: Level, [l, t, r, b]: [usize; 4], canvas: &Canvas) -> TruthBox {
-    let margin = index_below(BOX_MARGIN_MM / canvas.pitch);
-    let (x, y) = (l.saturating_sub(margin), t.saturating_sub(margin));
-    let (right, bottom) = ((r + margin + 1).min(canvas.size), (b + margin + 1).min(canvas.size));
-    TruthBox { level, x, y, width: right - x, height: bottom - y }
 }

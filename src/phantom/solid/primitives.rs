@@ -1,14 +1,10 @@
-//! Bones as unions of simple solids with signed distances, broken into fragments where they are fractured.
-//!
-//! A bone answers one question: how far is this point from its surface. Painting is `canvas`'s work.
+//! The simple solids that bones are made of, each with its signed distance. Shapes only: no densities, no frames.
 
-use super::geometry::{Frame, Vec3, smooth_min, v};
-use super::noise::bumps;
-use crate::triage::Level;
+use crate::phantom::geometry::{Vec3, ramp, v};
 
 /// A simple solid; distances are negative inside and never much too large outside.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Solid {
+pub(in crate::phantom) enum Solid {
     /// A rod from `a` to `b`, `r0` thick at `a` and `r1` at `b`; `flat` below 1 widens it along that axis.
     Rod {
         a: Vec3,
@@ -41,6 +37,24 @@ pub(super) enum Solid {
         c: Vec3,
         half: [f32; 2],
     },
+    /// The body of a cervical vertebra: side lips (`uncus`) that rise above the upper endplate, sides of the lower
+    /// one bevelled by `bevel`, a front edge that hangs down by `lip`. `front` and `back` are half heights.
+    Centrum {
+        c: Vec3,
+        half: [f32; 2],
+        front: f32,
+        back: f32,
+        uncus: f32,
+        bevel: f32,
+        lip: f32,
+    },
+    /// A box with edges rounded by `round`, in axes of its own.
+    Slab {
+        c: Vec3,
+        axes: [Vec3; 3],
+        half: Vec3,
+        round: f32,
+    },
     /// Half an elliptic ring, to the front (`side` -1) or to the back (1), `r` thick and `r / flat` high.
     Arc {
         c: Vec3,
@@ -52,17 +66,17 @@ pub(super) enum Solid {
 }
 
 /// A straight rod.
-pub(super) const fn rod(a: Vec3, b: Vec3, r0: f32, r1: f32) -> Solid {
+pub(in crate::phantom) const fn rod(a: Vec3, b: Vec3, r0: f32, r1: f32) -> Solid {
     Solid::Rod { a, b, r0, r1, flat: v(1.0, 1.0, 1.0) }
 }
 
 /// A rod whose section is taller than wide.
-pub(super) const fn plate(a: Vec3, b: Vec3, r: f32, flat_z: f32) -> Solid {
+pub(in crate::phantom) const fn plate(a: Vec3, b: Vec3, r: f32, flat_z: f32) -> Solid {
     Solid::Rod { a, b, r0: r, r1: r, flat: v(1.0, 1.0, flat_z) }
 }
 
 /// An ellipsoid.
-pub(super) const fn ball(c: Vec3, r: Vec3) -> Solid {
+pub(in crate::phantom) const fn ball(c: Vec3, r: Vec3) -> Solid {
     Solid::Ellipsoid { c, r }
 }
 
@@ -80,7 +94,7 @@ fn rounded_both(a: f32, b: f32, e: f32) -> f32 {
 
 impl Solid {
     /// Signed distance in mm.
-    pub(super) fn distance(&self, p: Vec3) -> f32 {
+    pub(in crate::phantom) fn distance(&self, p: Vec3) -> f32 {
         match *self {
             Self::Rod { a, b, r0, r1, flat } => {
                 let along = b - a;
@@ -94,6 +108,16 @@ impl Solid {
                 if k1 < 1e-6 { -r.x.min(r.y).min(r.z) } else { k0 * (k0 - 1.0) / k1 }
             }
             Self::Body { c, half, front, back } => body(p - c, half, front, back),
+            Self::Centrum { c, half, front, back, uncus, bevel, lip } => {
+                centrum(p - c, half, [front, back], [uncus, bevel, lip])
+            }
+            Self::Slab { c, axes, half, round } => {
+                let q = p - c;
+                let beyond = |axis: Vec3, half: f32| q.dot(axis).abs() - half + round;
+                let d = v(beyond(axes[0], half.x), beyond(axes[1], half.y), beyond(axes[2], half.z));
+                let outside = v(d.x.max(0.0), d.y.max(0.0), d.z.max(0.0)).length();
+                outside + d.x.max(d.y).max(d.z).min(0.0) - round
+            }
             Self::Pillar { c, half, normal, above, below } => {
                 let q = p - c;
                 let along = normal.dot(q);
@@ -116,7 +140,7 @@ impl Solid {
     }
 
     /// Centre and radius of a ball that holds the solid; `None` when it has no end.
-    fn reach(&self) -> Option<(Vec3, f32)> {
+    pub(in crate::phantom) fn reach(&self) -> Option<(Vec3, f32)> {
         match *self {
             Self::Rod { a, b, r0, r1, flat } => {
                 let thick = r0.max(r1) / flat.x.min(flat.y).min(flat.z);
@@ -128,6 +152,10 @@ impl Solid {
                 let slope = (normal.y / normal.z).abs() * half[1];
                 Some((c, v(half[0], half[1], above.max(below) / normal.z + slope).length()))
             }
+            Self::Centrum { c, half, front, back, uncus, lip, .. } => {
+                Some((c, v(half[0], half[1], front.max(back) + uncus.max(lip)).length()))
+            }
+            Self::Slab { c, half, .. } => Some((c, half.length())),
             Self::Tube { .. } => None,
             Self::Arc { c, radius, r, flat, .. } => Some((c, radius[0].max(radius[1]) + r / flat)),
         }
@@ -143,75 +171,20 @@ fn body(q: Vec3, half: [f32; 2], front: f32, back: f32) -> f32 {
     rounded_both(sides, q.z.abs() - height + hollow, 1.2)
 }
 
-/// A piece that broke off: the part of the bone inside all `planes`, moved away.
-#[derive(Clone, Debug)]
-pub(super) struct Fragment {
-    /// Outward normals and offsets: a point is in the fragment where `normal . p < offset` for all of them.
-    pub planes: Vec<(Vec3, f32)>,
-    /// Where the piece went: a small turn about its pivot and a shift, in the bone's frame.
-    pub moved: Frame,
-    pub pivot: Vec3,
-    /// Width in mm of what is lost along the fracture line, before the piece moved.
-    pub gap: f32,
-    pub seed: u32,
-}
-
-impl Fragment {
-    /// Signed distance to the fracture surface, negative inside the piece; ragged by about 0.7 mm.
-    pub(super) fn surface(&self, p: Vec3) -> f32 {
-        let flat = self.planes.iter().map(|(n, d)| n.dot(p) - d).fold(f32::MIN, f32::max);
-        if flat.abs() > 6.0 { flat } else { flat + 0.7 * bumps(self.seed, p * 0.4) }
-    }
-
-    /// Where this point of space was before the piece moved.
-    pub(super) fn before(&self, p: Vec3) -> Vec3 {
-        self.moved.inside(p - self.pivot) + self.pivot
-    }
-}
-
-/// A bone with its own frame and densities.
-#[derive(Clone, Debug)]
-pub(super) struct Bone {
-    /// The cervical vertebra it is, if it is one.
-    pub level: Option<Level>,
-    pub frame: Frame,
-    pub solids: Vec<Solid>,
-    pub hollows: Vec<Solid>,
-    pub fragments: Vec<Fragment>,
-    /// Hounsfield units of the cortex, 1 mm or so thick, and of the inside.
-    pub cortex_hu: f32,
-    pub inner_hu: f32,
-    pub cortex_mm: f32,
-    /// Amplitude of the trabecular texture in Hounsfield units.
-    pub grain_hu: f32,
-    pub seed: u32,
-}
-
-/// How far the pieces of a bone may reach beyond the intact bone, mm.
-const DISPLACEMENT_MARGIN: f32 = 8.0;
-
-impl Bone {
-    /// A box in world millimetres that holds the bone: least and greatest corner.
-    pub(super) fn bounds(&self) -> (Vec3, Vec3) {
-        let margin = if self.fragments.is_empty() { 1.5 } else { DISPLACEMENT_MARGIN };
-        let (mut low, mut high) = (v(f32::MAX, f32::MAX, f32::MAX), v(f32::MIN, f32::MIN, f32::MIN));
-        for (c, r) in self.solids.iter().filter_map(Solid::reach) {
-            let (c, r) = (self.frame.outside(c), r + margin);
-            low = v(low.x.min(c.x - r), low.y.min(c.y - r), low.z.min(c.z - r));
-            high = v(high.x.max(c.x + r), high.y.max(c.y + r), high.z.max(c.z + r));
-        }
-        (low, high)
-    }
-
-    /// Distance to the unbroken bone, from the listed solids only; `p` in the bone's frame.
-    pub(super) fn intact(&self, p: Vec3, solids: &[Solid]) -> f32 {
-        let mut d = f32::MAX;
-        for solid in solids {
-            d = if d == f32::MAX { solid.distance(p) } else { smooth_min(d, solid.distance(p), 1.6) };
-        }
-        for hollow in &self.hollows {
-            d = d.max(-hollow.distance(p));
-        }
-        if d.abs() < 3.0 { d + 0.35 * bumps(self.seed, p * 0.22) } else { d }
-    }
+/// As `body`, with the saddle of a cervical endplate.
+fn centrum(q: Vec3, half: [f32; 2], [front, back]: [f32; 2], [uncus, bevel, lip]: [f32; 3]) -> f32 {
+    let forward = (0.5 - q.y / (2.0 * half[1])).clamp(0.0, 1.0);
+    let height = back + (front - back) * forward;
+    let waist = 1.0 - 0.08 * (1.0 - (q.z / height).powi(2)).max(0.0);
+    let sides = rounded_rectangle(q.x, q.y, [half[0] * waist, half[1] * waist]);
+    let hollow = 0.7 * (1.0 - (q.x / half[0]).powi(2) - (q.y / half[1]).powi(2)).max(0.0);
+    let side = ramp(0.5, 1.0, q.x.abs() / half[0]);
+    let side = side * side * ramp(1.1, 0.45, forward);
+    let face = if q.z > 0.0 {
+        q.z - height - uncus * side + hollow
+    } else {
+        -q.z - height + bevel * side - lip * forward * forward + hollow
+    };
+    // The saddle is steep: a little less than the height difference is the distance.
+    rounded_both(sides, face * 0.85, 1.1)
 }
