@@ -62,6 +62,8 @@ pub mod companions;
 
 pub mod console;
 
+mod segmentation;
+
 pub mod dataset;
 
 #[cfg(test)]
