@@ -13,7 +13,7 @@ use rand::Rng;
 use rand_xoshiro::Xoshiro256PlusPlus;
 
 use super::anatomy::stream;
-use super::column::Column;
+use super::column::{COUNT, Column};
 use super::solid::Bone;
 use super::vertebra::Measures;
 use discs::Disc;
@@ -91,9 +91,9 @@ pub(super) struct Lookalikes {
     seed: u64,
     range: LookalikeRange,
     wear: f32,
-    /// The disc below each vertebra from C1 to T3; C1 has none.
-    discs: [Disc; 10],
-    healed: [Option<Healed>; 10],
+    /// The disc below each vertebra from C1 to T5; C1 has none.
+    discs: [Disc; COUNT],
+    healed: [Option<Healed>; COUNT],
 }
 
 /// A draw that says yes with a rate of any size.
