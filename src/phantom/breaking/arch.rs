@@ -10,7 +10,10 @@ use crate::triage::Level;
 pub(super) fn lamina(b: &Breaker<'_>, m: &Measures) -> Fragment {
     let k = m.k;
     let s = b.side();
-    let place = |s: f32| v(s * b.within(4.5, 10.5) * k, m.b + 14.0 * k, 0.0);
+    let place = |s: f32| {
+        let x = b.within(4.5, 10.5);
+        v(s * x * k, m.b + (17.5 - 0.43 * x) * k, -3.0 * k)
+    };
     let cut = |s: f32, at| behind(v(s, b.within(-0.6, 0.1), b.within(-0.35, 0.35)), at);
     let at = place(s);
     let planes = vec![cut(s, at), cut(-s, place(-s)), behind(v(0.0, -1.0, 0.0), v(0.0, m.b + 9.0 * k, 0.0))];
