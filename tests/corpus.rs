@@ -7,11 +7,16 @@
 #![allow(clippy::cast_possible_truncation, reason = "saturates, as the reader does")]
 
 use std::collections::HashMap;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 use sha2::{Digest, Sha256};
+use spinewatch::appliance::Offline;
 use spinewatch::dicom::{self, Limits, Rejection, RejectionKind, Slice, StoredValues, Structure};
+use spinewatch::inference::{Analyser, Choice, TractEngine, TrustedKeys};
+use spinewatch::triage::Verdict;
 
 /// A line of `reference.csv`, by column name.
 type Row = HashMap<String, String>;
@@ -151,4 +156,41 @@ fn corpus_foreign_files_are_no_loss_to_the_study() {
         let rejection = dicom::read(&read(&folder, row), &Limits::default()).unwrap_err();
         assert_eq!(rejection.kind(), RejectionKind::NotAnImageOfThisKind, "{}: {rejection}", row["file"]);
     }
+}
+
+/// The series of the corpus as the shipped packages judge them: a head that ends at the dens, and slices of other parts
+/// of the body. None shows a fracture of a cervical vertebra, and none shows the neck as a whole.
+#[test]
+fn corpus_series_are_never_suspected_and_never_free_of_suspicion_without_the_neck() {
+    let Some((folder, rows)) = corpus() else { return };
+    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
+    let keys = TrustedKeys::development().unwrap();
+    let analyser = Analyser::open(&models, &Choice::default(), &keys, &TractEngine::default()).map(Arc::new);
+    let analyser = analyser.unwrap();
+    let mut judged = 0;
+    // the same slice in another transfer syntax is a duplicate: each file of its own, the head as a series
+    let (head, alone): (Vec<&Row>, Vec<&Row>) =
+        rows.iter().filter(|row| row["modality"] == "CT").partition(|row| row["file"].starts_with("head-ct-tilted"));
+    let series = std::iter::once(head).chain(alone.into_iter().map(|row| vec![row]));
+    for files in series {
+        let mut offline = Offline::new(Ok(&analyser), NonZeroUsize::MIN).unwrap();
+        for row in &files {
+            offline.read(&row["file"], &read(&folder, row));
+        }
+        for statement in offline.finish().statements.into_values() {
+            let assessment = statement.assessment;
+            println!(
+                "{:60} {:>3} files: {:?}, findings {:?}, seen {:?}",
+                files[0]["file"],
+                files.len(),
+                assessment.verdict,
+                assessment.findings.iter().map(|f| (f.level, f.score)).collect::<Vec<_>>(),
+                assessment.coverage.levels_seen,
+            );
+            assert_ne!(assessment.verdict, Verdict::Suspected, "{}", files[0]["file"]);
+            assert_ne!(assessment.verdict, Verdict::NoneSuspected, "{}: without the neck", files[0]["file"]);
+            judged += 1;
+        }
+    }
+    assert!(judged >= 10, "{judged} series only");
 }
