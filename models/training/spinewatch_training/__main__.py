@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from . import engine_fixtures, evidence, export, package, reference_networks, settings, tasks, train
+from . import engine_fixtures, evidence, export, package, prepare, reference_networks, settings, tasks, train
 from .settings import Settings
 
 
@@ -16,6 +16,8 @@ def main() -> None:
         ("package", "export the run's best weights, quantise them and write the package"),
     ):
         verbs.add_parser(verb, help=words).add_argument("config", type=Path)
+    prepared = verbs.add_parser("prepare", help="add the studies that the runs' cache lacks; afterwards the data may be deleted")
+    prepared.add_argument("config", type=Path, nargs="+")
     both = verbs.add_parser("evidence", help="both packages over the held-out studies, one CSV line per slice")
     both.add_argument("classifier", type=Path)
     both.add_argument("detector", type=Path)
@@ -28,6 +30,8 @@ def main() -> None:
     given = parser.parse_args()
     if given.verb == "train":
         print(train.train(settings.load(given.config, given.data)))
+    elif given.verb == "prepare":
+        make_prepared([settings.load(config, given.data) for config in given.config])
     elif given.verb == "package":
         print(make_package(settings.load(given.config, given.data)))
     elif given.verb == "reference-networks":
@@ -36,6 +40,14 @@ def main() -> None:
         print(*engine_fixtures.write(given.out), sep="\n")
     else:
         evidence.write(settings.load(given.classifier, given.data), settings.load(given.detector, given.data), given.csv)
+
+
+def make_prepared(runs: list[Settings]) -> None:
+    """Runs with one folder and one cache are prepared in one pass over the files."""
+    places = {(run.data.folder, run.data.cache) for run in runs}
+    for folder, cache in sorted(places):
+        recipes = [run.recipe for run in runs if (run.data.folder, run.data.cache) == (folder, cache)]
+        print(f"{cache}: {prepare.prepare(folder, cache, recipes)} studies added")
 
 
 def make_package(run: Settings) -> Path:
