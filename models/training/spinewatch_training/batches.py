@@ -33,8 +33,8 @@ def channels(slices: Slices, rows: np.ndarray, recipe: Recipe, lone: np.ndarray 
 
 
 def normalise(values: Tensor, recipe: Recipe) -> Tensor:
-    """0 to 1 -> the network's input."""
-    return (values - recipe.mean) / recipe.std
+    """0 to 1 -> the network's input, in place."""
+    return values.sub_(recipe.mean).div_(recipe.std)
 
 
 def metadata(slices: Slices, rows: np.ndarray, known: np.ndarray, offset_m: np.ndarray | float = 0.0) -> Tensor:
@@ -124,21 +124,23 @@ def _move_boxes(boxes: Tensor, to_source: np.ndarray, size: int) -> Tensor:
 
 
 def _disturb(image: Tensor, how: Augmentation, rng: np.random.Generator) -> Tensor:
-    """Contrast, brightness, a softer kernel, noise."""
+    """Contrast, brightness, a softer kernel, noise, all in place: passes over memory are what this costs."""
     n = len(image)
 
     def per_image(values: np.ndarray) -> Tensor:
         return torch.from_numpy(values.astype(np.float32)).view(n, 1, 1, 1)
 
-    if how.blur:
-        softness = per_image(rng.uniform(0, how.blur, n) * (rng.random(n) < 0.5))
-        image = torch.lerp(image, F.avg_pool2d(image, 3, 1, 1, count_include_pad=False), softness)
+    soft = np.flatnonzero(rng.random(n) < 0.5) if how.blur else []
+    if len(soft):
+        sharp = image[soft]
+        mean = F.avg_pool2d(sharp, 3, 1, 1, count_include_pad=False)
+        softness = torch.from_numpy(rng.uniform(0, how.blur, (len(soft), 1, 1, 1)).astype(np.float32))
+        image[soft] = sharp.lerp_(mean, softness)
     gain = per_image(np.exp(rng.uniform(-how.contrast, how.contrast, n)))
-    image = image * gain + per_image(rng.uniform(-how.brightness, how.brightness, n))
-    deviation = per_image(rng.uniform(0, how.noise, n))
+    image.mul_(gain).add_(per_image(rng.uniform(-how.brightness, how.brightness, n)))
     seed = int(rng.integers(2**62))
     noise = torch.randn(image.shape, generator=torch.Generator().manual_seed(seed))
-    return (image + noise * deviation).clamp_(0, 1)
+    return image.addcmul_(noise, per_image(rng.uniform(0, how.noise, n))).clamp_(0, 1)
 
 
 def in_batches(rows: np.ndarray, size: int) -> list[np.ndarray]:

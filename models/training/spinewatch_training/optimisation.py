@@ -18,8 +18,8 @@ def optimiser(net: nn.Module, how: Training) -> torch.optim.Optimizer:
     plain = [p for p in net.parameters() if p.ndim <= 1]
     groups = [{"params": decay, "weight_decay": how.weight_decay}, {"params": plain, "weight_decay": 0.0}]
     if how.optimiser == "sgd":
-        return torch.optim.SGD(groups, how.learning_rate, momentum=0.9, nesterov=True)
-    return torch.optim.AdamW(groups, how.learning_rate)
+        return torch.optim.SGD(groups, how.learning_rate, momentum=0.9, nesterov=True, fused=True)
+    return torch.optim.AdamW(groups, how.learning_rate, fused=True)
 
 
 def rate(how: Training, progress: float, figures: list[float]) -> float:

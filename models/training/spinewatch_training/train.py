@@ -92,11 +92,11 @@ class Run:
     def _follow(self) -> None:
         """The running average of the weights, which is what is evaluated and shipped."""
         decay = min(self.how.average_decay, self.steps / (self.steps + 20))
-        for mean, value in zip(self.average.state_dict().values(), self.net.state_dict().values()):
-            if mean.is_floating_point():
-                mean.lerp_(value, 1 - decay)
-            else:
-                mean.copy_(value)
+        means, values = list(self.average.state_dict().values()), list(self.net.state_dict().values())
+        real = [i for i, mean in enumerate(means) if mean.is_floating_point()]
+        torch._foreach_lerp_([means[i] for i in real], [values[i] for i in real], 1 - decay)
+        for i in set(range(len(means))) - set(real):
+            means[i].copy_(values[i])
 
     def _save(self) -> None:
         figure = self.history[-1][self.work.figure]
