@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from . import engine_fixtures, evidence, export, package, reference_networks, settings, train
+from . import engine_fixtures, evidence, export, package, reference_networks, settings, tasks, train
 from .settings import Settings
 
 
@@ -40,16 +40,14 @@ def main() -> None:
 
 def make_package(run: Settings) -> Path:
     """Float32, int8, figures of both, folder. Unsigned: `spinewatch models sign` comes after."""
-    work = train.task(run)
+    work = tasks.task(run)
     single, integer = run.output / "float32.onnx", run.output / "int8.onnx"
     export.to_onnx(work, run.output / "best.pt", single)
     float_layers = export.quantise(work, single, integer)
     figures = work.figures(export.outputs(work, integer, work.validation), work.validation)
     before = work.figures(export.outputs(work, single, work.validation), work.validation)
     figures[f"float32_{work.figure}"] = before[work.figure]
-    if run.is_classifier:
-        informed = work.figures(export.outputs(work, integer, work.validation, known=True), work.validation)
-        figures["macro_f1_with_slice_ratio"] = informed["macro_f1"]
+    figures |= work.further_figures(lambda known: export.outputs(work, integer, work.validation, known))
     return package.write(work, integer, float_layers, figures)
 
 

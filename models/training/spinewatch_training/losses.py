@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .nets import FractureDetector
+from .nets.yolov8 import YoloV8
 
 TOP_ANCHORS = 10
 SCORE_POWER, OVERLAP_POWER = 0.5, 6.0
@@ -70,7 +70,7 @@ def assign(scores: Tensor, corners: Tensor, points: Tensor, boxes: Tensor) -> tu
     return anchor, boxes[owner], alignment[owner, anchor] * scale[owner]
 
 
-def detection_loss(net: FractureDetector, distances: Tensor, logits: Tensor, boxes: list[Tensor]) -> Tensor:
+def detection_loss(net: YoloV8, distances: Tensor, logits: Tensor, boxes: list[Tensor]) -> Tensor:
     """Sum of the three losses, each per unit of assigned score. An image without boxes teaches only scores of 0."""
     distances, logits = distances.float(), logits.float().squeeze(1)
     corners = net.decode(distances).transpose(1, 2)
@@ -93,7 +93,7 @@ def detection_loss(net: FractureDetector, distances: Tensor, logits: Tensor, box
     return loss + DISTRIBUTION_WEIGHT * (spread * score).sum() / total
 
 
-def _sides(net: FractureDetector, anchor: Tensor, box: Tensor) -> Tensor:
+def _sides(net: YoloV8, anchor: Tensor, box: Tensor) -> Tensor:
     """Distances k x 4 from the anchors to the sides of their boxes, in strides, within what the bins can say."""
     point, stride = net.points[:, anchor].T, net.strides[anchor, None]
     sides = torch.cat([point - box[:, :2], box[:, 2:] - point], 1) / stride

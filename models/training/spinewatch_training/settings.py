@@ -5,7 +5,7 @@ import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 
-KINDS = ("vertebra-classifier", "fracture-detector")
+KINDS = ("vertebra-classifier", "fracture-detector", "fracture-classifier")
 NEIGHBOURS = ("none", "adjacent")
 
 
@@ -93,10 +93,6 @@ class Settings:
     training: Training
     augmentation: Augmentation
     export: Export
-
-    @property
-    def is_classifier(self) -> bool:
-        return self.kind == "vertebra-classifier"
 
 
 SECTIONS = {"data": Data, "recipe": Recipe, "training": Training, "augmentation": Augmentation, "export": Export}

@@ -1,4 +1,4 @@
-"""Training: one loop for both networks. Writes `checkpoint.pt` (to resume) and `curves.png` after every epoch, `best.pt` when
+"""Training: one loop for every task. Writes `checkpoint.pt` (to resume) and `curves.png` after every epoch, `best.pt` when
 the held-out studies agree."""
 
 import copy
@@ -10,97 +10,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 from tqdm import tqdm
 
-from . import batches, dataset, losses, metrics
-from .batches import Batch
-from .dataset import Slices
-from .nets import ClassifierForExport, DetectorForExport, FractureDetector, VertebraClassifier
+from . import batches
 from .settings import Settings
+from .tasks import Task, task
 
 WARMUP = 0.03
-
-
-class Classifier:
-    """What the loop needs to know of the vertebra classifier."""
-
-    figure = "macro_f1"
-
-    def __init__(self, settings: Settings, slices: Slices):
-        self.settings, self.slices = settings, slices
-        self.net: nn.Module = VertebraClassifier(**settings.net)
-        share = settings.data.validation_share
-        labelled = np.flatnonzero((slices.visible >= 0).any(1))
-        if not len(labelled):
-            raise ValueError("slices.csv labels no slice: the classifier needs to know which vertebrae a slice shows")
-        self.training = np.intersect1d(slices.rows(False, share), labelled)
-        self.validation = np.intersect1d(slices.rows(True, share), labelled)
-
-    def epoch_rows(self, rng: np.random.Generator) -> np.ndarray:
-        return self.training
-
-    def loss(self, net: nn.Module, batch: Batch, device: torch.device) -> Tensor:
-        logits = net(batch.image.to(device), batch.metadata.to(device))
-        return losses.visibility_loss(logits, batch.visible.to(device))
-
-    def for_export(self, net: nn.Module) -> nn.Module:
-        return ClassifierForExport(net)
-
-    def figures(self, outputs: np.ndarray, rows: np.ndarray) -> dict[str, float]:
-        return metrics.classifier_figures(outputs, self.slices.visible[rows])
-
-
-class Detector:
-    """What the loop needs to know of the fracture detector."""
-
-    figure = "map50"
-
-    def __init__(self, settings: Settings, slices: Slices):
-        self.settings, self.slices = settings, slices
-        self.net: nn.Module = FractureDetector(settings.recipe.size, **settings.net)
-        share = settings.data.validation_share
-        usable = np.flatnonzero(self._knows_its_boxes()[slices.study] & self._may_show_a_vertebra())
-        self.training = np.intersect1d(slices.rows(False, share), usable)
-        self.validation = np.intersect1d(slices.rows(True, share), usable)
-        if not np.isin(self.training, slices.box_row).any():
-            raise ValueError("no training study has a fracture box")
-
-    def _knows_its_boxes(self) -> np.ndarray:
-        """A fractured study without boxes (most of the real ones) says nothing of where its fractures are."""
-        boxed = np.zeros(len(self.slices.studies), bool)
-        boxed[self.slices.study[self.slices.box_row]] = True
-        return boxed | ~self.slices.fractured.any(1)
-
-    def _may_show_a_vertebra(self) -> np.ndarray:
-        """The device does not run the detector where the classifier sees none; without labels every slice may show one."""
-        return (self.slices.visible != 0).any(1)
-
-    def epoch_rows(self, rng: np.random.Generator) -> np.ndarray:
-        """All slices with boxes, and others drawn anew."""
-        boxed = np.isin(self.training, self.slices.box_row)
-        positive, negative = self.training[boxed], self.training[~boxed]
-        wanted = int(len(positive) * self.settings.training.negatives_per_positive)
-        return np.concatenate([positive, rng.choice(negative, min(wanted, len(negative)), replace=False)])
-
-    def loss(self, net: nn.Module, batch: Batch, device: torch.device) -> Tensor:
-        distances, logits = net(batch.image.to(device))
-        return losses.detection_loss(net, distances, logits, batch.boxes)
-
-    def for_export(self, net: nn.Module) -> nn.Module:
-        return DetectorForExport(net)
-
-    def figures(self, outputs: np.ndarray, rows: np.ndarray) -> dict[str, float]:
-        size = self.settings.recipe.size
-        found = [metrics.boxes_of_output(output) for output in outputs]
-        return metrics.detector_figures(found, [self.slices.boxes_of(row) * size for row in rows])
-
-
-def task(settings: Settings) -> Classifier | Detector:
-    """The task of a run, with its data prepared."""
-    torch.manual_seed(settings.training.seed)
-    slices = dataset.load(settings.data, settings.recipe)
-    return (Classifier if settings.is_classifier else Detector)(settings, slices)
 
 
 def train(settings: Settings) -> Path:
@@ -116,11 +33,11 @@ def train(settings: Settings) -> Path:
 class Run:
     """The state of one training run."""
 
-    def __init__(self, settings: Settings, work: Classifier | Detector):
+    def __init__(self, settings: Settings, work: Task):
         self.settings, self.work, self.how = settings, work, settings.training
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.net = work.net.to(self.device)
-        self.evaluated = self._evaluation_rows()
+        self.evaluated = work.evaluation_rows(np.random.default_rng(self.how.seed))[: self.how.evaluation_slices]
         self.average = copy.deepcopy(self.net).eval()
         decay = [p for p in self.net.parameters() if p.ndim > 1]
         plain = [p for p in self.net.parameters() if p.ndim <= 1]
@@ -128,12 +45,6 @@ class Run:
         self.optimiser = torch.optim.AdamW(groups, self.how.learning_rate)
         self.history: list[dict[str, float]] = []
         self.steps, self.wall_s, self.cpu_s, self.best = 0, 0.0, 0.0, -1.0
-
-    def _evaluation_rows(self) -> np.ndarray:
-        rows = np.random.default_rng(self.how.seed).permutation(self.work.validation)
-        if not self.settings.is_classifier:
-            rows = rows[np.argsort(~np.isin(rows, self.work.slices.box_row), kind="stable")]
-        return rows[: self.how.evaluation_slices]
 
     @property
     def finished(self) -> bool:
@@ -228,14 +139,14 @@ def _replace(path: Path, state: dict) -> None:
 
 
 @torch.no_grad()
-def evaluate(work: Classifier | Detector, net: nn.Module, device: torch.device, rows: np.ndarray) -> dict[str, float]:
+def evaluate(work: Task, net: nn.Module, device: torch.device, rows: np.ndarray) -> dict[str, float]:
     """Figures on held-out slices."""
     model, outputs = work.for_export(net).eval(), []
     for part in np.array_split(rows, max(1, len(rows) // 64)):
         batch = batches.plain(work.slices, part, work.settings.recipe)
-        inputs = (batch.image, batch.metadata) if work.settings.is_classifier else (batch.image,)
         with torch.autocast(device.type, torch.bfloat16):
-            outputs.append(model(*(i.to(device) for i in inputs)).float().cpu().numpy())
+            found = model(*(getattr(batch, name).to(device) for name in work.inputs))
+        outputs.append((found if len(work.outputs) == 1 else found[0]).float().cpu().numpy())
     return work.figures(np.concatenate(outputs), rows)
 
 

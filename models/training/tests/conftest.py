@@ -113,6 +113,9 @@ calibration_slices = 32
 operating_point = {point}
 """
 
+GCVIT = 'name = "gcvit"\nembed_dim = 16\ndepths = [1, 1, 2, 1]\nnum_heads = [1, 2, 2, 4]'
+YOLO = 'name = "yolov8"\nwidths = [8, 8, 16, 16, 32]\nblocks = [1, 1]\nbins = 8'
+
 
 @pytest.fixture
 def run(rsna: Path, tmp_path: Path):
@@ -120,8 +123,8 @@ def run(rsna: Path, tmp_path: Path):
 
     def make(kind: str, epochs: int) -> settings.Settings:
         nets = {
-            "vertebra-classifier": ("none", "widths = [8, 16, 16, 32]", "{ thresholds = [0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5], gate = 0.3 }", 16),
-            "fracture-detector": ("adjacent", "widths = [8, 8, 16, 16, 32]\nblocks = [1, 1]", "{ score = 0.25, nms_iou = 0.5, finding_score = 0.5 }", 8),
+            "vertebra-classifier": ("none", GCVIT, "{ thresholds = [0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5], gate = 0.3 }", 16),
+            "fracture-detector": ("adjacent", YOLO, "{ score = 0.25, nms_iou = 0.5, finding_score = 0.5 }", 8),
         }
         neighbours, net, point, batch = nets[kind]
         path = tmp_path / "run.toml"

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from spinewatch_training import losses
-from spinewatch_training.nets import FractureDetector
+from spinewatch_training.nets.yolov8 import YoloV8
 
 
 def box(*values):
@@ -19,7 +19,7 @@ def test_overlap_of_known_boxes():
 
 
 def test_an_anchor_learns_only_a_box_that_it_lies_in_and_the_best_learns_its_overlap():
-    net = FractureDetector(64, (8, 8, 16, 16, 32), (1, 1))
+    net = YoloV8(64, (8, 8, 16, 16, 32), (1, 1), 8)
     boxes = torch.stack([box(8, 8, 40, 40), box(44, 44, 60, 60)])
     anchors = net.points.shape[1]
     corners = torch.stack([net.points[0] - 12, net.points[1] - 12, net.points[0] + 12, net.points[1] + 12], 1)
@@ -34,7 +34,7 @@ def test_an_anchor_learns_only_a_box_that_it_lies_in_and_the_best_learns_its_ove
 
 
 def test_a_box_far_smaller_than_the_first_guesses_still_teaches_an_anchor():
-    net = FractureDetector(64, (8, 8, 16, 16, 32), (1, 1))
+    net = YoloV8(64, (8, 8, 16, 16, 32), (1, 1), 8)
     corners = torch.stack([net.points[0] - 60, net.points[1] - 60, net.points[0] + 60, net.points[1] + 60], 1)
     anchor, _, score = losses.assign(torch.full((len(corners),), 1e-3), corners, net.points, torch.tensor([[18.0, 18, 24, 24]]))
     assert len(anchor) == 1 and score.item() > 0
@@ -52,7 +52,7 @@ def test_a_distribution_on_the_true_distance_costs_least():
 
 
 def test_distances_decode_to_the_box_that_they_were_made_of():
-    net = FractureDetector(64, (8, 8, 16, 16, 32), (1, 1))
+    net = YoloV8(64, (8, 8, 16, 16, 32), (1, 1), 8)
     anchor = torch.tensor([27])
     truth = torch.tensor([[12.0, 20.0, 40.0, 44.0]])
     sides = losses._sides(net, anchor, truth)
@@ -65,7 +65,7 @@ def test_distances_decode_to_the_box_that_they_were_made_of():
 
 
 def test_the_loss_of_an_empty_image_pushes_only_scores():
-    net = FractureDetector(64, (8, 8, 16, 16, 32), (1, 1))
+    net = YoloV8(64, (8, 8, 16, 16, 32), (1, 1), 8)
     distances, logits = net(torch.randn(2, 3, 64, 64))
     distances.retain_grad(), logits.retain_grad()
     losses.detection_loss(net, distances, logits, [torch.zeros(0, 4)] * 2).backward()

@@ -5,11 +5,13 @@ import onnx
 import torch
 
 from spinewatch_training import export, reference_networks
-from spinewatch_training.reference_nets import InceptionResnetUnet, YoloV8, gcvit_xxtiny
+from spinewatch_training.nets.gcvit import gcvit_xxtiny
+from spinewatch_training.nets.inception_unet import InceptionResnetUnet
+from spinewatch_training.nets.yolov8 import YoloV8, YoloV8ForExport
 
 
 def test_every_form_runs_and_stays_near_the_float_network(tmp_path):
-    small = {"small": (lambda size: YoloV8(size, (8, 8, 16, 16, 32), 8), 64)}
+    small = {"small": (lambda size: YoloV8ForExport(YoloV8(size, (8, 8, 16, 16, 32), (1, 2), 8)), 64)}
     written = reference_networks.write(tmp_path, small)
     assert [path.name for path in written] == [f"small.{form}.onnx" for form in ("float32", *reference_networks.FORMS)]
     image = {"image": reference_networks.images(1, 64, 7).numpy()}

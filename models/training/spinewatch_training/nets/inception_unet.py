@@ -9,8 +9,6 @@ from torch.nn import functional
 from .inception_resnet import Conv, InceptionResnet, scaled
 
 LEVELS = 7
-DECODER = (512, 256, 128, 64, 64)
-"""Channels after each doubling, at width 1."""
 
 
 class Decoder(nn.Module):
@@ -28,20 +26,25 @@ class Decoder(nn.Module):
 class FractureClassifier(nn.Module):
     """Fracture of C1 to C7 in this slice: image N x 3 x S x S (S a multiple of 32) -> logits N x 7, features N x C x S x S.
 
-    `width` scales every layer (C is 64 at 1), `blocks` counts the encoder's blocks 35, 17 and 8. Five steps double what
-    the encoder halved five times; the last has the image itself for its neighbour. (The paper counts six with the last map's.)
+    `width` scales every layer, `blocks` counts the encoder's blocks 35, 17 and 8, `decoder` gives the channels after each
+    doubling (C is the last). Five steps double what the encoder halved five times; the last has the image itself beside it.
+    72 M weights as it stands; the paper counts six steps and 36.79 M, and does not say what it left out of the encoder.
     """
 
-    def __init__(self, size: int, width: float = 1.0, blocks: tuple[int, int, int] = (10, 20, 10), dropout: float = 0.3):
+    def __init__(
+        self, size: int, width: float = 1.0, blocks: tuple[int, int, int] = (10, 20, 10),
+        decoder: tuple[int, ...] = (512, 256, 128, 64, 64), dropout: float = 0.3,
+    ):  # fmt: skip
         super().__init__()
         if size % 32:
             raise ValueError(f"[recipe] size = {size}: the encoder halves the image five times, so it must be a multiple of 32")
         w = scaled(width)
         self.encoder = InceptionResnet(width, blocks)
         skipped = (*self.encoder.channels[-2::-1], 3)
-        widths = [w(channels) for channels in DECODER]
+        widths = [w(channels) for channels in decoder]
         self.decoders = nn.ModuleList(
-            Decoder(inputs, beside, outputs) for inputs, beside, outputs in zip((self.encoder.channels[-1], *widths), skipped, widths)
+            Decoder(inputs, beside, outputs)
+            for inputs, beside, outputs in zip((self.encoder.channels[-1], *widths), skipped, widths)
         )
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(widths[-1], LEVELS)
@@ -51,6 +54,11 @@ class FractureClassifier(nn.Module):
         for decoder, beside in zip(self.decoders, (*skipped, image)):
             x = decoder(x, beside)
         return self.head(self.dropout(x.mean((2, 3)))), x
+
+
+def inception_unet(name: str, size: int, **options) -> FractureClassifier:
+    """The network of a `[net]` table."""
+    return FractureClassifier(size, **options)
 
 
 class FractureClassifierForExport(nn.Module):

@@ -48,3 +48,14 @@ def of_timm(architecture: str, size: int, metadata_width: int, hidden: int, drop
         # some networks widen before their head, so what comes out is measured
         features = image.eval()(torch.zeros(1, 3, size, size)).shape[1]
     return MultiInput(image.train(), features, metadata_width, hidden, dropout)
+
+
+class MultiInputForExport(nn.Module):
+    """Logits become probabilities in the graph."""
+
+    def __init__(self, net: MultiInput):
+        super().__init__()
+        self.net = net
+
+    def forward(self, image: Tensor, metadata: Tensor) -> Tensor:
+        return self.net(image, metadata).sigmoid()
