@@ -10,7 +10,7 @@ use crate::dicom::Slice;
 use crate::inference::{
     EngineError, FracturePoint, Head, Heat, Kind, LinearHead, Loaded, Manifest, Model, ModelSummary,
 };
-use crate::preprocess::{PlaneError, image_tensor, plane};
+use crate::preprocess::{PlaneError, Recipe, image_tensor, plane};
 use crate::triage::Level;
 
 /// A fracture classifier with the working memory of one thread.
@@ -69,6 +69,11 @@ impl SecondOpinion {
     /// Which model it is.
     pub const fn model(&self) -> &ModelSummary {
         &self.summary
+    }
+
+    /// From Hounsfield units to what it sees.
+    pub fn recipe(&self) -> &Recipe {
+        &self.manifest.preprocessing
     }
 
     /// Reads one slice.

@@ -20,7 +20,6 @@ from .nets.inception_unet import FractureClassifier, FractureClassifierForExport
 from .nets.yolov8 import YoloV8ForExport, yolov8
 
 
-
 class Probabilities(FractureClassifierForExport):
     """Without its feature map."""
 
