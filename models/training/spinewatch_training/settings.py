@@ -49,12 +49,6 @@ class Training:
     negatives_per_positive: float = 2.0
     ratio_known_share: float = 0.3
     seed: int = 1
-    optimiser: str = "adamw"
-    schedule: str = "cosine"
-    patience: int = 3
-    """Epochs without a better figure after which `schedule = "plateau"` halves the learning rate."""
-    stop_after: int = 0
-    """The run ends after so many epochs without a better figure; 0: never."""
 
 
 @dataclass(frozen=True)

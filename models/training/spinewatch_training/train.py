@@ -3,6 +3,7 @@ the held-out studies agree."""
 
 import copy
 import json
+import math
 import os
 import time
 from pathlib import Path
@@ -12,9 +13,11 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from . import batches, schedules
+from . import batches
 from .settings import Settings
 from .tasks import Task, task
+
+WARMUP = 0.03
 
 
 def train(settings: Settings) -> Path:
@@ -36,18 +39,16 @@ class Run:
         self.net = work.net.to(self.device)
         self.evaluated = work.evaluation_rows(np.random.default_rng(self.how.seed))[: self.how.evaluation_slices]
         self.average = copy.deepcopy(self.net).eval()
-        self.optimiser = schedules.optimiser(self.net, self.how)
+        decay = [p for p in self.net.parameters() if p.ndim > 1]
+        plain = [p for p in self.net.parameters() if p.ndim <= 1]
+        groups = [{"params": decay, "weight_decay": self.how.weight_decay}, {"params": plain, "weight_decay": 0.0}]
+        self.optimiser = torch.optim.AdamW(groups, self.how.learning_rate)
         self.history: list[dict[str, float]] = []
         self.steps, self.wall_s, self.cpu_s, self.best = 0, 0.0, 0.0, -1.0
 
     @property
     def finished(self) -> bool:
-        over = len(self.history) >= self.how.epochs or self.wall_s >= self.how.minutes * 60
-        return over or schedules.is_stuck(self._figures, self.how.stop_after)
-
-    @property
-    def _figures(self) -> list[float]:
-        return [entry[self.work.figure] for entry in self.history]
+        return len(self.history) >= self.how.epochs or self.wall_s >= self.how.minutes * 60
 
     def epoch(self) -> None:
         wall, cpu = time.monotonic(), time.process_time()
@@ -71,7 +72,7 @@ class Run:
 
     def _step(self, rows: np.ndarray, progress: float, rng: np.random.Generator) -> float:
         for group in self.optimiser.param_groups:
-            group["lr"] = schedules.rate(self.how, progress, self._figures)
+            group["lr"] = self.how.learning_rate * _schedule(progress)
         settings = self.settings
         batch = batches.augmented(
             self.work.slices, rows, settings.recipe, settings.augmentation, self.how.ratio_known_share, rng
@@ -123,6 +124,13 @@ class Run:
             setattr(self, name, state[name])
 
 
+def _schedule(progress: float) -> float:
+    """Linear warm-up, then a cosine down to a hundredth."""
+    if progress < WARMUP:
+        return 0.05 + 0.95 * progress / WARMUP
+    return 0.01 + 0.99 * (1 + math.cos(math.pi * min(progress, 1.0))) / 2
+
+
 def _replace(path: Path, state: dict) -> None:
     """Whole or not at all, whenever the machine stops."""
     part = path.with_suffix(".part")
@@ -149,7 +157,7 @@ def draw_curves(history: list[dict[str, float]], path: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    names = [n for n in history[0] if not n.endswith("_s") and not n[:-1].endswith("_c")]
+    names = [n for n in history[0] if not n.endswith("_s") and not n.startswith("f1_")]
     figure, axes = pyplot.subplots(1, len(names), figsize=(3 * len(names), 2.6), layout="constrained")
     for axis, name in zip(axes, names):
         axis.plot(range(1, len(history) + 1), [entry[name] for entry in history])
