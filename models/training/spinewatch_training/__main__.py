@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from . import cam_fixtures, compare, engine_fixtures, evidence, export, package, reference_networks, settings, tasks, train
+from . import cam_fixtures, compare, engine_fixtures, evidence, export, package, prepare, reference_networks, settings, tasks, train
 from .settings import Settings
 
 
@@ -19,6 +19,8 @@ def main() -> None:
     several = verbs.add_parser("compare", help="one table of the figures of several runs, as far as they have come")
     several.add_argument("configs", type=Path, nargs="+", metavar="CONFIG")
     several.add_argument("--train", action="store_true", help="train those first that have not ended")
+    prepared = verbs.add_parser("prepare", help="add the studies that the runs' cache lacks; afterwards the data may be deleted")
+    prepared.add_argument("config", type=Path, nargs="+")
     both = verbs.add_parser("evidence", help="both packages over the held-out studies, one CSV line per slice")
     both.add_argument("classifier", type=Path)
     both.add_argument("detector", type=Path)
@@ -32,6 +34,8 @@ def main() -> None:
     given = parser.parse_args()
     if given.verb == "train":
         print(train.train(settings.load(given.config, given.data)))
+    elif given.verb == "prepare":
+        make_prepared([settings.load(config, given.data) for config in given.config])
     elif given.verb == "package":
         print(make_package(settings.load(given.config, given.data)))
     elif given.verb == "reference-networks":
@@ -44,6 +48,14 @@ def main() -> None:
         print(compare.table([settings.load(config, given.data) for config in given.configs], given.train))
     else:
         evidence.write(settings.load(given.classifier, given.data), settings.load(given.detector, given.data), given.csv)
+
+
+def make_prepared(runs: list[Settings]) -> None:
+    """Runs with one folder and one cache are prepared in one pass over the files."""
+    places = {(run.data.folder, run.data.cache) for run in runs}
+    for folder, cache in sorted(places):
+        recipes = [run.recipe for run in runs if (run.data.folder, run.data.cache) == (folder, cache)]
+        print(f"{cache}: {prepare.prepare(folder, cache, recipes)} studies added")
 
 
 def make_package(run: Settings) -> Path:

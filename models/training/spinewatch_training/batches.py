@@ -64,12 +64,36 @@ def augmented(
         pixels[swap] = pixels[swap, ::-1]
     image = torch.from_numpy(pixels).float().div_(255)
     boxes = [torch.from_numpy(slices.boxes_of(row)) * recipe.size for row in rows]
+    image, boxes = _mosaic(image, boxes, rng.random(n) < how.mosaic, rng)
     image, boxes = _move(image, boxes, how, rng)
     image = _disturb(image, how, rng)
     known = rng.random(n) < ratio_known_share
     numbers = metadata(slices, rows, known, rng.uniform(-1, 1, n))
     numbers[:, 1] += numbers[:, 2] * torch.from_numpy(rng.normal(0, 0.03, n).astype(np.float32))
     return Batch(normalise(image, recipe), numbers, torch.from_numpy(slices.visible[rows].astype(np.float32)), boxes, rows)
+
+
+def _mosaic(image: Tensor, boxes: list[Tensor], chosen: np.ndarray, rng: np.random.Generator) -> tuple[Tensor, list[Tensor]]:
+    """The chosen images become four pieces of images of the batch at their own scale, around a point near the middle."""
+    n, _, size, _ = image.shape
+    made, made_boxes = image.clone() if chosen.any() else image, list(boxes)
+    for target in np.flatnonzero(chosen):
+        x, y = rng.integers(size // 4, 3 * size // 4, 2)
+        pieces, kept = [(0, 0, x, y), (x, 0, size, y), (0, y, x, size), (x, y, size, size)], []
+        for source, (left, top, right, bottom) in zip([target, *rng.integers(0, n, 3)], rng.permutation(pieces)):
+            # the piece shows what lies `across` and `down` of its own place
+            across, down = rng.integers(-left, size - right + 1), rng.integers(-top, size - bottom + 1)
+            made[target, :, top:bottom, left:right] = image[source, :, top + down : bottom + down, left + across : right + across]
+            kept.append(_cut(boxes[source] - torch.tensor([across, down, across, down]), left, top, right, bottom))
+        made_boxes[target] = torch.cat(kept)
+    return made, made_boxes
+
+
+def _cut(boxes: Tensor, left: int, top: int, right: int, bottom: int) -> Tensor:
+    """What lies within the piece, of the boxes that keep a third of their area."""
+    cut = torch.stack([boxes[:, 0::2].clamp(left, right), boxes[:, 1::2].clamp(top, bottom)], 2).view(-1, 4)
+    area, before = ((b[:, 2:] - b[:, :2]).prod(1) for b in (cut, boxes))
+    return cut[area > before / 3].float()
 
 
 def _move(image: Tensor, boxes: list[Tensor], how: Augmentation, rng: np.random.Generator) -> tuple[Tensor, list[Tensor]]:

@@ -51,7 +51,7 @@ def _manifest(work: Task, shape: list[int], float_layers: list[str], figures: di
         "input": {"name": "image", "shape": [1, 3, recipe.size, recipe.size]},
         **work.manifest_tables(),
         "preprocessing": {
-            "window_center_hu": recipe.window_center_hu, "window_width_hu": recipe.window_width_hu, "resize": "area",
+            "window_center_hu": recipe.window_center_hu, "window_width_hu": recipe.window_width_hu, "resize": recipe.resize,
             "neighbours": recipe.neighbours, "mean": recipe.mean, "std": recipe.std,
         },
         "output": {

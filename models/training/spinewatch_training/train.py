@@ -3,7 +3,6 @@ the held-out studies agree."""
 
 import copy
 import json
-import math
 import os
 import time
 from pathlib import Path
@@ -13,11 +12,9 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from . import batches
+from . import batches, optimisation
 from .settings import Settings
 from .tasks import Task, task
-
-WARMUP = 0.03
 
 
 def train(settings: Settings) -> Path:
@@ -36,13 +33,12 @@ class Run:
     def __init__(self, settings: Settings, work: Task):
         self.settings, self.work, self.how = settings, work, settings.training
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.net = work.net.to(self.device)
+        self.net = work.net.to(self.device, memory_format=torch.channels_last)
+        if self.how.init_from is not None:
+            start_from(self.net, self.how.init_from)
         self.evaluated = work.evaluation_rows(np.random.default_rng(self.how.seed))[: self.how.evaluation_slices]
         self.average = copy.deepcopy(self.net).eval()
-        decay = [p for p in self.net.parameters() if p.ndim > 1]
-        plain = [p for p in self.net.parameters() if p.ndim <= 1]
-        groups = [{"params": decay, "weight_decay": self.how.weight_decay}, {"params": plain, "weight_decay": 0.0}]
-        self.optimiser = torch.optim.AdamW(groups, self.how.learning_rate)
+        self.optimiser = optimisation.optimiser(self.net, self.how)
         self.history: list[dict[str, float]] = []
         self.steps, self.wall_s, self.cpu_s, self.best = 0, 0.0, 0.0, -1.0
 
@@ -56,27 +52,32 @@ class Run:
         rows = rng.permutation(self.work.epoch_rows(rng))[: self.how.slices_per_epoch]
         plan = batches.in_batches(rows, self.how.batch)
         self.net.train()
-        total = 0.0
-        bar = tqdm(plan, f"{self.settings.name} {len(self.history) + 1}/{self.how.epochs}", mininterval=2)
-        for done, rows in enumerate(bar):
-            into_epochs = (len(self.history) + done / len(plan)) / self.how.epochs
+        total, steps = 0.0, 0
+        bar = tqdm(plan, f"{self.settings.name} {len(self.history) + 1}", mininterval=5)
+        for rows in bar:
+            into_epochs = (len(self.history) + steps / len(plan)) / self.how.epochs
             into_time = (self.wall_s + time.monotonic() - wall) / (self.how.minutes * 60)
+            if steps and into_time >= 1:
+                break
             total += self._step(rows, max(into_epochs, into_time), rng)
-            bar.set_postfix(loss=f"{total / (done + 1):.4f}", refresh=False)
+            steps += 1
+            bar.set_postfix(loss=f"{total / steps:.4f}", refresh=False)
         figures = evaluate(self.work, self.average, self.device, self.evaluated)
         self.wall_s += time.monotonic() - wall
         self.cpu_s += time.process_time() - cpu
-        self.history.append({"loss": total / max(1, len(plan)), **figures, "wall_s": self.wall_s, "cpu_s": self.cpu_s})
-        tqdm.write(json.dumps({k: round(v, 4) for k, v in self.history[-1].items()}))
+        rate = self.optimiser.param_groups[0]["lr"]
+        times = {"wall_s": self.wall_s, "cpu_s": self.cpu_s}
+        self.history.append({"loss": total / steps, **figures, "learning_rate": rate, **times})
+        tqdm.write(json.dumps({k: float(f"{v:.4g}") for k, v in self.history[-1].items()}))
         self._save()
 
     def _step(self, rows: np.ndarray, progress: float, rng: np.random.Generator) -> float:
+        rate = optimisation.rate(self.how, progress, [entry[self.work.figure] for entry in self.history])
         for group in self.optimiser.param_groups:
-            group["lr"] = self.how.learning_rate * _schedule(progress)
-        settings = self.settings
-        batch = batches.augmented(
-            self.work.slices, rows, settings.recipe, settings.augmentation, self.how.ratio_known_share, rng
-        )
+            group["lr"] = rate
+        settings, how = self.settings, self.settings.augmentation.at(progress)
+        batch = batches.augmented(self.work.slices, rows, settings.recipe, how, self.how.ratio_known_share, rng)
+        batch.image = batch.image.contiguous(memory_format=torch.channels_last)
         with torch.autocast(self.device.type, torch.bfloat16):
             loss = self.work.loss(self.net, batch, self.device)
         self.optimiser.zero_grad(set_to_none=True)
@@ -124,11 +125,12 @@ class Run:
             setattr(self, name, state[name])
 
 
-def _schedule(progress: float) -> float:
-    """Linear warm-up, then a cosine down to a hundredth."""
-    if progress < WARMUP:
-        return 0.05 + 0.95 * progress / WARMUP
-    return 0.01 + 0.99 * (1 + math.cos(math.pi * min(progress, 1.0))) / 2
+def start_from(net: nn.Module, path: Path) -> None:
+    """The weights of another run; buffers that follow from the input's size are the network's own."""
+    try:
+        net.load_state_dict(torch.load(path, map_location="cpu", weights_only=True)["net"])
+    except (RuntimeError, KeyError) as error:
+        raise ValueError(f"init_from = {path}: not the weights of this network: {error}") from error
 
 
 def _replace(path: Path, state: dict) -> None:
@@ -157,7 +159,7 @@ def draw_curves(history: list[dict[str, float]], path: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    names = [n for n in history[0] if not n.endswith("_s") and not n.startswith("f1_")]
+    names = [n for n in history[0] if not n.endswith("_s") and not n[:-1].endswith("_c") and n != "learning_rate"]
     figure, axes = pyplot.subplots(1, len(names), figsize=(3 * len(names), 2.6), layout="constrained")
     for axis, name in zip(axes, names):
         axis.plot(range(1, len(history) + 1), [entry[name] for entry in history])

@@ -6,12 +6,15 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
+import torch
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
 from spinewatch_training import settings
 from spinewatch_training.dataset import LEVELS
 
+# two busy threads wait for each other longer than these small networks take
+torch.set_num_threads(1)
 STUDIES, SLICES, MATRIX, SPACING_MM = 10, 21, 64, 2.0
 
 

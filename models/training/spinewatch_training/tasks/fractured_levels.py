@@ -59,7 +59,7 @@ class FracturedLevels(Task):
         return np.concatenate([positive, rng.choice(negative, min(wanted, len(negative)), replace=False)])
 
     def loss(self, net: nn.Module, batch: Batch, device: torch.device) -> Tensor:
-        logits, _ = net(batch.image.to(device, memory_format=torch.channels_last))
+        logits, _ = net(batch.image.to(device))
         return losses.visibility_loss(logits, torch.from_numpy(self.targets[batch.rows].astype(np.float32)).to(device))
 
     def for_export(self, net: nn.Module) -> nn.Module:

@@ -29,7 +29,7 @@ class Vertebrae(Task):
             raise ValueError("no training slice is labelled: the classifier needs to know which vertebrae a slice shows")
 
     def loss(self, net: nn.Module, batch: Batch, device: torch.device) -> Tensor:
-        logits = net(batch.image.to(device, memory_format=torch.channels_last), batch.metadata.to(device))
+        logits = net(batch.image.to(device), batch.metadata.to(device))
         return losses.visibility_loss(logits, batch.visible.to(device))
 
     def for_export(self, net: nn.Module) -> nn.Module:
