@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from . import engine_fixtures, evidence, export, package, prepare, reference_networks, settings, tasks, train
+from . import cam_fixtures, compare, engine_fixtures, evidence, export, package, prepare, reference_networks, settings, tasks, train
 from .settings import Settings
 
 
@@ -16,6 +16,9 @@ def main() -> None:
         ("package", "export the run's best weights, quantise them and write the package"),
     ):
         verbs.add_parser(verb, help=words).add_argument("config", type=Path)
+    several = verbs.add_parser("compare", help="one table of the figures of several runs, as far as they have come")
+    several.add_argument("configs", type=Path, nargs="+", metavar="CONFIG")
+    several.add_argument("--train", action="store_true", help="train those first that have not ended")
     prepared = verbs.add_parser("prepare", help="add the studies that the runs' cache lacks; afterwards the data may be deleted")
     prepared.add_argument("config", type=Path, nargs="+")
     both = verbs.add_parser("evidence", help="both packages over the held-out studies, one CSV line per slice")
@@ -25,6 +28,7 @@ def main() -> None:
     for verb, words in (
         ("reference-networks", "known networks with random weights, float32 and int8, to measure engines on"),
         ("engine-fixtures", "small quantised networks with their outputs, to test the int8 engine"),
+        ("cam-fixtures", "a feature map with its Grad-CAM by differentiation, to test the appliance's"),
     ):
         verbs.add_parser(verb, help=words).add_argument("out", type=Path)
     given = parser.parse_args()
@@ -38,6 +42,10 @@ def main() -> None:
         print(*reference_networks.write(given.out), sep="\n")
     elif given.verb == "engine-fixtures":
         print(*engine_fixtures.write(given.out), sep="\n")
+    elif given.verb == "cam-fixtures":
+        print(*cam_fixtures.write(given.out), sep="\n")
+    elif given.verb == "compare":
+        print(compare.table([settings.load(config, given.data) for config in given.configs], given.train))
     else:
         evidence.write(settings.load(given.classifier, given.data), settings.load(given.detector, given.data), given.csv)
 

@@ -19,6 +19,8 @@ class Batch:
     metadata: Tensor
     visible: Tensor
     boxes: list[Tensor]
+    rows: np.ndarray
+    """Which rows of the prepared slices these are."""
 
 
 def channels(slices: Slices, rows: np.ndarray, recipe: Recipe, lone: np.ndarray | None = None) -> np.ndarray:
@@ -48,7 +50,7 @@ def plain(slices: Slices, rows: np.ndarray, recipe: Recipe, known: bool = False)
     image = torch.from_numpy(channels(slices, rows, recipe)).float().div_(255)
     boxes = [torch.from_numpy(slices.boxes_of(row)) * recipe.size for row in rows]
     labels = torch.from_numpy(slices.visible[rows].astype(np.float32))
-    return Batch(normalise(image, recipe), metadata(slices, rows, np.full(len(rows), known)), labels, boxes)
+    return Batch(normalise(image, recipe), metadata(slices, rows, np.full(len(rows), known)), labels, boxes, rows)
 
 
 def augmented(
@@ -68,7 +70,7 @@ def augmented(
     known = rng.random(n) < ratio_known_share
     numbers = metadata(slices, rows, known, rng.uniform(-1, 1, n))
     numbers[:, 1] += numbers[:, 2] * torch.from_numpy(rng.normal(0, 0.03, n).astype(np.float32))
-    return Batch(normalise(image, recipe), numbers, torch.from_numpy(slices.visible[rows].astype(np.float32)), boxes)
+    return Batch(normalise(image, recipe), numbers, torch.from_numpy(slices.visible[rows].astype(np.float32)), boxes, rows)
 
 
 def _mosaic(image: Tensor, boxes: list[Tensor], chosen: np.ndarray, rng: np.random.Generator) -> tuple[Tensor, list[Tensor]]:

@@ -16,6 +16,8 @@ def write(work: Task, model: Path, float_layers: list[str], figures: dict[str, f
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     shutil.copyfile(model, folder / "model.onnx")
+    for name, values in work.files().items():
+        np.save(folder / name, values)
     shape = _write_golden(work, folder)
     (folder / "package.toml").write_text(_manifest(work, shape, float_layers, figures))
     (folder / "README.md").write_text(_card(work, figures))

@@ -159,7 +159,7 @@ def draw_curves(history: list[dict[str, float]], path: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    names = [n for n in history[0] if not n.endswith("_s") and not n.startswith(("f1_", "learning"))]
+    names = [n for n in history[0] if not n.endswith("_s") and not n[:-1].endswith("_c") and n != "learning_rate"]
     figure, axes = pyplot.subplots(1, len(names), figsize=(3 * len(names), 2.6), layout="constrained")
     for axis, name in zip(axes, names):
         axis.plot(range(1, len(history) + 1), [entry[name] for entry in history])

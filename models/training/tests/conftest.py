@@ -117,6 +117,7 @@ operating_point = {point}
 """
 
 GCVIT = 'name = "gcvit"\nembed_dim = 16\ndepths = [1, 1, 2, 1]\nnum_heads = [1, 2, 2, 4]'
+UNET = 'name = "inception_unet"\nwidth = 0.1\nblocks = [1, 1, 1]'
 YOLO = 'name = "yolov8"\nwidths = [8, 8, 16, 16, 32]\nblocks = [1, 1]\nbins = 8'
 
 
@@ -127,6 +128,7 @@ def run(rsna: Path, tmp_path: Path):
     def make(kind: str, epochs: int) -> settings.Settings:
         nets = {
             "vertebra-classifier": ("none", GCVIT, "{ thresholds = [0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5], gate = 0.3 }", 16),
+            "fracture-classifier": ("none", UNET, "{ thresholds = [0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5] }", 8),
             "fracture-detector": ("adjacent", YOLO, "{ score = 0.25, nms_iou = 0.5, finding_score = 0.5 }", 8),
         }
         neighbours, net, point, batch = nets[kind]

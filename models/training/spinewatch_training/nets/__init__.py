@@ -4,7 +4,9 @@ from collections.abc import Callable
 
 from torch import nn
 
-from .gcvit import multi_input
+from .baselines import BASELINES, baseline
+from .gcvit import gcvit
+from .inception_unet import inception_unet
 from .yolov8 import yolov8
 
 NETS: dict[str, Callable[..., nn.Module]] = {
@@ -12,9 +14,11 @@ NETS: dict[str, Callable[..., nn.Module]] = {
     "yolov8n": yolov8,
     "yolov8s": yolov8,
     "yolov8m": yolov8,
-    "gcvit": multi_input,
-    "gcvit_xxtiny": multi_input,
-    "gcvit_tiny": multi_input,
+    "gcvit": gcvit,
+    "gcvit_xxtiny": gcvit,
+    "gcvit_tiny": gcvit,
+    **dict.fromkeys(BASELINES, baseline),
+    "inception_unet": inception_unet,
 }
 
 

@@ -1,42 +1,24 @@
-"""Global context vision transformer (arXiv 2206.09959), alone and with numbers beside the image (arXiv 2311.05708)."""
+"""The vertebra classifier of arXiv 2311.05708: a global context vision transformer (arXiv 2206.09959) with image and metadata."""
 
 import timm
-import torch
 from timm.models.gcvit import GlobalContextVit
-from torch import Tensor, nn
+from torch import nn
+
+from .multi_input import MultiInput, of_timm
 
 
-class MultiInput(nn.Module):
-    """Which of C1 to C7 a slice shows: image N x 3 x size x size, metadata N x 3 -> logits N x 7."""
+def gcvit(name: str, size: int, metadata_width: int = 16, hidden: int = 128, dropout: float = 0.1, **options) -> MultiInput:
+    """`gcvit_xxtiny` (11 M weights) at 128 is the edge network, `gcvit_tiny` (28 M) at 224 that of the paper; `gcvit` has the
+    widths and depths in `options`. size is a multiple of 32.
 
-    def __init__(self, image: nn.Module, features: int, hidden: int = 64):
-        super().__init__()
-        self.image = image
-        self.metadata = nn.Sequential(nn.Linear(3, 16), nn.ReLU())
-        self.head = nn.Sequential(nn.Dropout(0.1), nn.Linear(features + 16, hidden), nn.ReLU(), nn.Linear(hidden, 7))
-
-    def forward(self, image: Tensor, metadata: Tensor) -> Tensor:
-        return self.head(torch.cat([self.image(image), self.metadata(metadata)], 1))
-
-
-class MultiInputForExport(nn.Module):
-    """Logits become probabilities in the graph."""
-
-    def __init__(self, net: MultiInput):
-        super().__init__()
-        self.net = net
-
-    def forward(self, image: Tensor, metadata: Tensor) -> Tensor:
-        return self.net(image, metadata).sigmoid()
-
-
-def multi_input(name: str, size: int, hidden: int = 64, **options) -> MultiInput:
-    """An image network of timm's by its name, or with `gcvit` one of the widths and depths in `options`."""
+    No path is dropped unless `drop_path_rate` says so: from random weights the network has more to learn than to forget.
+    """
+    if size % 32:
+        raise ValueError(f"[recipe] size = {size}: GCViT halves the image five times, so it must be a multiple of 32")
     if name == "gcvit":
         image = GlobalContextVit(num_classes=0, img_size=size, **options)
-    else:
-        image = timm.create_model(name, pretrained=False, num_classes=0, img_size=size, **options)
-    return MultiInput(image, image.num_features, hidden)
+        return MultiInput(image, image.num_features, metadata_width, hidden, dropout)
+    return of_timm(name, size, metadata_width, hidden, dropout, img_size=size, **{"drop_path_rate": 0.0, **options})
 
 
 def gcvit_xxtiny(size: int) -> nn.Module:

@@ -4,11 +4,16 @@ import torch
 
 from .. import dataset
 from ..settings import Settings
+from .fractured_levels import FracturedLevels
 from .fractures import Fractures
 from .task import Task
 from .vertebrae import Vertebrae
 
-TASKS: dict[str, type[Task]] = {"vertebra-classifier": Vertebrae, "fracture-detector": Fractures}
+TASKS: dict[str, type[Task]] = {
+    "vertebra-classifier": Vertebrae,
+    "fracture-detector": Fractures,
+    "fracture-classifier": FracturedLevels,
+}
 
 
 def task(settings: Settings) -> Task:

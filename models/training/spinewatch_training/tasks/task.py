@@ -71,6 +71,10 @@ class Task(ABC):
         """What the int8 network is asked beyond `figures`; `model(known)` gives its outputs on the held-out rows."""
         return {}
 
+    def files(self) -> dict[str, np.ndarray]:
+        """Arrays that the package holds beside the network, by file name; asked after the best weights are loaded."""
+        return {}
+
     def manifest_tables(self) -> dict[str, dict]:
         """Tables that only this task's packages carry."""
         return {}

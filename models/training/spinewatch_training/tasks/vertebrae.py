@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from .. import losses, metrics
 from ..batches import Batch
 from ..dataset import LEVELS
-from ..nets.gcvit import MultiInputForExport
+from ..nets.multi_input import MultiInputForExport
 from .task import Task
 
 METADATA_FIELDS = ["image_position_m", "slice_ratio", "slice_ratio_known"]
