@@ -66,7 +66,7 @@ fn slice(random: &mut Xoshiro256PlusPlus, number: u32, fractured: bool, truth_kn
         *second = TrueBox { x: first.x + 2.0, ..*first };
     }
     let boxes = boxes(random, &true_boxes);
-    SliceResult { number, visible: truth_known.then_some(visible), vertebrae, true_boxes, boxes }
+    SliceResult { number, visible: truth_known.then_some(visible), vertebrae, true_boxes, boxes, opinion: None }
 }
 
 fn finding(level: Level, score: f32) -> Finding {

@@ -10,6 +10,8 @@ mod accelerator;
 mod bench;
 #[path = "inference/onnx.rs"]
 mod onnx;
+#[path = "inference/third.rs"]
+mod third;
 
 use std::fs;
 use std::num::NonZeroUsize;

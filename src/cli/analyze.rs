@@ -10,13 +10,14 @@ use clap::Args;
 use serde::Serialize;
 
 use super::documents;
+use super::heatmaps::{self, Heatmap};
 use super::model_folders::ModelFolders;
 use super::table::Table;
 use super::workers::Workers;
 use crate::appliance::desk::Statement;
 use crate::appliance::{Offline, Rejected, model_tags, stage_timings};
 use crate::config::ResultFormat;
-use crate::inference::{Analyser, Choice, TractEngine};
+use crate::inference::{Analyser, AnalyserError, Choice, SecondOpinion, TractEngine, load_all};
 use crate::publish::{NOTICE, PHANTOM_NOTICE, StageTiming};
 use crate::triage::{Assessment, Verdict};
 
@@ -39,6 +40,10 @@ pub struct AnalyzeArgs {
     /// Which documents; all of them without this. Those of DICOM name the study by its UID.
     #[arg(long, value_name = "FORMAT", value_delimiter = ',', requires = "results", value_parser = format)]
     formats: Vec<ResultFormat>,
+    /// Write the best slice of each suspected finding into this folder as a picture, with what a fracture-classifier
+    /// package looks at. No verdict rests on it.
+    #[arg(long, value_name = "DIR")]
+    heatmaps: Option<PathBuf>,
 }
 
 const FORMATS: [ResultFormat; 4] =
@@ -58,6 +63,8 @@ struct Report {
     rejected: Vec<RejectedFile>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     documents: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    heatmaps: Vec<Heatmap>,
 }
 
 #[derive(Serialize)]
@@ -118,8 +125,8 @@ fn collect(path: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
 }
 
 fn analyse(args: &AnalyzeArgs, files: &[PathBuf]) -> anyhow::Result<Report> {
-    let keys = args.models.trusted()?;
-    let analyser = Analyser::open(&args.models.dir(), &Choice::default(), &keys, &TractEngine::default()).map(Arc::new);
+    let (analyser, second) = args.packages()?;
+    let analyser = analyser.map(Arc::new);
     let mut offline = Offline::new(analyser.as_ref(), args.workers.count())?;
     let formats: BTreeSet<ResultFormat> =
         if args.formats.is_empty() { FORMATS.into() } else { args.formats.iter().copied().collect() };
@@ -137,13 +144,45 @@ fn analyse(args: &AnalyzeArgs, files: &[PathBuf]) -> anyhow::Result<Report> {
         Some(dir) => documents::write(&outcome, &models, dir, &formats)?,
         None => Vec::new(),
     };
+    let heatmaps = match (&args.heatmaps, second) {
+        (Some(dir), Some(mut second)) => {
+            let of_phantom = phantom || second.model().phantom_trained;
+            let notice = if of_phantom { format!("{NOTICE}. {PHANTOM_NOTICE}.") } else { format!("{NOTICE}.") };
+            heatmaps::write(dir, &mut second, &outcome, short, &notice)?
+        }
+        _ => Vec::new(),
+    };
     Ok(Report {
         not_for_diagnosis: NOTICE,
         limitation: phantom.then_some(PHANTOM_NOTICE),
         series: outcome.statements.into_values().map(SeriesReport::from).collect(),
         rejected: outcome.rejected.into_iter().map(RejectedFile::from).collect(),
         documents,
+        heatmaps,
     })
+}
+
+impl AnalyzeArgs {
+    /// The packages that verdicts rest on, and the fracture classifier where pictures are asked for.
+    #[expect(clippy::type_complexity, reason = "a device without packages still tells why it does not analyse")]
+    fn packages(&self) -> anyhow::Result<(Result<Analyser, AnalyserError>, Option<SecondOpinion>)> {
+        let (keys, dir, engine) = (self.models.trusted()?, self.models.dir(), TractEngine::default());
+        if self.heatmaps.is_none() {
+            return Ok((Analyser::open(&dir, &Choice::default(), &keys, &engine), None));
+        }
+        let (mut loaded, mut refused) = (Vec::new(), Vec::new());
+        for outcome in load_all(&dir, &keys, &engine) {
+            match outcome {
+                Ok(model) => loaded.push(model),
+                Err(refusal) => refused.push(refusal),
+            }
+        }
+        let second = SecondOpinion::take(&mut loaded).map_err(anyhow::Error::msg)?.with_context(|| {
+            let refused: String = refused.iter().map(|refusal| format!("; refused: {}", refusal.why)).collect();
+            format!("--heatmaps: {} holds no usable fracture-classifier package{refused}", dir.display())
+        })?;
+        Ok((Analyser::assemble(loaded, refused, &Choice::default()), Some(second)))
+    }
 }
 
 impl From<Rejected> for RejectedFile {
@@ -204,6 +243,9 @@ fn print(report: &Report) {
     }
     for name in &report.documents {
         println!("written: {name}");
+    }
+    for Heatmap { file, level, probability } in &report.heatmaps {
+        println!("written: {file}: {level}, second opinion {probability:.2}");
     }
     println!("{}.", report.not_for_diagnosis);
     if let Some(limitation) = report.limitation {

@@ -22,6 +22,7 @@ mod documents;
 mod evaluate;
 mod facts;
 mod fleet_sim;
+mod heatmaps;
 mod model_folders;
 mod model_switch;
 mod models;

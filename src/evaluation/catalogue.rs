@@ -29,6 +29,10 @@ pub(super) fn each(visit: &mut Visit) {
     for level in Level::ALL {
         slices_of_level(visit, level);
     }
+    fractured_slices(visit);
+    for level in Level::ALL {
+        fractured_slices_of_level(visit, level);
+    }
     boxes(visit);
     images(visit);
     studies(visit);
@@ -40,6 +44,7 @@ pub(super) fn each(visit: &mut Visit) {
 fn add(visit: &mut Visit, group: Group, key: &str, name: &str, of: &Of) {
     let part = match group {
         Group::Slices => "slices",
+        Group::FractureSlices => "fracture_slices",
         Group::Boxes => "boxes",
         Group::Images => "images",
         Group::Studies => "studies",
@@ -85,6 +90,31 @@ fn slices_of_level(visit: &mut Visit, level: Level) {
     add("accuracy", "accuracy", &|m, drawn| m.counts(drawn).accuracy(i));
     add("auc", "area under the ROC", &|m, drawn| m.levels[i].area(drawn));
     add("average_precision", "average precision", &|m, drawn| m.levels[i].average_precision(drawn));
+}
+
+fn fractured_slices(visit: &mut Visit) {
+    let mut add = |key: &str, name: &str, of: &Of| add(visit, Group::FractureSlices, key, name, of);
+    add("macro_f1", "macro F1 of a fracture", &|m, drawn| m.fractured(drawn).macro_f1());
+    add("accuracy", "accuracy of a fracture, mean of the vertebrae", &|m, drawn| m.fractured(drawn).mean_accuracy());
+    add("macro_auc", "mean area under the ROC of a fracture", &|m, drawn| {
+        Measured::mean(&m.fractured_levels, |level| level.area(drawn))
+    });
+}
+
+fn fractured_slices_of_level(visit: &mut Visit, level: Level) {
+    let (i, level) = (level as usize, level.name());
+    let mut add = |key: &str, name: &str, of: &Of| {
+        let key = format!("{}.{key}", level.to_lowercase());
+        add(visit, Group::FractureSlices, &key, &format!("{name}, fracture of {level}"), of);
+    };
+    add("sensitivity", "sensitivity", &|m, drawn| m.fractured(drawn).sensitivity(i));
+    add("specificity", "specificity", &|m, drawn| m.fractured(drawn).specificity(i));
+    add("f1", "F1", &|m, drawn| {
+        let counts = m.fractured(drawn);
+        (counts.slices > 0).then(|| counts.f1(i))
+    });
+    add("accuracy", "accuracy", &|m, drawn| m.fractured(drawn).accuracy(i));
+    add("auc", "area under the ROC", &|m, drawn| m.fractured_levels[i].area(drawn));
 }
 
 fn boxes(visit: &mut Visit) {

@@ -14,6 +14,8 @@ use super::{Cuts, StudyResult};
 pub enum Group {
     /// Slices: the vertebra classifier.
     Slices,
+    /// Slices: the fracture classifier, where there is one.
+    FractureSlices,
     /// Boxes: the fracture detector.
     Boxes,
     /// Images with and without a box: the fracture detector.
@@ -24,12 +26,13 @@ pub enum Group {
 
 impl Group {
     /// In the order of a report.
-    pub const ALL: [Self; 4] = [Self::Slices, Self::Boxes, Self::Images, Self::Studies];
+    pub const ALL: [Self; 5] = [Self::Slices, Self::FractureSlices, Self::Boxes, Self::Images, Self::Studies];
 
     /// For a heading.
     pub const fn title(self) -> &'static str {
         match self {
             Self::Slices => "slices: vertebra classifier",
+            Self::FractureSlices => "slices: fracture classifier",
             Self::Boxes => "boxes: fracture detector",
             Self::Images => "images: a box or none",
             Self::Studies => "studies: verdict",
@@ -72,6 +75,9 @@ pub fn figures(studies: &[StudyResult], cuts: &Cuts) -> Vec<Figure> {
     let once = vec![1; studies.len()];
     let mut figures = Vec::new();
     each(&mut |Name { group, key, name }, figure| {
+        if group == Group::FractureSlices && !measured.has_opinions() {
+            return;
+        }
         let value = figure(&measured, &once);
         let interval = value.and_then(|_| interval(&resamples, |drawn| figure(&measured, drawn)));
         figures.push(Figure { key, group, name, value, interval });
@@ -85,7 +91,10 @@ pub fn beside(studies: &[StudyResult], others: &[StudyResult], cuts: &Cuts) -> V
     let resamples = draws(studies.len(), cuts.resamples, cuts.seed);
     let once = vec![1; studies.len()];
     let mut result = Vec::new();
-    each(&mut |Name { key, .. }, figure| {
+    each(&mut |Name { group, key, .. }, figure| {
+        if group == Group::FractureSlices && !ours.has_opinions() {
+            return;
+        }
         let less = |drawn: &[u32]| Some(figure(&ours, drawn)? - figure(&theirs, drawn)?);
         let difference = less(&once);
         let interval = difference.and_then(|_| interval(&resamples, less));
@@ -98,7 +107,7 @@ pub fn beside(studies: &[StudyResult], others: &[StudyResult], cuts: &Cuts) -> V
 #[allow(clippy::unwrap_used, reason = "tests")]
 pub(super) mod tests {
     use super::*;
-    use crate::evaluation::{SliceResult, TrueBox};
+    use crate::evaluation::{FractureOpinion, SliceResult, TrueBox};
     use crate::triage::Level;
     use crate::triage::synthetic::OPERATING_POINT;
     use crate::triage::{Assessment, FractureBox, SeriesContext, Verdict, assess};
@@ -132,6 +141,7 @@ pub(super) mod tests {
             vertebrae: [0.9, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1],
             true_boxes: vec![TrueBox { x: 0.0, y: 0.0, width: 9.0, height: 9.0 }],
             boxes: vec![FractureBox { x: 0.0, y: 0.0, width: 9.0, height: 9.0, score: 0.9 }],
+            opinion: None,
         };
         let cuts = Cuts { point: OPERATING_POINT, resamples: 50, seed: 1 };
         let value = |figures: &[Figure], name: &str| figures.iter().find(|f| f.name == name).unwrap().clone();
@@ -156,6 +166,7 @@ pub(super) mod tests {
             vertebrae: [score, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1],
             true_boxes: vec![],
             boxes: vec![],
+            opinion: None,
         };
         let cuts = Cuts { point: OPERATING_POINT, resamples: 40, seed: 1 };
         let good = vec![study([false; 7], vec![slice(0.9)]); 4];
@@ -170,6 +181,30 @@ pub(super) mod tests {
         assert_eq!((exact.other, exact.difference), (Some(1.0), Some(-0.25)));
         let [low, high] = exact.interval.unwrap();
         assert!(low < -0.25 && high <= 0.0, "{low} {high}");
+    }
+
+    #[test]
+    fn a_fracture_classifier_has_figures_of_its_own_where_there_is_one() {
+        let slice = |opinion| SliceResult {
+            number: 1,
+            visible: Some([true, false, false, false, false, false, false]),
+            vertebrae: [0.1; 7],
+            true_boxes: vec![TrueBox { x: 0.0, y: 0.0, width: 9.0, height: 9.0 }],
+            boxes: vec![],
+            opinion,
+        };
+        let cuts = Cuts { point: OPERATING_POINT, resamples: 10, seed: 1 };
+        let c1 = [true, false, false, false, false, false, false];
+        let opinion = FractureOpinion { probabilities: [0.9, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1], said: c1 };
+        let with = figures(&[study(c1, vec![slice(Some(opinion))])], &cuts);
+        let value = |key: &str| with.iter().find(|figure| figure.key == key).unwrap().value;
+        assert_eq!(value("fracture_slices.c1.sensitivity"), Some(1.0));
+        assert_eq!(value("fracture_slices.c2.specificity"), Some(1.0));
+        assert_eq!(value("fracture_slices.accuracy"), Some(1.0));
+        let without = figures(&[study(c1, vec![slice(None)])], &cuts);
+        assert!(without.iter().all(|figure| figure.group != Group::FractureSlices));
+        let others = with.into_iter().filter(|figure| figure.group != Group::FractureSlices);
+        assert!(others.eq(without), "all other figures are as before");
     }
 
     #[test]

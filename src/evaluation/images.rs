@@ -91,6 +91,7 @@ mod tests {
                 .map(|score| FractureBox { x: 90.0, y: 0.0, width: 9.0, height: 9.0, score })
                 .into_iter()
                 .collect(),
+            opinion: None,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::StudyResult;
 use super::boxes::{Boxes, Ranking};
+use super::fractured_slices;
 use super::images::{self, Images};
 use super::ranked::Ranked;
 use super::studies::{self, Drawn, Judged};
@@ -18,6 +19,9 @@ pub(super) struct Measured {
     pub levels: [Ranked; 7],
     /// The same, all levels in one.
     pub all_levels: Ranked,
+    fractured: Vec<Counts>,
+    /// Slices by the fracture classifier's probability of each level.
+    pub fractured_levels: [Ranked; 7],
     /// Boxes of the detector.
     pub boxes: Ranking,
     /// The same, each with whether it meets a fracture.
@@ -43,6 +47,8 @@ impl Measured {
             counts_shown: studies.iter().map(|study| Counts::with_vertebra(study, &point.thresholds)).collect(),
             all_levels: Ranked::of((0..7).flat_map(|level| probabilities(studies, level))),
             levels,
+            fractured: studies.iter().map(fractured_slices::counts).collect(),
+            fractured_levels: std::array::from_fn(|level| fractured_slices::ranked(studies, level)),
             box_scores: boxes.ranked(),
             boxes,
             images: studies.iter().map(|study| Images::of(study, point.score)).collect(),
@@ -60,6 +66,16 @@ impl Measured {
     /// The same over the slices that show a vertebra.
     pub fn counts_shown(&self, drawn: &[u32]) -> Counts {
         Counts::sum(&self.counts_shown, drawn)
+    }
+
+    /// Those of the fracture classifier.
+    pub fn fractured(&self, drawn: &[u32]) -> Counts {
+        Counts::sum(&self.fractured, drawn)
+    }
+
+    /// A fracture classifier was asked.
+    pub fn has_opinions(&self) -> bool {
+        self.fractured.iter().any(|counts| counts.slices > 0)
     }
 
     pub fn images(&self, drawn: &[u32]) -> Images {

@@ -2,7 +2,7 @@
 //! intervals out. Pure, but for [`dataset`], which reads the truth, and [`facts`], which describes it beside the real data.
 //! [`report`] makes a page of it all.
 //!
-//! Per slice: the vertebra classifier ([`vertebrae`]). Per box and per image: the fracture detector ([`boxes`], [`images`]).
+//! Per slice: the vertebra classifier ([`vertebrae`]), and the fracture classifier where there is one ([`fractured_slices`]). Per box and per image: the fracture detector ([`boxes`], [`images`]).
 //! Per study: what a site would see ([`studies`]). [`catalogue`] names every figure once. Intervals are bootstrapped by
 //! study, never by slice: the slices of one neck are alike.
 
@@ -11,6 +11,7 @@ mod catalogue;
 pub mod dataset;
 pub mod facts;
 mod figures;
+mod fractured_slices;
 mod images;
 mod interval;
 mod masks;
@@ -52,6 +53,15 @@ pub struct TrueFracture {
     pub difficulty: f32,
 }
 
+/// What a fracture classifier says of a slice.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FractureOpinion {
+    /// That C1 to C7 are fractured in it, 0 to 1.
+    pub probabilities: [f32; 7],
+    /// Which of them reach their thresholds.
+    pub said: [bool; 7],
+}
+
 /// One slice: what it shows, and what the networks say of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SliceResult {
@@ -65,6 +75,8 @@ pub struct SliceResult {
     pub true_boxes: Vec<TrueBox>,
     /// What the detector says, down to scores far below the operating point; none where the gate kept it from running.
     pub boxes: Vec<FractureBox>,
+    /// What the fracture classifier says, where there is one.
+    pub opinion: Option<FractureOpinion>,
 }
 
 /// One study.

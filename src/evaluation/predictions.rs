@@ -59,6 +59,9 @@ enum Line<'a> {
         true_boxes: Vec<[f32; 4]>,
         /// x, y, width, height, score; best first.
         boxes: Vec<[f32; 5]>,
+        /// Of the fracture classifier, where there is one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        fractures: Option<[f32; 7]>,
     },
     Study {
         study: &'a str,
@@ -103,6 +106,7 @@ fn of_slice<'a>(study: &'a StudyResult, slice: &SliceResult) -> Line<'a> {
         boxes_known: study.boxes_known,
         true_boxes: slice.true_boxes.iter().map(truth).collect(),
         boxes: slice.boxes.iter().map(found).collect(),
+        fractures: slice.opinion.map(|opinion| opinion.probabilities),
     }
 }
 
@@ -121,6 +125,7 @@ mod tests {
             vertebrae: [0.1; 7],
             true_boxes: vec![TrueBox { x: 1.0, y: 2.0, width: 3.0, height: 4.5 }],
             boxes: vec![FractureBox { x: 0.1, y: 0.0, width: 5.0, height: 6.0, score: 0.7 }],
+            opinion: None,
         };
         let mut out = Vec::new();
         let run = Run::new("not for patients".into(), vec!["a 1".into()], "int8", &OPERATING_POINT);

@@ -24,7 +24,7 @@ impl Counts {
         let mut counts = Self::default();
         for slice in &study.slices {
             if let Some(visible) = slice.visible {
-                counts.add(slice, visible, thresholds);
+                counts.add(&slice.vertebrae, said(slice, thresholds), visible);
             }
         }
         counts
@@ -35,14 +35,14 @@ impl Counts {
         let mut counts = Self::default();
         for slice in &study.slices {
             if let Some(visible) = slice.visible.filter(|visible| visible.contains(&true)) {
-                counts.add(slice, visible, thresholds);
+                counts.add(&slice.vertebrae, said(slice, thresholds), visible);
             }
         }
         counts
     }
 
-    fn add(&mut self, slice: &SliceResult, visible: [bool; 7], thresholds: &[f32; 7]) {
-        let said: [bool; 7] = std::array::from_fn(|i| slice.vertebrae[i] >= thresholds[i]);
+    /// Takes one slice: probabilities, which of them count as a yes, and the truth.
+    pub fn add(&mut self, probabilities: &[f32; 7], said: [bool; 7], visible: [bool; 7]) {
         for i in 0..7 {
             self.hit[i] += u32::from(said[i] && visible[i]);
             self.said[i] += u32::from(said[i]);
@@ -52,8 +52,8 @@ impl Counts {
         self.slices += 1;
         self.exact += u32::from(said == visible);
         if visible.contains(&true) {
-            let lowest = (0..7).filter(|&i| visible[i]).map(|i| slice.vertebrae[i]).fold(f32::INFINITY, f32::min);
-            self.coverage += slice.vertebrae.iter().filter(|p| **p >= lowest).count() as u64;
+            let lowest = (0..7).filter(|&i| visible[i]).map(|i| probabilities[i]).fold(f32::INFINITY, f32::min);
+            self.coverage += probabilities.iter().filter(|p| **p >= lowest).count() as u64;
         }
     }
 
@@ -117,10 +117,20 @@ impl Counts {
         ratio(self.hit[level] + self.neither(level), self.slices)
     }
 
+    /// The mean over the levels.
+    pub fn mean_accuracy(&self) -> Option<f64> {
+        let each: Option<Vec<f64>> = (0..7).map(|level| self.accuracy(level)).collect();
+        each.map(|each| each.iter().sum::<f64>() / 7.0)
+    }
+
     /// Neither shown nor said.
     pub fn neither(&self, level: usize) -> u32 {
         self.slices + self.hit[level] - self.said[level] - self.shown[level]
     }
+}
+
+fn said(slice: &SliceResult, thresholds: &[f32; 7]) -> [bool; 7] {
+    std::array::from_fn(|i| slice.vertebrae[i] >= thresholds[i])
 }
 
 /// The first of the levels, 7 for none.
@@ -140,7 +150,14 @@ mod tests {
     use super::*;
 
     fn slice(visible: [u8; 7], vertebrae: [f32; 7]) -> SliceResult {
-        SliceResult { number: 1, visible: Some(visible.map(|v| v == 1)), vertebrae, true_boxes: vec![], boxes: vec![] }
+        SliceResult {
+            number: 1,
+            visible: Some(visible.map(|v| v == 1)),
+            vertebrae,
+            true_boxes: vec![],
+            boxes: vec![],
+            opinion: None,
+        }
     }
 
     /// Three slices; the expected values are those of scikit-learn 1.9.1 on the same arrays.

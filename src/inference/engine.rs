@@ -17,7 +17,7 @@ pub trait Engine {
 /// A network with the working memory of one thread; the weights are shared between forks.
 pub trait Model: Send {
     /// Runs one image. `image` is N x C x H x W as the manifest says, `metadata` is given exactly when the manifest
-    /// has that input. The result is the manifest's output, row by row, every value finite.
+    /// has that input. The result is the manifest's outputs one after the other, row by row, every value finite.
     ///
     /// # Errors
     /// When the engine fails or an output is not finite.

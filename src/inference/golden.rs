@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crate::inference::npy::{self, Element};
-use crate::inference::{EngineError, Fault, Head, Manifest, Model};
+use crate::inference::{EngineError, Fault, Head, LinearHead, Manifest, Model, Package};
 
 /// One input with its expected output.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,6 +68,7 @@ impl GoldenCase {
         let why = match manifest.head {
             Head::Classifier(_) => "never expect a vertebra that is shown and one that is not",
             Head::Detector(_) => "never expect a box that reaches [operating_point] score",
+            Head::Fractures(_) => "never expect a vertebra that is fractured and one that is not",
         };
         Err(Fault::Golden { file: "golden/".to_owned(), why: format!("{why}, so they prove nothing") })
     }
@@ -99,16 +100,15 @@ fn array<T: Element>(
 
 /// Whether a network that always says the same would fail these cases.
 fn tell_apart(cases: &[GoldenCase], manifest: &Manifest) -> bool {
-    match &manifest.head {
-        Head::Classifier(point) => {
-            let shown =
-                || cases.iter().flat_map(|case| case.expected.iter().zip(point.thresholds).map(|(&p, t)| p >= t));
-            shown().any(|shown| shown) && shown().any(|shown| !shown)
-        }
+    let thresholds = match &manifest.head {
         Head::Detector(point) => {
-            cases.iter().any(|case| best_scores(&case.expected, manifest).any(|score| score >= point.score))
+            return cases.iter().any(|case| best_scores(&case.expected, manifest).any(|score| score >= point.score));
         }
-    }
+        Head::Classifier(point) => point.thresholds,
+        Head::Fractures(point) => point.thresholds,
+    };
+    let said = || cases.iter().flat_map(|case| case.expected.iter().zip(thresholds).map(|(&p, t)| p >= t));
+    said().any(|said| said) && said().any(|said| !said)
 }
 
 /// The best score of each of a detector's boxes.
@@ -119,11 +119,8 @@ fn best_scores<'a>(output: &'a [f32], manifest: &Manifest) -> impl Iterator<Item
 }
 
 /// Runs every case.
-pub(super) fn check(
-    model: &mut dyn Model,
-    manifest: &Manifest,
-    cases: &[GoldenCase],
-) -> Result<GoldenReport, GoldenFault> {
+pub(super) fn check(model: &mut dyn Model, package: &Package) -> Result<GoldenReport, GoldenFault> {
+    let Package { manifest, golden: cases, last_layer, .. } = package;
     let tolerance = manifest.golden.tolerance;
     let mut report = GoldenReport { cases: cases.len(), max_difference: 0.0, tolerance, per_case: Duration::ZERO };
     for (number, case) in cases.iter().enumerate() {
@@ -132,7 +129,10 @@ pub(super) fn check(
         let output =
             model.run(&image, case.metadata.as_deref()).map_err(|error| GoldenFault::Engine { case: number, error })?;
         report.per_case += started.elapsed();
-        let difference = difference(manifest, &case.expected, &output);
+        let difference = match last_layer {
+            None => difference(manifest, &case.expected, &output),
+            Some(head) => difference_with_features(manifest, head, &case.expected, &output),
+        };
         if difference > tolerance {
             return Err(GoldenFault::Different { case: number, difference, tolerance });
         }
@@ -140,6 +140,13 @@ pub(super) fn check(
     }
     report.per_case /= u32::try_from(cases.len().max(1)).unwrap_or(u32::MAX);
     Ok(report)
+}
+
+/// As [`difference`], and the last layer must find the same probabilities in the feature map: where a network gives a map
+/// that does not lead to what it says, the heat drawn from it would show another network's mind.
+fn difference_with_features(manifest: &Manifest, head: &LinearHead, expected: &[f32], output: &[f32]) -> f32 {
+    let Some((said, features)) = output.split_at_checked(expected.len()) else { return f32::INFINITY };
+    difference(manifest, expected, said).max(difference(manifest, expected, &head.probabilities(features)))
 }
 
 /// Largest difference of an output. Coordinates of a detector's box count as fractions of the input's size, and only

@@ -11,6 +11,16 @@ fn manifest(kind: &str) -> Manifest {
             r#"["C1","C2","C3","C4","C5","C6","C7"]"#,
             "thresholds = [0.5,0.5,0.5,0.5,0.5,0.5,0.5]\ngate = 0.3",
         ),
+        "fracture-classifier" => (
+            "[1, 7]",
+            r#"["C1","C2","C3","C4","C5","C6","C7"]
+[features]
+name = "f"
+shape = [1, 2, 1, 2]
+weights = "head.npy"
+bias = "bias.npy""#,
+            "thresholds = [0.5,0.5,0.5,0.5,0.5,0.5,0.5]",
+        ),
         _ => ("[1, 5, 2]", r#"["fracture"]"#, "score = 0.25\nnms_iou = 0.5\nfinding_score = 0.5"),
     };
     let text = format!(
@@ -89,4 +99,25 @@ fn cases_that_a_constant_output_would_pass_prove_nothing() {
     let detector = manifest("fracture-detector");
     assert!(!tell_apart(&[case(&[1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.2, 0.1])], &detector));
     assert!(tell_apart(&[case(&[1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.2, 0.3])], &detector));
+}
+
+#[test]
+fn a_feature_map_that_leads_elsewhere_differs() {
+    let manifest = manifest("fracture-classifier");
+    let npy = |shape: &str, values: &[f32]| {
+        let header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}");
+        let length = u16::try_from(header.len()).unwrap().to_le_bytes();
+        let values: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        [b"\x93NUMPY\x01\x00".as_slice(), &length, header.as_bytes(), &values].concat()
+    };
+    let weights: Vec<f32> = (0..14).map(|n| if n == 0 { 1.0 } else { 0.0 }).collect();
+    let (weights, bias) = (npy("(7, 2)", &weights), npy("(7,)", &[0.0; 7]));
+    let head = LinearHead::read(manifest.features.as_ref().unwrap(), &weights, &bias).unwrap();
+    // C1 has the logit 2: the mean of the first channel
+    let expected = [0.880_797, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5];
+    let same = [expected.as_slice(), &[1.0, 3.0, 9.0, 9.0]].concat();
+    assert!(difference_with_features(&manifest, &head, &expected, &same) < 1e-5);
+    let elsewhere = [expected.as_slice(), &[0.0, 0.0, 9.0, 9.0]].concat();
+    assert!((difference_with_features(&manifest, &head, &expected, &elsewhere) - 0.380_797).abs() < 1e-5);
+    assert_eq!(difference_with_features(&manifest, &head, &expected, &same[..5]), f32::INFINITY);
 }

@@ -28,6 +28,8 @@ pub struct Manifest {
     pub preprocessing: Recipe,
     /// What the network gives.
     pub output: Output,
+    /// The feature map beside it, of a fracture classifier.
+    pub features: Option<FeaturesOutput>,
     /// The kind of network, with its operating point.
     pub head: Head,
     /// How it was quantised.
@@ -46,6 +48,8 @@ pub enum Kind {
     VertebraClassifier,
     /// Boxes around suspected fractures.
     FractureDetector,
+    /// Seven probabilities: which of C1 to C7 is fractured in the slice; a second opinion that no verdict rests on.
+    FractureClassifier,
 }
 
 impl Kind {
@@ -54,6 +58,7 @@ impl Kind {
         match self {
             Self::VertebraClassifier => "vertebra-classifier",
             Self::FractureDetector => "fracture-detector",
+            Self::FractureClassifier => "fracture-classifier",
         }
     }
 }
@@ -65,6 +70,8 @@ pub enum Head {
     Classifier(ClassifierPoint),
     /// Boxes.
     Detector(DetectorPoint),
+    /// Seven probabilities and a feature map.
+    Fractures(FracturePoint),
 }
 
 impl Head {
@@ -73,6 +80,7 @@ impl Head {
         match self {
             Self::Classifier(_) => Kind::VertebraClassifier,
             Self::Detector(_) => Kind::FractureDetector,
+            Self::Fractures(_) => Kind::FractureClassifier,
         }
     }
 
@@ -84,6 +92,11 @@ impl Head {
     /// The operating point of a detector.
     pub const fn detector(&self) -> Option<DetectorPoint> {
         if let Self::Detector(point) = self { Some(*point) } else { None }
+    }
+
+    /// The operating point of a fracture classifier.
+    pub const fn fractures(&self) -> Option<FracturePoint> {
+        if let Self::Fractures(point) = self { Some(*point) } else { None }
     }
 }
 
@@ -107,6 +120,14 @@ pub struct DetectorPoint {
     pub nms_iou: f32,
     /// Finding score from which a study is suspected.
     pub finding_score: f32,
+}
+
+/// Where a fracture classifier's probabilities are cut.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FracturePoint {
+    /// Probability from which C1 to C7 count as fractured in the slice.
+    pub thresholds: [f32; 7],
 }
 
 /// `[input]`.
@@ -155,6 +176,27 @@ pub struct Output {
     pub classes: Vec<String>,
 }
 
+/// `[features]`: the last feature map, and the linear layer that reads its mean.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FeaturesOutput {
+    /// Name in the network.
+    pub name: String,
+    /// 1 x channels x rows x columns.
+    pub shape: [usize; 4],
+    /// File of the weights, 7 x channels.
+    pub weights: String,
+    /// File of the bias, 7.
+    pub bias: String,
+}
+
+impl FeaturesOutput {
+    /// Channels of the map.
+    pub const fn channels(&self) -> usize {
+        self.shape[1]
+    }
+}
+
 /// `[quantisation]`, for people.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -194,6 +236,7 @@ struct Document {
     metadata: Option<MetadataInput>,
     preprocessing: Recipe,
     output: Output,
+    features: Option<FeaturesOutput>,
     operating_point: toml::Table,
     quantisation: Option<Quantisation>,
     #[serde(default)]
@@ -211,9 +254,10 @@ impl Manifest {
         let head = match document.kind {
             Kind::VertebraClassifier => Head::Classifier(point(&document.operating_point)?),
             Kind::FractureDetector => Head::Detector(point(&document.operating_point)?),
+            Kind::FractureClassifier => Head::Fractures(point(&document.operating_point)?),
         };
         let Document { format, name, version, model, trained_on, intended_use, input, metadata, .. } = document;
-        let Document { preprocessing, output, quantisation, metrics, golden, .. } = document;
+        let Document { preprocessing, output, features, quantisation, metrics, golden, .. } = document;
         if format != 1 {
             return Err(format!("format = {format}: this version reads format 1"));
         }
@@ -227,6 +271,7 @@ impl Manifest {
             metadata,
             preprocessing,
             output,
+            features,
             head,
             quantisation,
             metrics,
@@ -234,6 +279,12 @@ impl Manifest {
         };
         manifest.check()?;
         Ok(manifest)
+    }
+
+    /// Name and shape of everything that the network gives, in the order in which an engine gives it.
+    pub fn outputs(&self) -> impl Iterator<Item = (&str, &[usize])> {
+        let features = self.features.iter().map(|features| (features.name.as_str(), features.shape.as_slice()));
+        std::iter::once((self.output.name.as_str(), self.output.shape.as_slice())).chain(features)
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the values of a manifest must be, beyond their types; every fault names its key.
 
-use crate::inference::manifest::{Golden, MetadataInput, Output};
-use crate::inference::{ClassifierPoint, DetectorPoint, Head, Manifest};
+use crate::inference::manifest::{FeaturesOutput, Golden, MetadataInput, Output};
+use crate::inference::{ClassifierPoint, DetectorPoint, FracturePoint, Head, Kind, Manifest};
 use crate::preprocess::Neighbours;
 use crate::triage::Level;
 
@@ -10,6 +10,7 @@ impl Manifest {
     pub(super) fn check(&self) -> Result<(), String> {
         self.check_words()?;
         self.check_inputs()?;
+        self.check_features()?;
         self.check_head()
     }
 
@@ -23,10 +24,7 @@ impl Manifest {
         ensure((1..=32).contains(&version.len()) && version.chars().all(|c| c.is_ascii_graphic()), || {
             format!("version = {version:?}: must be 1 to 32 visible ASCII characters")
         })?;
-        let model = &self.model;
-        ensure(!model.is_empty() && !model.contains(['/', '\\']) && model != "..", || {
-            format!("model = {model:?}: must be the name of a file in the package's own folder")
-        })
+        file("model", &self.model)
     }
 
     fn check_inputs(&self) -> Result<(), String> {
@@ -50,19 +48,34 @@ impl Manifest {
         self.preprocessing.fault().map_or(Ok(()), Err)
     }
 
+    fn check_features(&self) -> Result<(), String> {
+        let wanted = self.head.kind() == Kind::FractureClassifier;
+        let Some(FeaturesOutput { shape, weights, bias, .. }) = &self.features else {
+            return ensure(!wanted, || "[features] is missing: a fracture-classifier shows where it looks".to_owned());
+        };
+        let kind = self.head.kind().name();
+        ensure(wanted, || format!("[features]: a {kind} has none"))?;
+        let [batch, channels, rows, columns] = *shape;
+        let fits =
+            batch == 1 && (1..=4096).contains(&channels) && [rows, columns].iter().all(|n| (1..=2048).contains(n));
+        ensure(fits, || format!("[features] shape = {shape:?}: must be [1, 1 to 4096, 1 to 2048, 1 to 2048]"))?;
+        file("[features] weights", weights)?;
+        file("[features] bias", bias)?;
+        // it is asked about single slices, outside the stream
+        ensure(self.metadata.is_none(), || format!("[metadata]: a {kind} takes the image alone"))?;
+        ensure(self.preprocessing.neighbours == Neighbours::None, || {
+            format!("[preprocessing] neighbours = \"adjacent\": a {kind} takes one slice alone")
+        })
+    }
+
     fn check_head(&self) -> Result<(), String> {
         let Output { shape, classes, .. } = &self.output;
         match &self.head {
             Head::Classifier(ClassifierPoint { thresholds, gate }) => {
-                ensure(*shape == [1, 7], || format!("[output] shape = {shape:?}: must be [1, 7]"))?;
-                ensure(classes.iter().map(String::as_str).eq(Level::ALL.map(Level::name)), || {
-                    format!("[output] classes = {classes:?}: must be C1 to C7 in this order")
-                })?;
-                for &threshold in thresholds {
-                    fraction("thresholds", threshold)?;
-                }
+                self.check_levels(thresholds)?;
                 fraction("gate", *gate)
             }
+            Head::Fractures(FracturePoint { thresholds }) => self.check_levels(thresholds),
             Head::Detector(DetectorPoint { score, nms_iou, finding_score }) => {
                 let rows = 4 + classes.len();
                 ensure(!classes.is_empty(), || "[output] classes = []: name at least one".to_owned())?;
@@ -81,6 +94,23 @@ impl Manifest {
             }
         }
     }
+
+    /// Seven probabilities, and where they are cut.
+    fn check_levels(&self, thresholds: &[f32; 7]) -> Result<(), String> {
+        let Output { shape, classes, .. } = &self.output;
+        ensure(*shape == [1, 7], || format!("[output] shape = {shape:?}: must be [1, 7]"))?;
+        ensure(classes.iter().map(String::as_str).eq(Level::ALL.map(Level::name)), || {
+            format!("[output] classes = {classes:?}: must be C1 to C7 in this order")
+        })?;
+        thresholds.iter().try_for_each(|&threshold| fraction("thresholds", threshold))
+    }
+}
+
+/// The name of a file of the package, without a folder.
+fn file(key: &str, name: &str) -> Result<(), String> {
+    ensure(!name.is_empty() && !name.contains(['/', '\\']) && name != "..", || {
+        format!("{key} = {name:?}: must be the name of a file in the package's own folder")
+    })
 }
 
 fn fraction(key: &str, value: f32) -> Result<(), String> {

@@ -52,6 +52,47 @@ fn detector() -> String {
     text.replace(point, "score = 0.25\nnms_iou = 0.5\nfinding_score = 0.5")
 }
 
+fn fracture_classifier() -> String {
+    let text = CLASSIFIER.replace("vertebra-classifier", "fracture-classifier").replace("\ngate = 0.3", "");
+    let text = text.replace("neighbours = \"adjacent\"", "neighbours = \"none\"");
+    let metadata = "[metadata]\nname = \"metadata\"\nshape = [1, 3]\n\
+                    fields = [\"image_position_m\", \"slice_ratio\", \"slice_ratio_known\"]\n";
+    let features = "[features]\nname = \"features\"\nshape = [1, 64, 128, 128]\n\
+                    weights = \"head.npy\"\nbias = \"bias.npy\"\n";
+    text.replace(metadata, features)
+}
+
+#[test]
+fn a_fracture_classifier_is_read_and_gives_two_outputs() {
+    let manifest = Manifest::parse(&fracture_classifier()).unwrap();
+    assert_eq!(manifest.head.fractures(), Some(FracturePoint { thresholds: [0.5; 7] }));
+    assert_eq!(manifest.head.kind(), Kind::FractureClassifier);
+    let outputs: Vec<_> = manifest.outputs().collect();
+    assert_eq!(outputs, [("probabilities", [1, 7].as_slice()), ("features", [1, 64, 128, 128].as_slice())]);
+}
+
+#[test]
+fn a_fracture_classifier_without_what_its_heat_needs_is_refused_by_key() {
+    for (from, to, words) in [
+        ("[features]", "[featuers]", "unknown field `featuers`"),
+        ("[1, 64, 128, 128]", "[1, 0, 128, 128]", "[features] shape = [1, 0, 128, 128]: must be"),
+        ("\"head.npy\"", "\"../head.npy\"", "[features] weights = \"../head.npy\": must be the name of a file"),
+        ("\"bias.npy\"", "\"\"", "[features] bias = \"\": must be the name of a file"),
+        ("\"none\"", "\"adjacent\"", "a fracture-classifier takes one slice alone"),
+        ("fracture-classifier\"\nversion", "vertebra-classifier\"\nversion", "missing field `gate`"),
+    ] {
+        let error = Manifest::parse(&fracture_classifier().replacen(from, to, 1)).unwrap_err();
+        assert!(error.contains(words), "{words:?} is not in {error:?}");
+    }
+    let bare: String = fracture_classifier().split("[features]").next().unwrap().to_owned();
+    let rest = fracture_classifier().split("[preprocessing]").nth(1).unwrap().to_owned();
+    let error = Manifest::parse(&format!("{bare}[preprocessing]{rest}")).unwrap_err();
+    assert!(error.contains("[features] is missing"), "{error}");
+    let features = "[features]\nname = \"f\"\nshape = [1, 1, 1, 1]\nweights = \"w\"\nbias = \"b\"\n[golden]";
+    let error = Manifest::parse(&CLASSIFIER.replace("[golden]", features)).unwrap_err();
+    assert!(error.contains("[features]: a vertebra-classifier has none"), "{error}");
+}
+
 #[test]
 fn a_classifier_is_read() {
     let manifest = Manifest::parse(CLASSIFIER).unwrap();
@@ -74,7 +115,11 @@ fn a_fault_is_named_by_its_key() {
         ("std = 0.25", "std = 0.25\ngamma = 1", "line 22: unknown field `gamma`, expected one of `window_center_hu`"),
         ("version = \"0.1.0\"\n", "", "missing field `version`"),
         ("\"area\"", "\"bicubic\"", "unknown variant `bicubic`, expected `area` or `nearest`"),
-        ("\"vertebra-classifier\"", "\"segmenter\"", "unknown variant `segmenter`, expected `vertebra-classifier` or"),
+        (
+            "\"vertebra-classifier\"",
+            "\"segmenter\"",
+            "unknown variant `segmenter`, expected one of `vertebra-classifier`",
+        ),
         ("format = 1", "format = 2", "format = 2: this version reads format 1"),
         ("name = \"vertebra", "name = \"Vertebra", "name = \"Vertebra-classifier-edge\": must be 1 to 64 of a-z"),
         (

@@ -7,6 +7,7 @@
 
 mod accelerator;
 mod analyser;
+mod cam;
 mod digest;
 mod engine;
 pub(crate) mod files;
@@ -19,6 +20,7 @@ mod manifest_checks;
 mod npy;
 mod package;
 mod pool;
+mod second_opinion;
 mod selftest;
 mod sign;
 mod tract;
@@ -27,14 +29,19 @@ mod yolo;
 
 pub use accelerator::{Accelerated, Rules as AcceleratorRules, Standing, Watch};
 pub use analyser::{Analyser, AnalyserError, Choice};
+pub use cam::{Heat, LinearHead};
 pub use engine::{Engine, EngineError, Model};
 pub use golden::{GoldenCase, GoldenFault, GoldenReport};
 pub use graph::{Graph, Port};
 pub use keys::{KeyError, TrustedKeys};
-pub use manifest::{ClassifierPoint, DetectorPoint, Golden, Head, ImageInput, Kind, Manifest, MetadataInput, Output};
+pub use manifest::{
+    ClassifierPoint, DetectorPoint, FeaturesOutput, FracturePoint, Golden, Head, ImageInput, Kind, Manifest,
+    MetadataInput, Output,
+};
 pub use package::{Fault, ModelSummary, Package, PackageError};
 pub(crate) use pool::guarded;
 pub use pool::{Busy, Done, Pool, SliceFailure, SubmitError};
+pub use second_opinion::{Opinion, OpinionError, SecondOpinion};
 pub use selftest::{Loaded, ModelReport, Refusal, SelftestReport, load, selftest};
 pub(crate) use selftest::{load_all, package_folders};
 pub use sign::{SignError, read_secret_key, sign_package};

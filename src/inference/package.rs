@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::inference::{GoldenCase, Kind, Manifest, TrustedKeys, digest, files};
+use crate::inference::{GoldenCase, Kind, LinearHead, Manifest, TrustedKeys, digest, files};
 
 /// A verified package: only [`Package::open`] makes one. (`Package::unverified` makes what can be measured and nothing else.)
 #[derive(Clone, Debug)]
@@ -22,6 +22,8 @@ pub struct Package {
     pub onnx: Vec<u8>,
     /// The cases that must hold before it is used.
     pub golden: Vec<GoldenCase>,
+    /// The last layer of a fracture classifier.
+    pub last_layer: Option<LinearHead>,
 }
 
 /// Which model it was: for messages, screens and audits.
@@ -117,6 +119,14 @@ pub enum Fault {
         /// What is wrong with it.
         why: String,
     },
+    /// The last layer of a fracture classifier cannot be used.
+    #[error("{file} {why}; export the package again")]
+    LastLayer {
+        /// Path in the package.
+        file: String,
+        /// What is wrong with it.
+        why: String,
+    },
 }
 
 const MANIFEST: &str = "package.toml";
@@ -133,7 +143,7 @@ impl Package {
 
     /// A network that nothing vouches for, to be measured; never to be analysed with.
     pub(crate) const fn unverified(manifest: Manifest, onnx: Vec<u8>) -> Self {
-        Self { manifest, digest: String::new(), key_id: String::new(), onnx, golden: Vec::new() }
+        Self { manifest, digest: String::new(), key_id: String::new(), onnx, golden: Vec::new(), last_layer: None }
     }
 
     /// Name, version, digest and kind.
@@ -181,9 +191,18 @@ impl Package {
         let text = std::str::from_utf8(text).map_err(|error| Fault::Manifest(format!("not UTF-8 text: {error}")))?;
         let manifest = Manifest::parse(text).map_err(Fault::Manifest)?;
         let golden = GoldenCase::read_all(&contents, &manifest)?;
+        let last_layer = last_layer(&contents, &manifest)?;
         let onnx = contents.remove(&manifest.model).ok_or_else(|| Fault::Missing(manifest.model.clone()))?;
-        Ok(Self { manifest, digest, key_id, onnx, golden })
+        Ok(Self { manifest, digest, key_id, onnx, golden, last_layer })
     }
+}
+
+fn last_layer(files: &BTreeMap<String, Vec<u8>>, manifest: &Manifest) -> Result<Option<LinearHead>, Fault> {
+    let Some(features) = &manifest.features else { return Ok(None) };
+    let file = |name: &String| files.get(name).ok_or_else(|| Fault::Missing(name.clone()));
+    LinearHead::read(features, file(&features.weights)?, file(&features.bias)?)
+        .map(Some)
+        .map_err(|(file, why)| Fault::LastLayer { file, why })
 }
 
 /// The last name of a path, for messages.

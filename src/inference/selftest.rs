@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::inference::package::folder_name;
-use crate::inference::{Engine, GoldenReport, Manifest, Model, ModelSummary, Package, TrustedKeys, digest, golden};
+use crate::inference::{
+    Engine, GoldenReport, LinearHead, Manifest, Model, ModelSummary, Package, TrustedKeys, digest, golden,
+};
 
 /// A network whose golden cases held on this device.
 pub struct Loaded {
@@ -17,6 +19,8 @@ pub struct Loaded {
     pub summary: ModelSummary,
     /// The network.
     pub model: Box<dyn Model>,
+    /// The last layer of a fracture classifier.
+    pub last_layer: Option<LinearHead>,
     /// What its golden cases gave.
     pub golden: GoldenReport,
     /// Time to verify and prepare it.
@@ -94,14 +98,13 @@ pub fn load(folder: &Path, keys: &TrustedKeys, engine: &dyn Engine) -> Result<Lo
     let prepared = catch_unwind(AssertUnwindSafe(|| {
         let mut model = engine.load(&package).map_err(|error| engine_refusal(&error))?;
         let load = started.elapsed();
-        let golden = golden::check(model.as_mut(), &package.manifest, &package.golden)
-            .map_err(|fault| engine_refusal(&fault))?;
+        let golden = golden::check(model.as_mut(), &package).map_err(|fault| engine_refusal(&fault))?;
         Ok((model, golden, load))
     }));
     let (model, golden, load) =
         prepared.unwrap_or_else(|_| Err(engine_refusal(&format!("{} panicked on it", engine.name()))))?;
     let summary = package.summary();
-    Ok(Loaded { manifest: Arc::new(package.manifest), summary, model, golden, load })
+    Ok(Loaded { manifest: Arc::new(package.manifest), summary, model, last_layer: package.last_layer, golden, load })
 }
 
 /// Folders that claim to be packages: `models/training` and `models/keys` do not.

@@ -133,13 +133,14 @@ impl TractEngine {
         let onnx = onnx().with_ignore_value_info(true).with_ignore_output_shapes(true);
         let model = onnx.model_for_proto_model(&proto).map_err(unreadable)?;
         let model = with_inputs(model, manifest)?;
-        let model = model.with_outputs_by_name([&manifest.output.name]).map_err(|_| EngineError::Shape {
+        let outputs: Vec<&str> = manifest.outputs().map(|(name, _)| name).collect();
+        let model = model.with_outputs_by_name(&outputs).map_err(|_| EngineError::Shape {
             what: "output".to_owned(),
             found: format!("{:?}", proto.graph.iter().flat_map(|g| &g.output).map(|o| &o.name).collect::<Vec<_>>()),
-            wanted: manifest.output.name.clone(),
+            wanted: outputs.join(", "),
         })?;
         let mut model = model.into_typed().map_err(unsupported)?;
-        check_output(&model, manifest)?;
+        check_outputs(&model, manifest)?;
         if let Some(int8) = self.int8() {
             for reason in int8::replace(&mut model, int8.isa, int8.team.as_ref()).map_err(unsupported)? {
                 tracing::info!(network = %manifest.name, reason, "a quantised node is left to tract");
@@ -251,9 +252,11 @@ impl TractModel {
             (None, None) => {}
             _ => return Err(TractError::msg("metadata given or missing against the manifest")),
         }
-        let outputs = self.state.run(inputs)?;
-        let output = outputs.first().ok_or_else(|| TractError::msg("no output"))?;
-        Ok(output.try_as_plain_ram()?.as_slice::<f32>()?.to_vec())
+        let mut values = Vec::new();
+        for output in self.state.run(inputs)? {
+            values.extend_from_slice(output.try_as_plain_ram()?.as_slice::<f32>()?);
+        }
+        Ok(values)
     }
 }
 
@@ -294,17 +297,18 @@ fn allows(declared: &InferenceFact, shape: &[usize]) -> bool {
     type_agrees && ranks_agree && dims.all(|(dim, &wanted)| number(dim).is_none_or(|found| found == wanted))
 }
 
-fn check_output(model: &TypedModel, manifest: &Manifest) -> Result<(), EngineError> {
-    let fact = model.output_fact(0).map_err(unsupported)?;
-    let wanted = &manifest.output.shape;
-    if fact.datum_type == f32::datum_type() && fact.shape.as_concrete() == Some(wanted.as_slice()) {
-        return Ok(());
+fn check_outputs(model: &TypedModel, manifest: &Manifest) -> Result<(), EngineError> {
+    for (index, (name, wanted)) in manifest.outputs().enumerate() {
+        let fact = model.output_fact(index).map_err(unsupported)?;
+        if fact.datum_type != f32::datum_type() || fact.shape.as_concrete() != Some(wanted) {
+            return Err(EngineError::Shape {
+                what: format!("output {name}"),
+                found: format!("{fact:?}"),
+                wanted: format!("f32 {wanted:?}"),
+            });
+        }
     }
-    Err(EngineError::Shape {
-        what: format!("output {}", manifest.output.name),
-        found: format!("{fact:?}"),
-        wanted: format!("f32 {wanted:?}"),
-    })
+    Ok(())
 }
 
 /// The first tensor, in this graph or one nested in it, that lives in another file.

@@ -86,11 +86,21 @@ fn value_info(name: &str, shape: &[usize]) -> Message {
 
 /// A whole ModelProto, opset 17.
 pub fn model(nodes: &[Message], weights: &[Message], inputs: &[(&str, &[usize])], output: (&str, &[usize])) -> Vec<u8> {
+    model_of(nodes, weights, inputs, &[output])
+}
+
+/// The same with several outputs.
+pub fn model_of(
+    nodes: &[Message],
+    weights: &[Message],
+    inputs: &[(&str, &[usize])],
+    outputs: &[(&str, &[usize])],
+) -> Vec<u8> {
     let graph = Message::default()
         .each(nodes, |m, n| m.message(1, n))
         .text(2, "graph")
         .each(weights, |m, w| m.message(5, w))
         .each(inputs, |m, (name, shape)| m.message(11, &value_info(name, shape)))
-        .message(12, &value_info(output.0, output.1));
+        .each(outputs, |m, (name, shape)| m.message(12, &value_info(name, shape)));
     Message::default().int(1, 8).message(7, &graph).message(8, &Message::default().text(1, "").int(2, 17)).0
 }

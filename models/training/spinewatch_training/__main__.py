@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from . import engine_fixtures, evidence, export, package, reference_networks, settings, train
+from . import cam_fixtures, compare, engine_fixtures, evidence, export, package, prepare, reference_networks, settings, tasks, train
 from .settings import Settings
 
 
@@ -16,6 +16,11 @@ def main() -> None:
         ("package", "export the run's best weights, quantise them and write the package"),
     ):
         verbs.add_parser(verb, help=words).add_argument("config", type=Path)
+    several = verbs.add_parser("compare", help="one table of the figures of several runs, as far as they have come")
+    several.add_argument("configs", type=Path, nargs="+", metavar="CONFIG")
+    several.add_argument("--train", action="store_true", help="train those first that have not ended")
+    prepared = verbs.add_parser("prepare", help="add the studies that the runs' cache lacks; afterwards the data may be deleted")
+    prepared.add_argument("config", type=Path, nargs="+")
     both = verbs.add_parser("evidence", help="both packages over the held-out studies, one CSV line per slice")
     both.add_argument("classifier", type=Path)
     both.add_argument("detector", type=Path)
@@ -23,33 +28,46 @@ def main() -> None:
     for verb, words in (
         ("reference-networks", "known networks with random weights, float32 and int8, to measure engines on"),
         ("engine-fixtures", "small quantised networks with their outputs, to test the int8 engine"),
+        ("cam-fixtures", "a feature map with its Grad-CAM by differentiation, to test the appliance's"),
     ):
         verbs.add_parser(verb, help=words).add_argument("out", type=Path)
     given = parser.parse_args()
     if given.verb == "train":
         print(train.train(settings.load(given.config, given.data)))
+    elif given.verb == "prepare":
+        make_prepared([settings.load(config, given.data) for config in given.config])
     elif given.verb == "package":
         print(make_package(settings.load(given.config, given.data)))
     elif given.verb == "reference-networks":
         print(*reference_networks.write(given.out), sep="\n")
     elif given.verb == "engine-fixtures":
         print(*engine_fixtures.write(given.out), sep="\n")
+    elif given.verb == "cam-fixtures":
+        print(*cam_fixtures.write(given.out), sep="\n")
+    elif given.verb == "compare":
+        print(compare.table([settings.load(config, given.data) for config in given.configs], given.train))
     else:
         evidence.write(settings.load(given.classifier, given.data), settings.load(given.detector, given.data), given.csv)
 
 
+def make_prepared(runs: list[Settings]) -> None:
+    """Runs with one folder and one cache are prepared in one pass over the files."""
+    places = {(run.data.folder, run.data.cache) for run in runs}
+    for folder, cache in sorted(places):
+        recipes = [run.recipe for run in runs if (run.data.folder, run.data.cache) == (folder, cache)]
+        print(f"{cache}: {prepare.prepare(folder, cache, recipes)} studies added")
+
+
 def make_package(run: Settings) -> Path:
     """Float32, int8, figures of both, folder. Unsigned: `spinewatch models sign` comes after."""
-    work = train.task(run)
+    work = tasks.task(run)
     single, integer = run.output / "float32.onnx", run.output / "int8.onnx"
     export.to_onnx(work, run.output / "best.pt", single)
     float_layers = export.quantise(work, single, integer)
     figures = work.figures(export.outputs(work, integer, work.validation), work.validation)
     before = work.figures(export.outputs(work, single, work.validation), work.validation)
     figures[f"float32_{work.figure}"] = before[work.figure]
-    if run.is_classifier:
-        informed = work.figures(export.outputs(work, integer, work.validation, known=True), work.validation)
-        figures["macro_f1_with_slice_ratio"] = informed["macro_f1"]
+    figures |= work.further_figures(lambda known: export.outputs(work, integer, work.validation, known))
     return package.write(work, integer, float_layers, figures)
 
 

@@ -19,6 +19,8 @@ class Batch:
     metadata: Tensor
     visible: Tensor
     boxes: list[Tensor]
+    rows: np.ndarray
+    """Which rows of the prepared slices these are."""
 
 
 def channels(slices: Slices, rows: np.ndarray, recipe: Recipe, lone: np.ndarray | None = None) -> np.ndarray:
@@ -33,8 +35,8 @@ def channels(slices: Slices, rows: np.ndarray, recipe: Recipe, lone: np.ndarray 
 
 
 def normalise(values: Tensor, recipe: Recipe) -> Tensor:
-    """0 to 1 -> the network's input."""
-    return (values - recipe.mean) / recipe.std
+    """0 to 1 -> the network's input, in place."""
+    return values.sub_(recipe.mean).div_(recipe.std)
 
 
 def metadata(slices: Slices, rows: np.ndarray, known: np.ndarray, offset_m: np.ndarray | float = 0.0) -> Tensor:
@@ -48,7 +50,7 @@ def plain(slices: Slices, rows: np.ndarray, recipe: Recipe, known: bool = False)
     image = torch.from_numpy(channels(slices, rows, recipe)).float().div_(255)
     boxes = [torch.from_numpy(slices.boxes_of(row)) * recipe.size for row in rows]
     labels = torch.from_numpy(slices.visible[rows].astype(np.float32))
-    return Batch(normalise(image, recipe), metadata(slices, rows, np.full(len(rows), known)), labels, boxes)
+    return Batch(normalise(image, recipe), metadata(slices, rows, np.full(len(rows), known)), labels, boxes, rows)
 
 
 def augmented(
@@ -62,12 +64,36 @@ def augmented(
         pixels[swap] = pixels[swap, ::-1]
     image = torch.from_numpy(pixels).float().div_(255)
     boxes = [torch.from_numpy(slices.boxes_of(row)) * recipe.size for row in rows]
+    image, boxes = _mosaic(image, boxes, rng.random(n) < how.mosaic, rng)
     image, boxes = _move(image, boxes, how, rng)
     image = _disturb(image, how, rng)
     known = rng.random(n) < ratio_known_share
     numbers = metadata(slices, rows, known, rng.uniform(-1, 1, n))
     numbers[:, 1] += numbers[:, 2] * torch.from_numpy(rng.normal(0, 0.03, n).astype(np.float32))
-    return Batch(normalise(image, recipe), numbers, torch.from_numpy(slices.visible[rows].astype(np.float32)), boxes)
+    return Batch(normalise(image, recipe), numbers, torch.from_numpy(slices.visible[rows].astype(np.float32)), boxes, rows)
+
+
+def _mosaic(image: Tensor, boxes: list[Tensor], chosen: np.ndarray, rng: np.random.Generator) -> tuple[Tensor, list[Tensor]]:
+    """The chosen images become four pieces of images of the batch at their own scale, around a point near the middle."""
+    n, _, size, _ = image.shape
+    made, made_boxes = image.clone() if chosen.any() else image, list(boxes)
+    for target in np.flatnonzero(chosen):
+        x, y = rng.integers(size // 4, 3 * size // 4, 2)
+        pieces, kept = [(0, 0, x, y), (x, 0, size, y), (0, y, x, size), (x, y, size, size)], []
+        for source, (left, top, right, bottom) in zip([target, *rng.integers(0, n, 3)], rng.permutation(pieces)):
+            # the piece shows what lies `across` and `down` of its own place
+            across, down = rng.integers(-left, size - right + 1), rng.integers(-top, size - bottom + 1)
+            made[target, :, top:bottom, left:right] = image[source, :, top + down : bottom + down, left + across : right + across]
+            kept.append(_cut(boxes[source] - torch.tensor([across, down, across, down]), left, top, right, bottom))
+        made_boxes[target] = torch.cat(kept)
+    return made, made_boxes
+
+
+def _cut(boxes: Tensor, left: int, top: int, right: int, bottom: int) -> Tensor:
+    """What lies within the piece, of the boxes that keep a third of their area."""
+    cut = torch.stack([boxes[:, 0::2].clamp(left, right), boxes[:, 1::2].clamp(top, bottom)], 2).view(-1, 4)
+    area, before = ((b[:, 2:] - b[:, :2]).prod(1) for b in (cut, boxes))
+    return cut[area > before / 3].float()
 
 
 def _move(image: Tensor, boxes: list[Tensor], how: Augmentation, rng: np.random.Generator) -> tuple[Tensor, list[Tensor]]:
@@ -100,21 +126,23 @@ def _move_boxes(boxes: Tensor, to_source: np.ndarray, size: int) -> Tensor:
 
 
 def _disturb(image: Tensor, how: Augmentation, rng: np.random.Generator) -> Tensor:
-    """Contrast, brightness, a softer kernel, noise."""
+    """Contrast, brightness, a softer kernel, noise, all in place: passes over memory are what this costs."""
     n = len(image)
 
     def per_image(values: np.ndarray) -> Tensor:
         return torch.from_numpy(values.astype(np.float32)).view(n, 1, 1, 1)
 
-    if how.blur:
-        softness = per_image(rng.uniform(0, how.blur, n) * (rng.random(n) < 0.5))
-        image = torch.lerp(image, F.avg_pool2d(image, 3, 1, 1, count_include_pad=False), softness)
+    soft = np.flatnonzero(rng.random(n) < 0.5) if how.blur else []
+    if len(soft):
+        sharp = image[soft]
+        mean = F.avg_pool2d(sharp, 3, 1, 1, count_include_pad=False)
+        softness = torch.from_numpy(rng.uniform(0, how.blur, (len(soft), 1, 1, 1)).astype(np.float32))
+        image[soft] = sharp.lerp_(mean, softness)
     gain = per_image(np.exp(rng.uniform(-how.contrast, how.contrast, n)))
-    image = image * gain + per_image(rng.uniform(-how.brightness, how.brightness, n))
-    deviation = per_image(rng.uniform(0, how.noise, n))
+    image.mul_(gain).add_(per_image(rng.uniform(-how.brightness, how.brightness, n)))
     seed = int(rng.integers(2**62))
     noise = torch.randn(image.shape, generator=torch.Generator().manual_seed(seed))
-    return (image + noise * deviation).clamp_(0, 1)
+    return image.addcmul_(noise, per_image(rng.uniform(0, how.noise, n))).clamp_(0, 1)
 
 
 def in_batches(rows: np.ndarray, size: int) -> list[np.ndarray]:

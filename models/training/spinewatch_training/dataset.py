@@ -1,33 +1,42 @@
-"""The RSNA 2022 layout on disk -> planes prepared once, with their labels.
+"""The prepared slices of a data set, with their labels and the split by study."""
 
-Read are `train.csv`, `train_bounding_boxes.csv`, `train_images/<study>/<n>.dcm` and, for the classifier, `slices.csv`
-(StudyInstanceUID, slice_number, C1 to C7 visible 0 or 1), which the phantom writes. The real data's masks are not read yet.
-"""
-
-import csv
 import hashlib
-import json
-import os
-from collections import defaultdict
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
-from .preprocessing import plane, read_slice
+from .prepare import planes_folder, prepare
+from .rsna import LEVELS
 from .settings import Data, Recipe
 
-LEVELS = ("C1", "C2", "C3", "C4", "C5", "C6", "C7")
+__all__ = ["LEVELS", "Planes", "Slices", "is_held_out", "load"]
+
+
+class Planes:
+    """Slices of many files as one array N x size x size, uint8, read from disk as needed."""
+
+    def __init__(self, files: list[Path], counts: list[int]):
+        self.files = [np.load(file, mmap_mode="r") for file in files]
+        self.ends = np.cumsum(counts)
+        self.shape = (int(self.ends[-1]), *self.files[0].shape[1:])
+
+    def __getitem__(self, rows: int | np.ndarray) -> np.ndarray:
+        rows = np.asarray(rows)
+        studies = np.searchsorted(self.ends, rows.ravel(), "right")
+        out = np.empty((rows.size, *self.shape[1:]), np.uint8)
+        for place, (row, study) in enumerate(zip(rows.ravel().tolist(), studies.tolist())):
+            file = self.files[study]
+            out[place] = file[row - int(self.ends[study]) + len(file)]
+        return out.reshape(*rows.shape, *self.shape[1:])
 
 
 @dataclass(frozen=True)
 class Slices:
     """All slices of some studies; within a study from head to foot, so that neighbours are neighbouring rows."""
 
-    planes: np.ndarray
-    """N x size x size, uint8, read from disk as needed."""
+    planes: Planes | np.ndarray
+    """N x size x size, uint8."""
     study: np.ndarray
     """N, index into `studies`."""
     number: np.ndarray
@@ -76,85 +85,27 @@ def is_held_out(uid: str, share: float) -> bool:
 
 
 def load(data: Data, recipe: Recipe) -> Slices:
-    """The prepared slices; prepares them first where that has not been done with this recipe."""
-    prepared = data.cache / str(recipe.size)
-    studies = hashlib.sha256((data.folder / "train.csv").read_bytes()).hexdigest()
-    stamp = json.dumps({"studies": studies, "recipe": {**asdict(recipe), "neighbours": None}})
-    if not (prepared / "stamp.json").exists() or (prepared / "stamp.json").read_text() != stamp:
-        _prepare(data.folder, recipe, prepared)
-        (prepared / "stamp.json").write_text(stamp)
-    index = np.load(prepared / "slices.npz")
-    arrays = {name: index[name] for name in index.files if name != "studies"}
-    return Slices(np.load(prepared / "planes.npy", mmap_mode="r"), studies=index["studies"].tolist(), **arrays)
+    """All studies of the cache, after adding those of `[data] folder` that it lacks; the folder may be gone by then."""
+    if (data.folder / "train.csv").exists():
+        prepare(data.folder, data.cache, [recipe])
+    folder = planes_folder(data.cache, recipe)
+    files = sorted((data.cache / "studies").glob("*.npz"))
+    files = [file for file in files if (folder / f"{file.stem}.npy").exists()]
+    if not files:
+        raise FileNotFoundError(f"{folder} holds no study, nor does {data.folder}: prepare a data set first")
+    entries = [dict(np.load(file)) for file in files]
+    counts = [len(entry["number"]) for entry in entries]
+    first = np.cumsum([0, *counts[:-1]])
 
+    def joined(name: str) -> np.ndarray:
+        return np.concatenate([entry[name] for entry in entries])
 
-def _prepare(folder: Path, recipe: Recipe, prepared: Path) -> None:
-    prepared.mkdir(parents=True, exist_ok=True)
-    with open(folder / "train.csv") as file:
-        fractured = {row["StudyInstanceUID"]: [int(row[level]) for level in LEVELS] for row in csv.DictReader(file)}
-    studies = sorted(uid for uid in fractured if (folder / "train_images" / uid).is_dir())
-    if not studies:
-        raise FileNotFoundError(f"{folder / 'train_images'} holds no study of train.csv")
-    counts = [len(os.listdir(folder / "train_images" / uid)) for uid in studies]
-    shape = (sum(counts), recipe.size, recipe.size)
-    planes = np.lib.format.open_memmap(prepared / "planes.npy", "w+", np.uint8, shape)
-    visible, boxes = _visible(folder), _boxes(folder)
-    columns, box_rows, box_values, row = defaultdict(list), [], [], 0
-    paths = [folder / "train_images" / uid for uid in studies]
-    with ProcessPoolExecutor(max_workers=min(16, os.cpu_count() or 1)) as pool:
-        for index, study in enumerate(tqdm(pool.map(_read_study, paths, [recipe] * len(paths)), "prepare", len(paths))):
-            for position, (number, z_mm, matrix, pixels) in enumerate(study):
-                planes[row] = pixels
-                columns["study"].append(index)
-                columns["number"].append(number)
-                columns["z_mm"].append(z_mm)
-                columns["matrix"].append(matrix)
-                columns["ratio"].append(position / max(1, len(study) - 1))
-                columns["visible"].append(visible.get((studies[index], number), [-1] * 7))
-                for x, y, width, height in boxes.get((studies[index], number), ()):
-                    box_rows.append(row)
-                    box_values.append([x / matrix[1], y / matrix[0], (x + width) / matrix[1], (y + height) / matrix[0]])
-                row += 1
-    planes.flush()
-    np.savez(
-        prepared / "slices.npz",
-        studies=np.array(studies),
-        fractured=np.array([fractured[uid] for uid in studies], np.int8),
-        study=np.array(columns["study"], np.int32),
-        number=np.array(columns["number"], np.int32),
-        z_mm=np.array(columns["z_mm"], np.float32),
-        ratio=np.array(columns["ratio"], np.float32),
-        matrix=np.array(columns["matrix"], np.int32),
-        visible=np.array(columns["visible"], np.int8),
-        box_row=np.array(box_rows, np.int64),
-        boxes=np.array(box_values, np.float32).reshape(-1, 4),
+    return Slices(
+        Planes([folder / f"{file.stem}.npy" for file in files], counts),
+        study=np.repeat(np.arange(len(files), dtype=np.int32), counts),
+        ratio=np.concatenate([np.arange(n, dtype=np.float32) / max(1, n - 1) for n in counts]),
+        **{name: joined(name) for name in ("number", "z_mm", "matrix", "visible", "boxes")},
+        box_row=np.concatenate([entry["box_row"] + start for entry, start in zip(entries, first)]),
+        studies=[file.stem for file in files],
+        fractured=np.stack([entry["fractured"] for entry in entries]),
     )
-
-
-def _read_study(folder: Path, recipe: Recipe) -> list[tuple[int, float, tuple[int, int], np.ndarray]]:
-    """(number, z in mm, rows and columns, plane) of each slice, from head to foot."""
-    found = []
-    for name in os.listdir(folder):
-        hounsfield, z_mm = read_slice(folder / name)
-        found.append((int(Path(name).stem), z_mm, hounsfield.shape, plane(hounsfield, recipe)))
-    return sorted(found, key=lambda entry: -entry[1])
-
-
-def _visible(folder: Path) -> dict[tuple[str, int], list[int]]:
-    path = folder / "slices.csv"
-    if not path.exists():
-        return {}
-    with open(path) as file:
-        return {_key(row): [int(row[level]) for level in LEVELS] for row in csv.DictReader(file)}
-
-
-def _boxes(folder: Path) -> dict[tuple[str, int], list[list[float]]]:
-    found = defaultdict(list)
-    with open(folder / "train_bounding_boxes.csv") as file:
-        for row in csv.DictReader(file):
-            found[_key(row)].append([float(row[name]) for name in ("x", "y", "width", "height")])
-    return found
-
-
-def _key(row: dict[str, str]) -> tuple[str, int]:
-    return row["StudyInstanceUID"], int(row["slice_number"])

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from . import export, metrics, train
+from . import export, metrics
 from .dataset import LEVELS
 from .settings import Settings
+from .tasks import task
 
 
 def write(classifier: Settings, detector: Settings, path: Path) -> None:
@@ -15,7 +16,7 @@ def write(classifier: Settings, detector: Settings, path: Path) -> None:
 
     The detector runs on every slice here; on the device it runs where the classifier reaches its gate.
     """
-    first, second = train.task(classifier), train.task(detector)
+    first, second = task(classifier), task(detector)
     rows = first.slices.rows(True, classifier.data.validation_share)
     probabilities = export.outputs(first, classifier.export.package / "model.onnx", rows)
     found = export.outputs(second, detector.export.package / "model.onnx", rows)

@@ -12,52 +12,37 @@ from tqdm import tqdm
 
 from . import batches
 from .batches import Batch
-from .train import Classifier, Detector
+from .tasks import Task
 
 OPSET = 17
 METHOD = "static int8, QDQ, weights per channel"
 ACTIVATIONS = "uint8, per tensor, range calibrated on training slices"
-QUANTISED_OPERATORS = ["Conv", "Relu", "Add", "Concat", "MaxPool", "Resize"]
+QUANTISED_OPERATORS = ["Conv", "MatMul", "Gemm", "Sigmoid", "Mul", "Relu", "Add", "Concat", "Split", "MaxPool", "Resize"]
 
 
-def input_names(work: Classifier | Detector) -> list[str]:
-    """Names of the network's inputs, in order."""
-    return ["image", "metadata"] if work.settings.is_classifier else ["image"]
-
-
-def output_name(work: Classifier | Detector) -> str:
-    """Name of the network's one output."""
-    return "probabilities" if work.settings.is_classifier else "boxes"
-
-
-def feed(work: Classifier | Detector, batch: Batch, index: int) -> dict[str, np.ndarray]:
+def feed(work: Task, batch: Batch, index: int) -> dict[str, np.ndarray]:
     """One image of a batch as ONNX Runtime takes it."""
-    tensors = {"image": batch.image, "metadata": batch.metadata}
-    return {name: tensors[name][index : index + 1].numpy() for name in input_names(work)}
+    return {name: getattr(batch, name)[index : index + 1].numpy() for name in work.inputs}
 
 
-def to_onnx(work: Classifier | Detector, weights: Path, path: Path) -> None:
+def to_onnx(work: Task, weights: Path, path: Path) -> None:
     """Float32, batch 1, batch normalisation folded into the convolutions."""
     work.net.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True)["net"])
     model = work.for_export(work.net.cpu()).eval()
     batch = batches.plain(work.slices, work.validation[:1], work.settings.recipe)
-    inputs = (batch.image, batch.metadata)[: len(input_names(work))]
+    inputs = tuple(getattr(batch, name) for name in work.inputs)
     torch.onnx.export(
-        model, inputs, str(path), opset_version=OPSET, dynamo=False,
-        input_names=input_names(work), output_names=[output_name(work)],
-    )  # fmt: skip
+        model, inputs, str(path), opset_version=OPSET, dynamo=False, input_names=work.inputs, output_names=work.outputs
+    )
     onnx.checker.check_model(onnx.load(path), full_check=True)
 
 
 class CalibrationSlices(CalibrationDataReader):
-    """Training slices as the device would give them, half of them with a box where there are boxes."""
+    """Training slices as the device would give them."""
 
-    def __init__(self, work: Classifier | Detector):
+    def __init__(self, work: Task):
         rng = np.random.default_rng(work.settings.training.seed)
-        rows = rng.permutation(work.training)
-        boxed = np.isin(rows, work.slices.box_row)
-        half = work.settings.export.calibration_slices // 2
-        rows = np.concatenate([rows[boxed][:half], rows[~boxed]])[: 2 * half]
+        rows = work.calibration_rows(work.settings.export.calibration_slices, rng)
         self.work, self.rows = work, iter(tqdm(rows, "calibrate"))
 
     def get_next(self) -> dict[str, np.ndarray] | None:
@@ -67,7 +52,7 @@ class CalibrationSlices(CalibrationDataReader):
         return feed(self.work, batches.plain(self.work.slices, np.array([row]), self.work.settings.recipe), 0)
 
 
-def quantise(work: Classifier | Detector, source: Path, path: Path) -> list[str]:
+def quantise(work: Task, source: Path, path: Path) -> list[str]:
     """Static int8 of everything between the image and the head; returns what stays in floating point."""
     prepared = path.with_suffix(".prepared.onnx")
     quant_pre_process(str(source), str(prepared), skip_optimization=True, skip_symbolic_shape=True)
@@ -85,12 +70,12 @@ def quantise(work: Classifier | Detector, source: Path, path: Path) -> list[str]
         nodes_to_exclude=head,
     )
     prepared.unlink()
-    return ["metadata", "head"] if work.settings.is_classifier else ["decoding of boxes and scores"]
+    return ["metadata", "head"] if "metadata" in work.inputs else ["decoding of boxes and scores"]
 
 
-def _is_backbone(node: onnx.NodeProto, work: Classifier | Detector) -> bool:
+def _is_backbone(node: onnx.NodeProto, work: Task) -> bool:
     """True for the operators whose names say that they work on the image and not on what was read out of it."""
-    if work.settings.is_classifier:
+    if "metadata" in work.inputs:
         return node.name.startswith("/net/image/")
     return node.name.startswith("/net/") and not any("Reshape" in source for source in node.input)
 
@@ -100,7 +85,7 @@ def session(path: Path) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
 
 
-def outputs(work: Classifier | Detector, path: Path, rows: np.ndarray, known: bool = False) -> np.ndarray:
+def outputs(work: Task, path: Path, rows: np.ndarray, known: bool = False) -> np.ndarray:
     """What an ONNX file says of each slice."""
     model, found = session(path), []
     for part in tqdm(np.array_split(rows, max(1, len(rows) // 64)), path.name):

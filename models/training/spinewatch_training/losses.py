@@ -5,9 +5,9 @@ import math
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
-from .nets import FractureDetector
+from .nets.yolov8 import YoloV8
 
 TOP_ANCHORS = 10
 SCORE_POWER, OVERLAP_POWER = 0.5, 6.0
@@ -47,53 +47,61 @@ def _overlap(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
 
 
 @torch.no_grad()
-def assign(scores: Tensor, corners: Tensor, points: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Task-aligned assignment within one image.
+def assign(scores: Tensor, corners: Tensor, points: Tensor, boxes: Tensor, real: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Task-aligned assignment.
 
-    scores A, corners A x 4, points 2 x A, boxes m x 4 with m > 0 -> anchors k that learn a box, the box k x 4 that each
-    learns, and the score k that it should give.
+    scores N x A, corners N x A x 4, points 2 x A, boxes N x m x 4 of which `real` (N x m) are not padding -> anchors N x A that
+    learn a box, the box N x A x 4 that each learns, and the score N x A that each should give.
     """
     x, y = points
-    inside = (x > boxes[:, :1]) & (x < boxes[:, 2:3]) & (y > boxes[:, 1:2]) & (y < boxes[:, 3:])
-    overlap = iou(boxes[:, None], corners[None])
-    alignment = scores**SCORE_POWER * overlap**OVERLAP_POWER
+    low, high = boxes[..., None, :2], boxes[..., None, 2:]
+    inside = (x > low[..., 0]) & (x < high[..., 0]) & (y > low[..., 1]) & (y < high[..., 1]) & real[..., None]
+    overlap = iou(boxes[:, :, None], corners[:, None])
+    alignment = scores[:, None] ** SCORE_POWER * overlap**OVERLAP_POWER
     # anchors outside rank below the worst inside, however small its alignment is at the start
-    best = torch.where(inside, alignment, -1).topk(min(TOP_ANCHORS, alignment.shape[1]), 1)
-    chosen = torch.zeros_like(inside).scatter_(1, best.indices, best.values >= 0)
-    claimed_by = torch.where(chosen, overlap, -1).argmax(0)
-    anchor = chosen.any(0).nonzero().squeeze(1)
-    owner = claimed_by[anchor]
-    mine = torch.zeros_like(chosen)
-    mine[owner, anchor] = True
+    best = torch.where(inside, alignment, -1).topk(min(TOP_ANCHORS, alignment.shape[2]), 2)
+    chosen = torch.zeros_like(inside).scatter_(2, best.indices, best.values >= 0)
+    owner = torch.where(chosen, overlap, -1).argmax(1)
+    mine = chosen & (owner[:, None] == torch.arange(boxes.shape[1], device=boxes.device)[:, None])
     alignment, overlap = alignment * mine, overlap * mine
-    scale = overlap.amax(1) / alignment.amax(1).clamp(min=1e-30)
-    return anchor, boxes[owner], alignment[owner, anchor] * scale[owner]
+    scale = overlap.amax(2, keepdim=True) / alignment.amax(2, keepdim=True).clamp(min=1e-30)
+    return mine.any(1), boxes.gather(1, owner[..., None].expand(-1, -1, 4)), (alignment * scale).amax(1)
 
 
-def detection_loss(net: FractureDetector, distances: Tensor, logits: Tensor, boxes: list[Tensor]) -> Tensor:
+def padded(boxes: list[Tensor], device: torch.device) -> tuple[Tensor, Tensor]:
+    """Boxes m x 4 of every image -> N x most x 4, and which of them are real."""
+    together = nn.utils.rnn.pad_sequence(boxes, batch_first=True).to(device)
+    counts = torch.tensor([len(b) for b in boxes], device=device)
+    return together, torch.arange(together.shape[1], device=device) < counts[:, None]
+
+
+def detection_loss(net: YoloV8, distances: Tensor, logits: Tensor, boxes: list[Tensor]) -> Tensor:
     """Sum of the three losses, each per unit of assigned score. An image without boxes teaches only scores of 0."""
     distances, logits = distances.float(), logits.float().squeeze(1)
-    corners = net.decode(distances).transpose(1, 2)
-    target = torch.zeros_like(logits)
-    learned = []
-    for image, truth in enumerate(boxes):
-        if len(truth):
-            truth = truth.to(logits.device)
-            anchor, box, score = assign(logits[image].sigmoid(), corners[image], net.points, truth)
-            target[image, anchor] = score
-            learned.append((torch.full_like(anchor, image), anchor, box, score))
+    truth, real = padded(boxes, logits.device)
+    if not truth.shape[1]:
+        return SCORE_WEIGHT * F.binary_cross_entropy_with_logits(logits, torch.zeros_like(logits), reduction="sum")
+    with torch.no_grad():
+        corners = net.decode(distances).transpose(1, 2)
+    learns, owned, target = assign(logits.detach().sigmoid(), corners, net.points, truth, real)
     total = target.sum().clamp(min=1)
     loss = SCORE_WEIGHT * F.binary_cross_entropy_with_logits(logits, target, reduction="sum") / total
-    if not learned:
-        return loss
-    image, anchor, box, score = (torch.cat(column) for column in zip(*learned))
-    loss = loss + BOX_WEIGHT * ((1 - complete_iou(corners[image, anchor], box)) * score).sum() / total
+    image, anchor = learns.nonzero(as_tuple=True)
+    box, score = owned[image, anchor], target[image, anchor]
     distribution = distances[image, :, anchor].view(-1, 4, net.bins)
+    loss = loss + BOX_WEIGHT * ((1 - complete_iou(_corners(net, anchor, distribution), box)) * score).sum() / total
     spread = _distribution_loss(distribution, _sides(net, anchor, box))
     return loss + DISTRIBUTION_WEIGHT * (spread * score).sum() / total
 
 
-def _sides(net: FractureDetector, anchor: Tensor, box: Tensor) -> Tensor:
+def _corners(net: YoloV8, anchor: Tensor, distribution: Tensor) -> Tensor:
+    """What `decode` says of single anchors: k x 4 x bins -> k x 4."""
+    sides = (distribution.softmax(2) * net.steps).sum(2) * net.strides[anchor, None]
+    point = net.points[:, anchor].T
+    return torch.cat([point - sides[:, :2], point + sides[:, 2:]], 1)
+
+
+def _sides(net: YoloV8, anchor: Tensor, box: Tensor) -> Tensor:
     """Distances k x 4 from the anchors to the sides of their boxes, in strides, within what the bins can say."""
     point, stride = net.points[:, anchor].T, net.strides[anchor, None]
     sides = torch.cat([point - box[:, :2], box[:, 2:] - point], 1) / stride

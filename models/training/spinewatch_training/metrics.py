@@ -77,3 +77,30 @@ def average_precision(found: list[np.ndarray], true: list[np.ndarray], threshold
     precision = np.maximum.accumulate(precision[::-1])[::-1]
     at = np.searchsorted(recall, np.linspace(0, 1, 101))
     return float(np.where(at < len(precision), precision[at.clip(max=len(precision) - 1)], 0).mean())
+
+
+def fracture_figures(probabilities: np.ndarray, fractured: np.ndarray, threshold: float = 0.5) -> dict[str, float]:
+    """Per level over the slices of which it is known (-1 is not): sensitivity, specificity and F1, as S2 prints them, the mean
+    area under the ROC over the levels that have both kinds, and the share of answers that are right."""
+    figures, areas = {}, []
+    for level in range(7):
+        known = fractured[:, level] >= 0
+        true, score = fractured[known, level] > 0, probabilities[known, level]
+        said = score >= threshold
+        hit = (said & true).sum()
+        figures[f"sensitivity_c{level + 1}"] = float(hit / max(1, true.sum()))
+        figures[f"specificity_c{level + 1}"] = float((~said & ~true).sum() / max(1, (~true).sum()))
+        figures[f"f1_c{level + 1}"] = float(2 * hit / max(1, said.sum() + true.sum()))
+        if true.any() and not true.all():
+            areas.append(area_under_roc(score, true))
+    known = fractured >= 0
+    accuracy = ((probabilities >= threshold) == (fractured > 0))[known].mean() if known.any() else 0.0
+    return {"mean_auc": float(np.mean(areas)) if areas else 0.0, "accuracy": float(accuracy), **figures}
+
+
+def area_under_roc(scores: np.ndarray, true: np.ndarray) -> float:
+    """The share of pairs of a true and a false one that are ranked right; equal scores count half."""
+    order, counts = np.unique(scores, return_inverse=True, return_counts=True)[1:]
+    rank = counts.cumsum() - (counts - 1) / 2
+    positive, negative = true.sum(), (~true).sum()
+    return float((rank[order][true].sum() - positive * (positive + 1) / 2) / (positive * negative))

@@ -7,40 +7,27 @@ from pathlib import Path
 import numpy as np
 
 from . import batches, export
-from .dataset import LEVELS
-from .train import Classifier, Detector
-
-METADATA_FIELDS = ["image_position_m", "slice_ratio", "slice_ratio_known"]
+from .tasks import Task
 
 
-def write(work: Classifier | Detector, model: Path, float_layers: list[str], figures: dict[str, float]) -> Path:
+def write(work: Task, model: Path, float_layers: list[str], figures: dict[str, float]) -> Path:
     """Replaces the package's folder; `figures` are those of the int8 network on the held-out studies."""
     folder = work.settings.export.package
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     shutil.copyfile(model, folder / "model.onnx")
+    for name, values in work.files().items():
+        np.save(folder / name, values)
     shape = _write_golden(work, folder)
     (folder / "package.toml").write_text(_manifest(work, shape, float_layers, figures))
     (folder / "README.md").write_text(_card(work, figures))
     return folder
 
 
-def _golden_rows(work: Classifier | Detector) -> np.ndarray:
-    """Held-out slices spread over what there is to tell: with boxes and without, or from the first to the last level."""
-    rows, count = work.validation, work.settings.export.golden_cases
-    if work.settings.is_classifier:
-        shows = rows[(work.slices.visible[rows] > 0).any(1)]
-        return shows[np.linspace(0, len(shows) - 1, count).astype(int)]
-    boxed = np.isin(rows, work.slices.box_row)
-    with_box, without = rows[boxed], rows[~boxed]
-    middle = np.linspace(0, len(with_box) - 1, count + 1).astype(int)[1:-1]
-    return np.concatenate([with_box[middle], without[[len(without) // 2]]])
-
-
-def _write_golden(work: Classifier | Detector, folder: Path) -> list[int]:
+def _write_golden(work: Task, folder: Path) -> list[int]:
     """Inputs before normalisation and what ONNX Runtime makes of them; returns the output's shape."""
     model, recipe = export.session(folder / "model.onnx"), work.settings.recipe
-    for case, row in enumerate(_golden_rows(work)):
+    for case, row in enumerate(work.golden_rows(work.settings.export.golden_cases)):
         target = folder / "golden" / str(case)
         target.mkdir(parents=True)
         row = np.array([row])
@@ -48,12 +35,12 @@ def _write_golden(work: Classifier | Detector, folder: Path) -> list[int]:
         expected = model.run(None, export.feed(work, batch, 0))[0]
         np.save(target / "image.npy", batches.channels(work.slices, row, recipe)[0])
         np.save(target / "expected.npy", expected.astype(np.float32))
-        if work.settings.is_classifier:
+        if "metadata" in work.inputs:
             np.save(target / "metadata.npy", batch.metadata.numpy())
     return list(expected.shape)
 
 
-def _manifest(work: Classifier | Detector, shape: list[int], float_layers: list[str], figures: dict[str, float]) -> str:
+def _manifest(work: Task, shape: list[int], float_layers: list[str], figures: dict[str, float]) -> str:
     settings = work.settings
     recipe, what = settings.recipe, settings.export
     tables = {
@@ -62,14 +49,13 @@ def _manifest(work: Classifier | Detector, shape: list[int], float_layers: list[
             "trained_on": settings.data.description, "intended_use": what.intended_use,
         },
         "input": {"name": "image", "shape": [1, 3, recipe.size, recipe.size]},
-        "metadata": {"name": "metadata", "shape": [1, 3], "fields": METADATA_FIELDS} if settings.is_classifier else None,
+        **work.manifest_tables(),
         "preprocessing": {
-            "window_center_hu": recipe.window_center_hu, "window_width_hu": recipe.window_width_hu, "resize": "area",
+            "window_center_hu": recipe.window_center_hu, "window_width_hu": recipe.window_width_hu, "resize": recipe.resize,
             "neighbours": recipe.neighbours, "mean": recipe.mean, "std": recipe.std,
         },
         "output": {
-            "name": export.output_name(work), "shape": shape,
-            "classes": list(LEVELS) if settings.is_classifier else ["fracture"],
+            "name": work.outputs[0], "shape": shape, "classes": list(work.classes),
         },
         "operating_point": what.operating_point,
         "quantisation": {"method": export.METHOD, "activations": export.ACTIVATIONS, "float_layers": float_layers},
@@ -78,14 +64,13 @@ def _manifest(work: Classifier | Detector, shape: list[int], float_layers: list[
     }  # fmt: skip
     parts = []
     for name, table in tables.items():
-        if table is not None:
-            head = [f"[{name}]"] if name else []
-            # the strings, numbers and lists used here are written alike in JSON and TOML
-            parts.append("\n".join(head + [f"{key} = {json.dumps(value)}" for key, value in table.items()]))
+        head = [f"[{name}]"] if name else []
+        # the strings, numbers and lists used here are written alike in JSON and TOML
+        parts.append("\n".join(head + [f"{key} = {json.dumps(value)}" for key, value in table.items()]))
     return "\n\n".join(parts) + "\n"
 
 
-def _card(work: Classifier | Detector, figures: dict[str, float]) -> str:
+def _card(work: Task, figures: dict[str, float]) -> str:
     settings, slices = work.settings, work.slices
     held_out = len(np.unique(slices.study[work.validation]))
     rows = "\n".join(f"| {name.replace('_', ' ')} | {value:.3f} |" for name, value in figures.items())

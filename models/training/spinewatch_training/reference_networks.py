@@ -14,14 +14,24 @@ from torch import Tensor, nn
 from torch.nn import functional
 from tqdm import tqdm
 
-from . import reference_nets
 from .export import OPSET
+from .nets.gcvit import gcvit_xxtiny
+from .nets.inception_unet import FractureClassifier, FractureClassifierForExport
+from .nets.yolov8 import YoloV8ForExport, yolov8
+
+
+class Probabilities(FractureClassifierForExport):
+    """Without its feature map."""
+
+    def forward(self, image: Tensor) -> Tensor:
+        return super().forward(image)[0]
+
 
 Network = tuple[Callable[[int], nn.Module], int]
 NETWORKS: dict[str, Network] = {
-    "gcvit-xxtiny-128": (reference_nets.gcvit_xxtiny, 128),
-    "yolov8n-512": (reference_nets.YoloV8, 512),
-    "inception-resnet-v2-unet-128": (lambda _: reference_nets.InceptionResnetUnet(), 128),
+    "gcvit-xxtiny-128": (gcvit_xxtiny, 128),
+    "yolov8n-512": (lambda size: YoloV8ForExport(yolov8("yolov8n", size)), 512),
+    "inception-resnet-v2-unet-128": (lambda size: Probabilities(FractureClassifier(size, decoder=(256, 128, 64, 32, 16))), 128),
 }
 PRODUCTS = ["Conv", "MatMul", "Gemm"]
 # form of the file's name -> form of the graph, operators that are quantised (none: all that ONNX Runtime can)

@@ -5,8 +5,11 @@ import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 
-KINDS = ("vertebra-classifier", "fracture-detector")
-NEIGHBOURS = ("none", "adjacent")
+KINDS = ("vertebra-classifier", "fracture-detector", "fracture-classifier")
+CHOICES = {
+    "recipe": {"neighbours": ("none", "adjacent"), "resize": ("area", "nearest")},
+    "training": {"optimiser": ("adamw", "sgd"), "schedule": ("cosine", "linear", "plateau")},
+}
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,7 @@ class Recipe:
     size: int
     window_center_hu: float = 400.0
     window_width_hu: float = 1800.0
+    resize: str = "area"
     neighbours: str = "none"
     mean: float = 0.5
     std: float = 0.25
@@ -33,12 +37,20 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Training:
-    """The run ends after `epochs` or after `minutes` of wall time, whichever comes first; the learning rate follows."""
+    """The run ends after `epochs` or after `minutes` of wall time, whichever comes first; the learning rate follows.
+
+    A finished run goes on when one of them is raised.
+    """
 
     epochs: int
     minutes: float
     batch: int
     learning_rate: float
+    optimiser: str = "adamw"
+    schedule: str = "cosine"
+    """After the warm-up: `cosine` or `linear` down to a hundredth, or `plateau`: halved after three epochs without a gain."""
+    init_from: Path | None = None
+    """The `best.pt` of another run of the same network, at any input size, to start from."""
     weight_decay: float = 0.01
     average_decay: float = 0.998
     slices_per_epoch: int = 1_000_000
@@ -64,6 +76,14 @@ class Augmentation:
     noise: float = 0.03
     blur: float = 0.7
     lone_slice_share: float = 0.1
+    mosaic: float = 0.0
+    """Share of images made of four pieces."""
+    mosaic_until: float = 0.75
+    """Part of the run after which there is no mosaic."""
+
+    def at(self, progress: float) -> "Augmentation":
+        """What holds at this part of the run."""
+        return self if progress < self.mosaic_until else dataclasses.replace(self, mosaic=0.0)
 
 
 @dataclass(frozen=True)
@@ -94,10 +114,6 @@ class Settings:
     augmentation: Augmentation
     export: Export
 
-    @property
-    def is_classifier(self) -> bool:
-        return self.kind == "vertebra-classifier"
-
 
 SECTIONS = {"data": Data, "recipe": Recipe, "training": Training, "augmentation": Augmentation, "export": Export}
 
@@ -112,8 +128,10 @@ def load(path: Path, folder: Path | None = None) -> Settings:
     settings = _section(Settings, {**table, **sections, "net": net}, str(path))
     if settings.kind not in KINDS:
         raise ValueError(f"{path}: kind = {settings.kind!r}: must be one of {', '.join(KINDS)}")
-    if settings.recipe.neighbours not in NEIGHBOURS:
-        raise ValueError(f"{path}: neighbours = {settings.recipe.neighbours!r}: must be one of {', '.join(NEIGHBOURS)}")
+    for section, choices in CHOICES.items():
+        for key, allowed in choices.items():
+            if (given := getattr(getattr(settings, section), key)) not in allowed:
+                raise ValueError(f"{path}: [{section}] {key} = {given!r}: must be one of {', '.join(allowed)}")
     return settings
 
 
@@ -125,4 +143,4 @@ def _section(kind: type, values: dict, where: str):
     required = [n for n, f in fields.items() if f.default is f.default_factory is dataclasses.MISSING]
     if missing := [n for n in required if values.get(n, absent) is absent]:
         raise ValueError(f"{where}: {missing[0]!r} is missing")
-    return kind(**{n: Path(v) if fields[n].type is Path else v for n, v in values.items()})
+    return kind(**{n: Path(v) if fields[n].type in (Path, Path | None) else v for n, v in values.items()})

@@ -6,12 +6,15 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
+import torch
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
 from spinewatch_training import settings
 from spinewatch_training.dataset import LEVELS
 
+# two busy threads wait for each other longer than these small networks take
+torch.set_num_threads(1)
 STUDIES, SLICES, MATRIX, SPACING_MM = 10, 21, 64, 2.0
 
 
@@ -113,6 +116,10 @@ calibration_slices = 32
 operating_point = {point}
 """
 
+GCVIT = 'name = "gcvit"\nembed_dim = 16\ndepths = [1, 1, 2, 1]\nnum_heads = [1, 2, 2, 4]'
+UNET = 'name = "inception_unet"\nwidth = 0.1\nblocks = [1, 1, 1]'
+YOLO = 'name = "yolov8"\nwidths = [8, 8, 16, 16, 32]\nblocks = [1, 1]\nbins = 8'
+
 
 @pytest.fixture
 def run(rsna: Path, tmp_path: Path):
@@ -120,8 +127,9 @@ def run(rsna: Path, tmp_path: Path):
 
     def make(kind: str, epochs: int) -> settings.Settings:
         nets = {
-            "vertebra-classifier": ("none", "widths = [8, 16, 16, 32]", "{ thresholds = [0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5], gate = 0.3 }", 16),
-            "fracture-detector": ("adjacent", "widths = [8, 8, 16, 16, 32]\nblocks = [1, 1]", "{ score = 0.25, nms_iou = 0.5, finding_score = 0.5 }", 8),
+            "vertebra-classifier": ("none", GCVIT, "{ thresholds = [0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5], gate = 0.3 }", 16),
+            "fracture-classifier": ("none", UNET, "{ thresholds = [0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5] }", 8),
+            "fracture-detector": ("adjacent", YOLO, "{ score = 0.25, nms_iou = 0.5, finding_score = 0.5 }", 8),
         }
         neighbours, net, point, batch = nets[kind]
         path = tmp_path / "run.toml"

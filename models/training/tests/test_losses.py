@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from spinewatch_training import losses
-from spinewatch_training.nets import FractureDetector
+from spinewatch_training.nets.yolov8 import YoloV8
 
 
 def box(*values):
@@ -18,12 +18,21 @@ def test_overlap_of_known_boxes():
     assert losses.complete_iou(box(0, 0, 4, 1), box(0, 0, 1, 4)) < losses.iou(box(0, 0, 4, 1), box(0, 0, 1, 4))
 
 
+def assigned(scores, corners, points, boxes):
+    """One image beside another that has no box: anchors that learn, their boxes, their scores."""
+    truth, real = losses.padded([torch.zeros(0, 4), boxes], torch.device("cpu"))
+    learns, owned, target = losses.assign(scores.expand(2, -1), corners.expand(2, -1, -1), points, truth, real)
+    assert not learns[0].any() and (target[~learns] == 0).all()
+    anchor = learns[1].nonzero().squeeze(1)
+    return anchor, owned[1, anchor], target[1, anchor]
+
+
 def test_an_anchor_learns_only_a_box_that_it_lies_in_and_the_best_learns_its_overlap():
-    net = FractureDetector(64, (8, 8, 16, 16, 32), (1, 1))
+    net = YoloV8(64, (8, 8, 16, 16, 32), (1, 1), 8)
     boxes = torch.stack([box(8, 8, 40, 40), box(44, 44, 60, 60)])
     anchors = net.points.shape[1]
     corners = torch.stack([net.points[0] - 12, net.points[1] - 12, net.points[0] + 12, net.points[1] + 12], 1)
-    anchor, owner, score = losses.assign(torch.full((anchors,), 0.5), corners, net.points, boxes)
+    anchor, owner, score = assigned(torch.full((anchors,), 0.5), corners, net.points, boxes)
     assert len(set(anchor.tolist())) == len(anchor) and {tuple(o) for o in owner.tolist()} == {tuple(b) for b in boxes.tolist()}
     for index, truth, value in zip(anchor, owner, score):
         x, y = net.points[:, index]
@@ -34,9 +43,9 @@ def test_an_anchor_learns_only_a_box_that_it_lies_in_and_the_best_learns_its_ove
 
 
 def test_a_box_far_smaller_than_the_first_guesses_still_teaches_an_anchor():
-    net = FractureDetector(64, (8, 8, 16, 16, 32), (1, 1))
+    net = YoloV8(64, (8, 8, 16, 16, 32), (1, 1), 8)
     corners = torch.stack([net.points[0] - 60, net.points[1] - 60, net.points[0] + 60, net.points[1] + 60], 1)
-    anchor, _, score = losses.assign(torch.full((len(corners),), 1e-3), corners, net.points, torch.tensor([[18.0, 18, 24, 24]]))
+    anchor, _, score = assigned(torch.full((len(corners),), 1e-3), corners, net.points, torch.tensor([[18.0, 18, 24, 24]]))
     assert len(anchor) == 1 and score.item() > 0
 
 
@@ -52,7 +61,7 @@ def test_a_distribution_on_the_true_distance_costs_least():
 
 
 def test_distances_decode_to_the_box_that_they_were_made_of():
-    net = FractureDetector(64, (8, 8, 16, 16, 32), (1, 1))
+    net = YoloV8(64, (8, 8, 16, 16, 32), (1, 1), 8)
     anchor = torch.tensor([27])
     truth = torch.tensor([[12.0, 20.0, 40.0, 44.0]])
     sides = losses._sides(net, anchor, truth)
@@ -65,12 +74,19 @@ def test_distances_decode_to_the_box_that_they_were_made_of():
 
 
 def test_the_loss_of_an_empty_image_pushes_only_scores():
-    net = FractureDetector(64, (8, 8, 16, 16, 32), (1, 1))
+    net = YoloV8(64, (8, 8, 16, 16, 32), (1, 1), 8)
     distances, logits = net(torch.randn(2, 3, 64, 64))
     distances.retain_grad(), logits.retain_grad()
     losses.detection_loss(net, distances, logits, [torch.zeros(0, 4)] * 2).backward()
     assert distances.grad is None or distances.grad.abs().max() == 0
     assert (logits.grad > 0).all()
+
+
+def test_what_the_loss_says_of_single_anchors_is_what_decode_says():
+    net = YoloV8(64, (8, 8, 16, 16, 32), (1, 1), 8)
+    distances, anchor = torch.randn(1, 32, net.points.shape[1]), torch.tensor([3, 70, 83])
+    expected = net.decode(distances)[0, :, anchor].T
+    assert torch.allclose(losses._corners(net, anchor, distances[0, :, anchor].T.reshape(3, 4, 8)), expected, atol=1e-4)
 
 
 def test_unknown_labels_do_not_count():

@@ -5,11 +5,13 @@ import onnx
 import torch
 
 from spinewatch_training import export, reference_networks
-from spinewatch_training.reference_nets import InceptionResnetUnet, YoloV8, gcvit_xxtiny
+from spinewatch_training.nets.gcvit import gcvit_xxtiny
+from spinewatch_training.nets.inception_unet import FractureClassifier
+from spinewatch_training.nets.yolov8 import YoloV8, YoloV8ForExport
 
 
 def test_every_form_runs_and_stays_near_the_float_network(tmp_path):
-    small = {"small": (lambda size: YoloV8(size, (8, 8, 16, 16, 32), 8), 64)}
+    small = {"small": (lambda size: YoloV8ForExport(YoloV8(size, (8, 8, 16, 16, 32), (1, 2), 8)), 64)}
     written = reference_networks.write(tmp_path, small)
     assert [path.name for path in written] == [f"small.{form}.onnx" for form in ("float32", *reference_networks.FORMS)]
     image = {"image": reference_networks.images(1, 64, 7).numpy()}
@@ -24,5 +26,6 @@ def test_every_form_runs_and_stays_near_the_float_network(tmp_path):
 
 def test_the_classifiers_have_seven_outputs():
     with torch.no_grad():
-        for net in (gcvit_xxtiny(128), InceptionResnetUnet()):
+        small = FractureClassifier(128, 0.25, (1, 1, 1))
+        for net in (gcvit_xxtiny(128), reference_networks.Probabilities(small)):
             assert net.eval()(reference_networks.images(1, 128, 1)).shape == (1, 7)

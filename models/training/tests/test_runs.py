@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from spinewatch_training import __main__ as verbs
-from spinewatch_training import dataset, evidence, export, train
+from spinewatch_training import dataset, evidence, export, tasks, train
 
 KINDS = ["vertebra-classifier", "fracture-detector"]
 
@@ -55,12 +55,12 @@ def check_golden(folder, manifest):
 
 def test_a_stopped_run_goes_on_where_it_was(run):
     made = run("vertebra-classifier", 3)
-    work = train.task(made)
+    work = tasks.task(made)
     made.output.mkdir()
     first = train.Run(made, work)
     first.epoch()
     first.epoch()
-    second = train.Run(made, train.task(made))
+    second = train.Run(made, tasks.task(made))
     second.resume()
     assert len(second.history) == 2 and second.steps == first.steps and not second.finished
     for name, value in first.net.state_dict().items():
@@ -78,7 +78,7 @@ def test_time_ends_a_run_before_its_epochs(run):
 
 def test_a_fractured_study_without_boxes_teaches_the_detector_nothing(run, rsna, tmp_path):
     made = run("fracture-detector", 1)
-    boxed = train.task(made)
+    boxed = tasks.task(made)
     lines = (rsna / "train_bounding_boxes.csv").read_text().splitlines()
     bare = "1.2.826.0.1.3"
     for name in ("train_images", "train.csv", "slices.csv"):
@@ -86,7 +86,7 @@ def test_a_fractured_study_without_boxes_teaches_the_detector_nothing(run, rsna,
         (tmp_path / "bare" / name).symlink_to(rsna / name)
     (tmp_path / "bare/train_bounding_boxes.csv").write_text("\n".join(line for line in lines if not line.startswith(bare + ",")))
     data = dataclasses.replace(made.data, folder=tmp_path / "bare", cache=tmp_path / "bare-cache")
-    work = train.task(dataclasses.replace(made, data=data))
+    work = tasks.task(dataclasses.replace(made, data=data))
     index = work.slices.studies.index(bare)
     everything = np.concatenate([work.training, work.validation])
     assert index not in work.slices.study[everything]
@@ -99,7 +99,7 @@ def test_the_detector_learns_nothing_where_the_device_does_not_run_it(run):
     visible = slices.visible.copy()
     visible[::2] = 0
     visible[1::4] = -1
-    work = train.Detector(made, dataclasses.replace(slices, visible=visible))
+    work = tasks.Fractures(made, dataclasses.replace(slices, visible=visible))
     rows = np.concatenate([work.training, work.validation])
     assert sorted(rows) == list(range(1, len(visible), 2)), "known to be empty are left out, unknown are not"
 
@@ -116,5 +116,5 @@ def test_evidence_has_a_line_for_every_held_out_slice(run, tmp_path):
         made[kind] = settings
     evidence.write(made[KINDS[0]], made[KINDS[1]], tmp_path / "evidence.csv")
     lines = (tmp_path / "evidence.csv").read_text().splitlines()
-    assert len(lines) == 1 + len(train.task(made[KINDS[0]]).validation)
+    assert len(lines) == 1 + len(tasks.task(made[KINDS[0]]).validation)
     assert json.dumps(lines[0].split(",")[3:10]) == json.dumps(["C1", "C2", "C3", "C4", "C5", "C6", "C7"])

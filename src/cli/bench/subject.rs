@@ -129,6 +129,7 @@ fn manifest(name: &str, graph: &Graph) -> anyhow::Result<Manifest> {
             std: 1.0,
         },
         output: Output { name: graph.output.name.clone(), shape: graph.output.shape.clone(), classes: Vec::new() },
+        features: None,
         head: Head::Classifier(ClassifierPoint { thresholds: [0.5; 7], gate: 0.5 }),
         quantisation: None,
         metrics: BTreeMap::new(),

@@ -15,7 +15,7 @@ use super::model_folders::ModelFolders;
 use super::workers::Workers;
 use crate::evaluation::dataset;
 use crate::evaluation::{Beside, Cuts, Figure, Stratum, StudyResult, beside, figures, strata};
-use crate::inference::{Analyser, Choice, Quantised, TractEngine, load};
+use crate::inference::{Analyser, Choice, Quantised, SecondOpinion, TractEngine, load, load_all};
 use crate::publish::{NOTICE, PHANTOM_NOTICE};
 use crate::triage::Level;
 use passage::Passage;
@@ -37,7 +37,8 @@ pub struct EvaluateArgs {
     dataset: PathBuf,
     #[command(flatten)]
     models: ModelFolders,
-    /// Folder of one package, in place of the folder of packages; once for the classifier, once for the detector.
+    /// Folder of one package, in place of the folder of packages; once for the classifier, once for the detector, and
+    /// once for a fracture classifier where there is one.
     #[arg(long, value_name = "DIR")]
     package: Vec<PathBuf>,
     /// Name of the vertebra classifier, where the folder holds several.
@@ -116,10 +117,10 @@ struct Misjudged {
 pub fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
     let mut truths = dataset::read(&args.dataset)?;
     truths.truncate(args.studies.unwrap_or(usize::MAX));
-    let quantised = args.passage(&TractEngine::default())?;
+    let mut quantised = args.passage(&TractEngine::default())?;
     let studies = quantised.run(&truths, args.workers.count())?;
     let float32 = args.float32.then(|| {
-        let passage = args.passage(&TractEngine { quantised: Quantised::Reals })?;
+        let mut passage = args.passage(&TractEngine { quantised: Quantised::Reals })?;
         anyhow::Ok((passage.run(&truths, args.workers.count())?, passage.engine))
     });
     let float32 = float32.transpose()?;
@@ -162,16 +163,24 @@ impl EvaluateArgs {
     fn passage(&self, engine: &TractEngine) -> anyhow::Result<Passage> {
         let choice = Choice { classifier: self.classifier.clone(), detector: self.detector.clone() };
         let keys = self.models.trusted()?;
-        let analyser = if self.package.is_empty() {
-            Analyser::open(&self.models.dir(), &choice, &keys, engine)
+        let outcomes = if self.package.is_empty() {
+            load_all(&self.models.dir(), &keys, engine)
         } else {
-            let loaded = self.package.iter().map(|folder| load(folder, &keys, engine));
-            let (loaded, refused): (Vec<_>, Vec<_>) = loaded.partition(Result::is_ok);
-            let refused = refused.into_iter().filter_map(Result::err).collect();
-            Analyser::assemble(loaded.into_iter().flatten().collect(), refused, &choice)
+            self.package.iter().map(|folder| load(folder, &keys, engine)).collect()
         };
-        let analyser = analyser.context("the packages cannot be evaluated")?;
-        Ok(Passage::open(analyser.with_faint_boxes(FAINT), engine))
+        let (mut loaded, mut refused) = (Vec::new(), Vec::new());
+        for outcome in outcomes {
+            match outcome {
+                Ok(model) => loaded.push(model),
+                Err(refusal) => refused.push(refusal),
+            }
+        }
+        for refusal in &refused {
+            tracing::warn!(package = %refusal.package, why = %refusal.why, "a package is left out");
+        }
+        let second = SecondOpinion::take(&mut loaded).map_err(anyhow::Error::msg)?;
+        let analyser = Analyser::assemble(loaded, refused, &choice).context("the packages cannot be evaluated")?;
+        Ok(Passage::open(analyser.with_faint_boxes(FAINT), second, engine))
     }
 }
 

@@ -8,14 +8,16 @@ use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::appliance::{Offline, Outcome};
+use crate::dicom::{self, Limits};
 use crate::evaluation::dataset::StudyTruth;
-use crate::evaluation::{SliceResult, StudyResult};
-use crate::inference::{Analyser, Engine, TractEngine};
+use crate::evaluation::{FractureOpinion, SliceResult, StudyResult};
+use crate::inference::{Analyser, Engine, SecondOpinion, TractEngine};
 use crate::triage::OperatingPoint;
 
 /// Packages ready for studies.
 pub struct Passage {
     analyser: Arc<Analyser>,
+    second: Option<SecondOpinion>,
     /// Name of the engine.
     pub engine: String,
     /// Name and version of each package.
@@ -27,12 +29,14 @@ pub struct Passage {
 }
 
 impl Passage {
-    /// With the packages of an analyser.
-    pub fn open(analyser: Analyser, engine: &TractEngine) -> Self {
+    /// With the packages of an analyser, and a fracture classifier beside them where there is one.
+    pub fn open(analyser: Analyser, second: Option<SecondOpinion>, engine: &TractEngine) -> Self {
+        let models: Vec<_> = analyser.models().iter().chain(second.iter().map(SecondOpinion::model)).collect();
         Self {
             engine: engine.name().to_owned(),
-            models: analyser.models().iter().map(|model| format!("{} {}", model.name, model.version)).collect(),
-            phantom: analyser.is_phantom_trained(),
+            models: models.iter().map(|model| format!("{} {}", model.name, model.version)).collect(),
+            phantom: models.iter().any(|model| model.phantom_trained),
+            second,
             point: analyser.operating_point(),
             analyser: Arc::new(analyser),
         }
@@ -42,11 +46,18 @@ impl Passage {
     ///
     /// # Errors
     /// When a file cannot be read, or a study has no slice that can be.
-    pub fn run(&self, truths: &[StudyTruth], workers: NonZeroUsize) -> anyhow::Result<Vec<StudyResult>> {
+    pub fn run(&mut self, truths: &[StudyTruth], workers: NonZeroUsize) -> anyhow::Result<Vec<StudyResult>> {
         let bar = ProgressBar::new(truths.iter().map(|truth| truth.files.len() as u64).sum());
         bar.set_style(ProgressStyle::with_template("{msg} {bar:30} {pos}/{len} slices, {eta} left")?);
         bar.set_message(self.engine.clone());
-        let studies = truths.iter().map(|truth| self.study(truth, workers, &bar)).collect();
+        let studies = truths
+            .iter()
+            .map(|truth| {
+                let mut study = self.study(truth, workers, &bar)?;
+                self.ask_again(truth, &mut study)?;
+                Ok(study)
+            })
+            .collect();
         bar.finish_and_clear();
         studies
     }
@@ -76,6 +87,23 @@ impl Passage {
     }
 }
 
+impl Passage {
+    /// Asks the fracture classifier about every slice. It stands outside the stream and changes nothing that was said.
+    fn ask_again(&mut self, truth: &StudyTruth, study: &mut StudyResult) -> anyhow::Result<()> {
+        let Some(second) = &mut self.second else { return Ok(()) };
+        for ((_, path), result) in truth.files.iter().zip(&mut study.slices) {
+            let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+            let Ok(slices) = dicom::read(&bytes, &Limits::default()) else { continue };
+            let Some(slice) = slices.first() else { continue };
+            let opinion = second
+                .of_slice(slice)
+                .with_context(|| format!("the fracture classifier fails on {}", path.display()))?;
+            result.opinion = Some(FractureOpinion { probabilities: opinion.probabilities, said: opinion.said });
+        }
+        Ok(())
+    }
+}
+
 /// Slices that the device did not analyse count as ones in which it saw nothing.
 fn slices(truth: &StudyTruth, outcome: &Outcome) -> Vec<SliceResult> {
     let slice = |(number, _): &(u32, PathBuf)| {
@@ -86,6 +114,7 @@ fn slices(truth: &StudyTruth, outcome: &Outcome) -> Vec<SliceResult> {
             vertebrae: evidence.map_or([0.0; 7], |evidence| evidence.vertebrae),
             true_boxes: truth.boxes.get(number).cloned().unwrap_or_default(),
             boxes: evidence.map(|evidence| evidence.boxes.clone()).unwrap_or_default(),
+            opinion: None,
         }
     };
     truth.files.iter().map(slice).collect()

@@ -17,6 +17,9 @@ pub fn print(report: &Report) {
     );
     for group in Group::ALL {
         let figures: Vec<&Figure> = report.figures.iter().filter(|figure| figure.group == group).collect();
+        if figures.is_empty() {
+            continue;
+        }
         if report.float32.is_some() { print_beside(group, &figures, report) } else { print_alone(group, &figures) }
     }
     print_strata(report);

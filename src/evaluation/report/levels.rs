@@ -23,6 +23,7 @@ pub(super) fn tables(content: &Content, group: Group) -> String {
     }
     let (subject, title) = match group {
         Group::Studies => ("fracture of", "studies: each vertebra"),
+        Group::FractureSlices => ("fracture of", "slices: each vertebra"),
         _ => ("", "slices: each vertebra"),
     };
     let value = |figure: &Figure| match span(figure.interval) {

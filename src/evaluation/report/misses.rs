@@ -119,6 +119,7 @@ mod tests {
                 .iter()
                 .map(|&(x, score)| FractureBox { x, y: 0.0, width: 20.0, height: 20.0, score })
                 .collect(),
+            opinion: None,
         }
     }
 

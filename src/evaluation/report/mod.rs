@@ -163,6 +163,7 @@ mod tests {
             vertebrae: [0.1, 0.1, 0.1, 0.1, 0.9, 0.1, 0.1],
             true_boxes: vec![TrueBox { x: 10.0, y: 10.0, width: 20.0, height: 20.0 }],
             boxes: vec![FractureBox { x: 30.0, y: 40.0, width: 9.0, height: 9.0, score: 0.9 }],
+            opinion: None,
         };
         let mut broken = study([false, false, false, false, true, false, false], vec![slice]);
         broken.study = EVIL.into();

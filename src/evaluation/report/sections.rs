@@ -53,7 +53,9 @@ pub(super) fn figures(content: &Content) -> String {
         content.studies.len(),
         content.studies.iter().filter(|study| study.fractured.contains(&true)).count()
     );
-    caution + &Group::ALL.map(|group| table(content, group) + &levels::tables(content, group)).concat()
+    let measured = |group: &Group| content.figures.iter().any(|figure| figure.group == *group);
+    let groups = Group::ALL.into_iter().filter(measured);
+    caution + &groups.map(|group| table(content, group) + &levels::tables(content, group)).collect::<String>()
 }
 
 fn table(content: &Content, group: Group) -> String {

@@ -135,7 +135,7 @@ impl Engine for Accelerated {
 
 /// All golden cases twice: the first round warms caches, and the better time counts.
 fn best_of_two(model: &mut dyn Model, package: &Package) -> Result<GoldenReport, GoldenFault> {
-    let mut round = || golden::check(model, &package.manifest, &package.golden);
+    let mut round = || golden::check(model, package);
     let (first, second) = (round()?, round()?);
     Ok(GoldenReport { per_case: first.per_case.min(second.per_case), ..second })
 }

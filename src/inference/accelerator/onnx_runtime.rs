@@ -100,7 +100,7 @@ impl OnnxRuntime {
 
 impl Model for OrtModel {
     fn run(&mut self, image: &[f32], metadata: Option<&[f32]>) -> Result<Vec<f32>, EngineError> {
-        let Manifest { input, metadata: beside, output, .. } = &*self.manifest;
+        let Manifest { input, metadata: beside, .. } = &*self.manifest;
         let mut inputs: Vec<(&str, SessionInputValue<'_>)> = Vec::new();
         inputs.push((&input.name, TensorRef::from_array_view((input.shape, image)).map_err(failed)?.into()));
         match (beside, metadata) {
@@ -112,14 +112,18 @@ impl Model for OrtModel {
         }
         let mut session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
         let outputs = session.run(inputs).map_err(failed)?;
-        let (shape, values) = outputs[output.name.as_str()].try_extract_tensor::<f32>().map_err(failed)?;
-        if !shape.iter().copied().eq(output.shape.iter().map(|&dim| i64::try_from(dim).unwrap_or(i64::MAX))) {
-            let (found, wanted) = (format!("{shape:?}"), format!("{:?}", output.shape));
-            return Err(EngineError::Shape { what: format!("output {}", output.name), found, wanted });
+        let mut all = Vec::new();
+        for (name, wanted) in self.manifest.outputs() {
+            let (shape, values) = outputs[name].try_extract_tensor::<f32>().map_err(failed)?;
+            if !shape.iter().copied().eq(wanted.iter().map(|&dim| i64::try_from(dim).unwrap_or(i64::MAX))) {
+                let (found, wanted) = (format!("{shape:?}"), format!("{wanted:?}"));
+                return Err(EngineError::Shape { what: format!("output {name}"), found, wanted });
+            }
+            all.extend_from_slice(values);
         }
-        match values.iter().find(|value| !value.is_finite()) {
+        match all.iter().find(|value| !value.is_finite()) {
             Some(value) => Err(EngineError::Output(format!("{value} as an output"))),
-            None => Ok(values.to_vec()),
+            None => Ok(all),
         }
     }
 
@@ -177,10 +181,10 @@ fn check_names(session: &Session, manifest: &Manifest) -> Result<(), EngineError
         let (found, wanted) = (format!("{found:?}"), format!("{wanted:?}"));
         return Err(EngineError::Shape { what: "list of inputs".to_owned(), found, wanted });
     }
-    let mut outputs = session.outputs().iter().map(|output| output.name());
-    if !outputs.any(|name| name == manifest.output.name) {
-        let found = format!("{:?}", session.outputs().iter().map(|output| output.name()).collect::<Vec<_>>());
-        return Err(EngineError::Shape { what: "output".to_owned(), found, wanted: manifest.output.name.clone() });
+    let found: Vec<&str> = session.outputs().iter().map(|output| output.name()).collect();
+    if let Some((missing, _)) = manifest.outputs().find(|(name, _)| !found.contains(name)) {
+        let (found, wanted) = (format!("{found:?}"), missing.to_owned());
+        return Err(EngineError::Shape { what: "output".to_owned(), found, wanted });
     }
     Ok(())
 }

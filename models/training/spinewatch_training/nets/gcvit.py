@@ -1,0 +1,26 @@
+"""The vertebra classifier of arXiv 2311.05708: a global context vision transformer (arXiv 2206.09959) with image and metadata."""
+
+import timm
+from timm.models.gcvit import GlobalContextVit
+from torch import nn
+
+from .multi_input import MultiInput, of_timm
+
+
+def gcvit(name: str, size: int, metadata_width: int = 16, hidden: int = 128, dropout: float = 0.1, **options) -> MultiInput:
+    """`gcvit_xxtiny` (11 M weights) at 128 is the edge network, `gcvit_tiny` (28 M) at 224 that of the paper; `gcvit` has the
+    widths and depths in `options`. size is a multiple of 32.
+
+    No path is dropped unless `drop_path_rate` says so: from random weights the network has more to learn than to forget.
+    """
+    if size % 32:
+        raise ValueError(f"[recipe] size = {size}: GCViT halves the image five times, so it must be a multiple of 32")
+    if name == "gcvit":
+        image = GlobalContextVit(num_classes=0, img_size=size, **options)
+        return MultiInput(image, image.num_features, metadata_width, hidden, dropout)
+    return of_timm(name, size, metadata_width, hidden, dropout, img_size=size, **{"drop_path_rate": 0.0, **options})
+
+
+def gcvit_xxtiny(size: int) -> nn.Module:
+    """The image alone, N x 3 x size x size -> N x 7."""
+    return timm.create_model("gcvit_xxtiny", pretrained=False, num_classes=7, img_size=size)

@@ -1,0 +1,46 @@
+"""Optimisers and learning rates."""
+
+import math
+
+import torch
+from torch import nn
+
+from .settings import Training
+
+WARMUP = 0.03
+LAST = 0.01
+PATIENCE = 3
+
+
+def optimiser(net: nn.Module, how: Training) -> torch.optim.Optimizer:
+    """Weight decay on matrices and kernels only; SGD with Nesterov's momentum."""
+    decay = [p for p in net.parameters() if p.ndim > 1]
+    plain = [p for p in net.parameters() if p.ndim <= 1]
+    groups = [{"params": decay, "weight_decay": how.weight_decay}, {"params": plain, "weight_decay": 0.0}]
+    if how.optimiser == "sgd":
+        return torch.optim.SGD(groups, how.learning_rate, momentum=0.9, nesterov=True, fused=True)
+    return torch.optim.AdamW(groups, how.learning_rate, fused=True)
+
+
+def rate(how: Training, progress: float, figures: list[float]) -> float:
+    """The learning rate at this part of the run, 0 to 1, after epochs with these figures."""
+    if progress < WARMUP and how.init_from is None:
+        return how.learning_rate * (0.05 + 0.95 * progress / WARMUP)
+    if how.schedule == "plateau":
+        return how.learning_rate * max(LAST / 10, 0.5 ** _plateaus(figures))
+    left = 1 - min(progress, 1.0)
+    shape = left if how.schedule == "linear" else (1 - math.cos(math.pi * left)) / 2
+    return how.learning_rate * (LAST + (1 - LAST) * shape)
+
+
+def _plateaus(figures: list[float]) -> int:
+    """How often `PATIENCE` epochs went by without a new best."""
+    best, waited, count = -math.inf, 0, 0
+    for figure in figures:
+        if figure > best:
+            best, waited = figure, 0
+        else:
+            waited += 1
+            if waited == PATIENCE:
+                waited, count = 0, count + 1
+    return count

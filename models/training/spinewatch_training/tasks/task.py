@@ -1,0 +1,80 @@
+"""What the loop, the export and the package need to know of a task. Rows are rows of `Slices`."""
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from .. import nets
+from ..batches import Batch
+from ..dataset import Slices
+from ..settings import Settings
+
+
+class Task(ABC):
+    """A network with the slices that it learns from (`training`) and those it is judged by (`validation`)."""
+
+    figure: str
+    """The figure by which the best weights are chosen."""
+    inputs: tuple[str, ...] = ("image",)
+    """Names of the network's inputs, which are fields of `Batch`."""
+    outputs: tuple[str, ...]
+    """Names of the network's outputs; the figures look at the first."""
+    classes: tuple[str, ...]
+    """What the manifest calls the output's classes."""
+
+    def __init__(self, settings: Settings, slices: Slices):
+        self.settings, self.slices = settings, slices
+        usable, share = self.usable_rows(), settings.data.validation_share
+        self.training = np.intersect1d(slices.rows(False, share), usable)
+        self.validation = np.intersect1d(slices.rows(True, share), usable)
+        self.check()
+        self.net: nn.Module = nets.build(settings.net, settings.recipe.size)
+
+    def check(self) -> None:
+        """Raises ValueError where the slices cannot teach the task."""
+
+    @abstractmethod
+    def usable_rows(self) -> np.ndarray:
+        """The rows that say something to the task."""
+
+    @abstractmethod
+    def loss(self, net: nn.Module, batch: Batch, device: torch.device) -> Tensor:
+        """The loss of one step."""
+
+    @abstractmethod
+    def for_export(self, net: nn.Module) -> nn.Module:
+        """The network as the package carries it: tensors of `inputs` -> tensors of `outputs`."""
+
+    @abstractmethod
+    def figures(self, outputs: np.ndarray, rows: np.ndarray) -> dict[str, float]:
+        """Figures of the first output on these rows."""
+
+    @abstractmethod
+    def golden_rows(self, count: int) -> np.ndarray:
+        """Held-out rows spread over what there is to tell."""
+
+    def epoch_rows(self, rng: np.random.Generator) -> np.ndarray:
+        """The training rows of one epoch, in any order."""
+        return self.training
+
+    def evaluation_rows(self, rng: np.random.Generator) -> np.ndarray:
+        """The held-out rows, those first that are looked at after every epoch."""
+        return rng.permutation(self.validation)
+
+    def calibration_rows(self, count: int, rng: np.random.Generator) -> np.ndarray:
+        """Training rows whose activations set the ranges of int8."""
+        return rng.permutation(self.training)[:count]
+
+    def further_figures(self, model) -> dict[str, float]:
+        """What the int8 network is asked beyond `figures`; `model(known)` gives its outputs on the held-out rows."""
+        return {}
+
+    def files(self) -> dict[str, np.ndarray]:
+        """Arrays that the package holds beside the network, by file name; asked after the best weights are loaded."""
+        return {}
+
+    def manifest_tables(self) -> dict[str, dict]:
+        """Tables that only this task's packages carry."""
+        return {}
