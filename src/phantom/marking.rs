@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     fn painted(extent: [usize; 4], line: f32) -> Painted {
-        Painted { area: 100.0, line, extent: Some(extent) }
+        Painted { area: 100.0, line, extent: Some(extent), ..Painted::default() }
     }
 
     #[test]
