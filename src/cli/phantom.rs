@@ -282,7 +282,10 @@ mod tests {
     #[test]
     fn a_fracture_that_a_vertebra_cannot_have_is_refused_with_those_that_it_can() {
         assert_eq!(fracture("c5:burst"), Ok((Level::C5, FractureKind::Burst)));
-        assert_eq!(fracture("C1:dens"), Err("C1 breaks as one of jefferson, atlas-arch, lateral-mass, transverse".to_owned()));
+        assert_eq!(
+            fracture("C1:dens"),
+            Err("C1 breaks as one of jefferson, atlas-arch, lateral-mass, transverse".to_owned())
+        );
         assert!(fracture("C8:burst").is_err() && fracture("C5").is_err() && fracture("C5:bust").is_err());
     }
 

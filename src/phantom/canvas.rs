@@ -135,7 +135,13 @@ impl Canvas {
     }
 
     /// Calls `visit` with each pixel of a row and its place relative to `at`, moved by the unevenness of the outlines.
-    pub(super) fn row(&mut self, row: usize, columns: std::ops::Range<usize>, at: [f32; 2], mut visit: impl FnMut(f32, f32, &mut f32)) {
+    pub(super) fn row(
+        &mut self,
+        row: usize,
+        columns: std::ops::Range<usize>,
+        at: [f32; 2],
+        mut visit: impl FnMut(f32, f32, &mut f32),
+    ) {
         let (x, y) = (self.origin.x - at[0], self.origin.y + row as f32 * self.pitch - at[1]);
         let mut hu = std::mem::take(&mut self.hu);
         let line = &mut hu[row * self.size..][..self.size];
@@ -188,6 +194,20 @@ impl Canvas {
             }
         }
         shown.iter().for_each(|(label, at)| self.labels[*at] = *label);
+    }
+
+    /// Adds the labels of another plane of the same slice; each label of either is kept.
+    pub(super) fn join_labels(&mut self, other: &Self) {
+        let mut kept = [false; 256];
+        for (label, too) in self.labels.iter_mut().zip(&other.labels) {
+            *label = if *label == 0 { *too } else { *label };
+            kept[usize::from(*label)] = true;
+        }
+        for (label, too) in self.labels.iter_mut().zip(&other.labels) {
+            if !kept[usize::from(*too)] {
+                *label = *too;
+            }
+        }
     }
 
     /// Paints a bone, whole or in its pieces.

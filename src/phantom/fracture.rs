@@ -113,7 +113,10 @@ impl FractureKind {
 
     /// Whether blood of this fracture gathers in front of the spine.
     pub(super) const fn in_front(self) -> bool {
-        !matches!(self, Self::Lamina | Self::Pedicle | Self::ArticularMass | Self::Facet | Self::Spinous | Self::Transverse)
+        !matches!(
+            self,
+            Self::Lamina | Self::Pedicle | Self::ArticularMass | Self::Facet | Self::Spinous | Self::Transverse
+        )
     }
 }
 

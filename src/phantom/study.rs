@@ -186,8 +186,7 @@ impl Study {
         let (mut canvas, midline, mut truth) = self.plane(height + 0.25 * thickness, size);
         let (lower, _, below) = self.plane(height - 0.25 * thickness, size);
         canvas.hu.iter_mut().zip(&lower.hu).for_each(|(hu, other)| *hu = 0.5 * (*hu + other));
-        let labels = canvas.labels.iter_mut().zip(&lower.labels);
-        labels.filter(|(label, _)| **label == 0).for_each(|(label, other)| *label = *other);
+        canvas.join_labels(&lower);
         truth.join(below);
         canvas.origin.z = height;
         (canvas, midline, truth)

@@ -100,9 +100,8 @@ impl Bone {
     /// The same bone with those solids and hollows only that matter in the plane at the height `z` of the world.
     pub(super) fn sliced(&self, z: f32) -> Self {
         let margin = if self.fragments.is_empty() { 4.0 } else { DISPLACEMENT_MARGIN + 2.0 };
-        let meets = |solid: &&Solid| {
-            solid.reach().is_none_or(|(c, r)| (self.frame.outside(c).z - z).abs() < r + margin)
-        };
+        let meets =
+            |solid: &&Solid| solid.reach().is_none_or(|(c, r)| (self.frame.outside(c).z - z).abs() < r + margin);
         Self {
             solids: self.solids.iter().filter(meets).copied().collect(),
             hollows: self.hollows.iter().filter(meets).copied().collect(),
