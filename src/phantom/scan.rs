@@ -131,8 +131,8 @@ fn beyond_mm(rng: &mut Xoshiro256PlusPlus) -> f32 {
     let kind: f32 = rng.random();
     match kind {
         ..0.03 => rng.random_range(-60.0..=10.0),
-        ..0.83 => rng.random_range(50.0..=105.0),
-        _ => rng.random_range(95.0..=190.0),
+        ..0.85 => rng.random_range(38.0..=92.0),
+        _ => rng.random_range(80.0..=175.0),
     }
 }
 
