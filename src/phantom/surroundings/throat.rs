@@ -19,8 +19,7 @@ pub(in crate::phantom) fn throat(throat: Frame, k: f32, age: f32, density: &Dens
 }
 
 fn hyoid(k: f32) -> Vec<Solid> {
-    let body =
-        Solid::Arc { c: v(0.0, -26.0, 14.0) * k, radius: [12.0 * k, 9.0 * k], side: -1.0, r: 2.4 * k, flat: 0.55 };
+    let body = Solid::Arc { c: v(0.0, -26.0, 14.0) * k, radius: [12.0 * k, 9.0 * k], side: -1.0, r: 2.4 * k, flat: 0.55 };
     let mut solids = vec![body];
     for s in SIDES {
         solids.push(rod(v(s * 12.5, -26.0, 14.0) * k, v(s * 20.0, -6.0, 18.0) * k, 2.0 * k, 1.3 * k));
