@@ -100,7 +100,7 @@ impl AnatomyRange {
             girth: spread(1.05, 0.18, 0.74, 1.5),
             airway: spread(1.0, 0.25, 0.55, 1.6),
             raise_mm: spread(4.0, 14.0, -22.0, 32.0),
-            spine: spread(1.0, 0.14, 0.7, 1.35),
+            spine: spread(1.0, 0.12, 0.74, 1.22),
             jitter: 0.05,
             cervical_rib: 0.12,
             cleft: 0.15,

@@ -98,7 +98,8 @@ impl Collar {
         if height > top {
             return None;
         }
-        let shell = |from: f32| ramp(from, from + 0.5, beyond) * ramp(from + self.shell_mm, from + self.shell_mm - 0.5, beyond);
+        let shell =
+            |from: f32| ramp(from, from + 0.5, beyond) * ramp(from + self.shell_mm, from + self.shell_mm - 0.5, beyond);
         // Two halves, the back one outside, that overlap at the sides.
         let front = shell(self.foam_mm) * ramp(9.0, 8.0, y);
         let back = shell(self.foam_mm + self.shell_mm + 0.8) * ramp(-9.0, -8.0, y);

@@ -24,7 +24,13 @@ fn mandible(frame: Frame, k: f32, density: &Density) -> Bone {
     for s in SIDES {
         let angle = v(s * 45.0, -26.0, -34.0) * k;
         let head = v(s * 50.0, -12.0, 17.0) * k;
-        solids.push(Solid::Rod { a: angle, b: v(s * 50.0, -18.0, 2.0) * k, r0: 3.6 * k, r1: 3.0 * k, flat: v(1.0, 0.26, 1.0) });
+        solids.push(Solid::Rod {
+            a: angle,
+            b: v(s * 50.0, -18.0, 2.0) * k,
+            r0: 3.6 * k,
+            r1: 3.0 * k,
+            flat: v(1.0, 0.26, 1.0),
+        });
         solids.push(rod(v(s * 50.0, -14.0, 2.0) * k, head, 3.6 * k, 3.6 * k));
         solids.push(ball(head, v(9.0, 4.4, 5.0) * k));
         let (a, b) = (v(s * 48.0, -28.0, 0.0) * k, v(s * 47.0, -31.0, 16.0) * k);
@@ -52,7 +58,12 @@ fn maxilla(frame: Frame, k: f32, density: &Density) -> Bone {
 }
 
 /// Teeth in two rows, some missing, some with metal; in one patient of eight there are none.
-pub(in crate::phantom) fn dentition(frame: Frame, k: f32, density: &Density, rng: &mut Xoshiro256PlusPlus) -> Vec<Bone> {
+pub(in crate::phantom) fn dentition(
+    frame: Frame,
+    k: f32,
+    density: &Density,
+    rng: &mut Xoshiro256PlusPlus,
+) -> Vec<Bone> {
     let (toothless, metal) = (rng.random_bool(0.12), rng.random_bool(0.45));
     let missing = if rng.random_bool(0.3) { 0.3 } else { 0.05 };
     let (mut teeth, mut fillings) = (Vec::new(), Vec::new());
