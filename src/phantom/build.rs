@@ -163,7 +163,7 @@ pub(super) struct Build {
     pub spine: f32,
     pub jitter: f32,
     pub bifid_c6: bool,
-    /// Side of a rib of C7: 0 for none, 2 for both.
+    /// Side of a rib of C7: 1 left, -1 right, 0 both.
     pub cervical_rib: Option<f32>,
     /// Width of the gap in the posterior arch of C1; 0 where it has closed.
     pub cleft_mm: f32,
