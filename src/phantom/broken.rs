@@ -117,8 +117,12 @@ fn fillings(bone: &Bone, pieces: &[Piece<'_>], p: Vec3, edge: f32) -> [Filling; 
     [Filling { cover: cover.min(1.0), hu }, Filling { cover: whole_cover, hu: whole_hu }]
 }
 
-/// How far the nearest fracture surface is, mm; that of a piece has moved along with it.
+/// How far the nearest fracture surface is, mm; that of a piece has moved along with it. A piece that was driven in leaves
+/// no gap: only what lies within its way counts, the rest is stretched out of reach.
 fn to_fracture(bone: &Bone, p: Vec3) -> f32 {
-    let near = |f: &Fragment| f.surface(p).abs().min(f.surface(f.before(p)).abs());
+    let near = |f: &Fragment| {
+        let distance = f.surface(p).abs().min(f.surface(f.before(p)).abs());
+        if f.gap > 0.0 { distance } else { distance * FRACTURE_REACH_MM / (f.moved.origin.length() + 1.5) }
+    };
     bone.fragments.iter().map(near).fold(f32::MAX, f32::min)
 }

@@ -7,9 +7,9 @@ use super::study::{FRACTURE_MM2, TruthBox};
 use crate::triage::Level;
 
 /// How far a box is drawn around the fracture: so many mm ...
-const MARGIN_MM: f32 = 2.5;
+const MARGIN_MM: f32 = 2.6;
 /// ... and this share of its width and of its height.
-const MARGIN_SHARE: f32 = 0.22;
+const MARGIN_SHARE: f32 = 0.35;
 /// Fractures that are nearer to each other than this get one box, mm.
 const JOINED_MM: f32 = 18.0;
 
@@ -82,8 +82,8 @@ mod tests {
     #[test]
     fn a_box_is_drawn_around_its_fracture_and_stays_in_the_slice() {
         let boxes = boxes(&[(Level::C5, painted([0, 100, 39, 119], 9.0))], 256, 0.5, 1.0);
-        // 20 x 10 mm: margins of 6.9 and 4.7 mm.
-        assert_eq!(boxes, [TruthBox { level: Level::C5, x: 0, y: 91, width: 54, height: 38 }]);
+        // 20 x 10 mm: margins of 9.6 and 6.1 mm.
+        assert_eq!(boxes, [TruthBox { level: Level::C5, x: 0, y: 88, width: 59, height: 44 }]);
     }
 
     #[test]

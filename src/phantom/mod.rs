@@ -14,7 +14,13 @@ mod fracture;
 
 mod breaking;
 
+mod lookalike;
+
+mod haematoma;
+
 mod surroundings;
+
+mod field;
 
 mod soft;
 

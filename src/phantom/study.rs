@@ -18,7 +18,7 @@ use crate::triage::Level;
 /// Bone of a vertebra in a slice from which on the slice shows that vertebra, mm2.
 pub const SHOWN_MM2: f32 = 8.0;
 /// Difference from the intact bone along the fracture line from which on a slice shows the fracture, mm2.
-pub const FRACTURE_MM2: f32 = 4.0;
+pub const FRACTURE_MM2: f32 = 2.5;
 
 /// A box around a fracture, in whole pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -80,7 +80,7 @@ fn every_fracture_is_boxed_over_the_fractured_vertebra_and_inside_the_image() {
         .flat_map(|kind| [Level::C1, Level::C2, Level::C4, Level::C7].map(|level| (kind, level)))
         .filter(|(kind, level)| kind.fits(*level))
         .collect();
-    assert_eq!(cases.len(), 1 + 5 + 8 + 8);
+    assert_eq!(cases.len(), 4 + 10 + 10 + 10);
     cases.par_iter().enumerate().for_each(|(i, (kind, level))| {
         let mut spec = small(200 + i as u64, Fractures::Exactly(vec![(*level, *kind)]));
         spec.difficulty = 0.2..=0.2;
@@ -104,7 +104,7 @@ fn every_fracture_is_boxed_over_the_fractured_vertebra_and_inside_the_image() {
                 assert!(bone > 3, "{kind:?} {level:?}: no bone in the box");
             }
         }
-        assert!(boxed >= 3, "{kind:?} {level:?}: {boxed} boxed slices of 2 mm");
+        assert!(boxed >= 2, "{kind:?} {level:?}: {boxed} boxed slices of 2 mm");
     });
 }
 
@@ -118,16 +118,82 @@ fn a_broken_and_an_intact_spine_of_one_seed_differ_only_where_the_fracture_is() 
     let truths = truths(&broken);
     let [first, last] = stretch(&truths, Level::C5 as usize).unwrap();
     assert!(!differing.is_empty());
-    // The disc below follows the lost height of the body.
-    assert!(differing.iter().all(|i| *i + 4 >= first && *i <= last + 4), "{differing:?}, C5 in {first}..={last}");
+    // Blood in front of the spine reaches beyond the vertebra.
+    assert!(differing.iter().all(|i| *i + 10 >= first && *i <= last + 10), "{differing:?}, C5 in {first}..={last}");
+}
+
+/// The planes of a study around one of its vertebrae, every 1.6 mm and without noise.
+fn planes_around(study: &Study, level: Level, size: usize) -> Vec<(canvas::Canvas, SliceTruth)> {
+    let spec = StudySpec::new(study.seed());
+    let centre = anatomy::Anatomy::new(spec.seed, &spec.profile.anatomy(), study.fractures()).centres[level as usize].z;
+    let planes = (-18..=18_i8).map(|step| study.plane(centre + 1.6 * f32::from(step), size));
+    planes.map(|(canvas, _, truth)| (canvas, truth)).collect()
 }
 
 #[test]
-fn an_intact_study_has_no_box() {
-    let studies = (300..303).map(|seed| Study::generate(&small(seed, Fractures::Intact)));
-    for study in studies {
+fn a_hair_line_of_every_kind_can_be_seen_against_the_intact_bone() {
+    let level = |kind: FractureKind| [Level::C5, Level::C2, Level::C1].into_iter().find(|l| kind.fits(*l)).unwrap();
+    FractureKind::ALL.into_par_iter().enumerate().for_each(|(i, kind)| {
+        let level = level(kind);
+        let spec =
+            StudySpec { difficulty: 1.0..=1.0, ..small(700 + i as u64, Fractures::Exactly(vec![(level, kind)])) };
+        let broken = planes_around(&Study::generate(&spec), level, 224);
+        let intact = planes_around(&Study::generate(&StudySpec { fractures: Fractures::Intact, ..spec }), level, 224);
+        let seen = broken.iter().zip(&intact).filter(|((broken, truth), (intact, _))| {
+            let inside =
+                |b: TruthBox| (b.y..b.y + b.height).flat_map(move |y| (b.x..b.x + b.width).map(move |x| y * 224 + x));
+            let differ = |at: &usize| (broken.hu[*at] - intact.hu[*at]).abs() > 80.0;
+            truth.boxes.iter().any(|b| inside(*b).filter(differ).count() >= 3)
+        });
+        assert!(seen.count() >= 1, "{kind:?} of {level:?} cannot be seen");
+        assert!(intact.iter().all(|(_, truth)| truth.boxes.is_empty() && truth.fractured == [false; 7]));
+    });
+}
+
+#[test]
+fn the_harder_the_fracture_the_less_of_it_shows() {
+    for kind in [FractureKind::Burst, FractureKind::Facet, FractureKind::Transverse] {
+        let differing = |difficulty: f32| -> usize {
+            let spec = small(31, Fractures::Exactly(vec![(Level::C5, kind)]));
+            let spec = StudySpec { difficulty: difficulty..=difficulty, ..spec };
+            let boxes = planes_around(&Study::generate(&spec), Level::C5, 128).into_iter().flat_map(|(_, t)| t.boxes);
+            boxes.map(|b| b.width * b.height).sum()
+        };
+        let [wide, middle, hair] = [0.0, 0.5, 1.0].map(differing);
+        assert!(wide > middle && middle > hair && hair > 0, "{kind:?}: {wide} {middle} {hair}");
+    }
+}
+
+#[test]
+fn boxes_are_about_as_large_as_published() {
+    let boxes: Vec<TruthBox> = (0..48_u64)
+        .into_par_iter()
+        .flat_map_iter(|seed| {
+            let spec = StudySpec { difficulty: 0.0..=1.0, ..small(900 + seed, Fractures::Fractured) };
+            let study = Study::generate(&spec);
+            let levels: Vec<Level> = study.fractures().iter().map(|f| f.level).collect();
+            let planes =
+                levels.into_iter().flat_map(move |level| planes_around(&study, level, 128).into_iter().step_by(4));
+            planes.flat_map(|(_, truth)| truth.boxes).collect::<Vec<_>>()
+        })
+        .collect();
+    // Medians of the published boxes on 512 x 512: 89 x 70 pixels.
+    for (side, published) in [(true, 89.0), (false, 70.0)] {
+        let mut sizes: Vec<usize> = boxes.iter().map(|b| if side { b.width } else { b.height } * 4).collect();
+        sizes.sort_unstable();
+        let median = sizes[sizes.len() / 2] as f64;
+        assert!((median / published - 1.0).abs() < 0.35, "{median} px, published {published}");
+    }
+}
+
+#[test]
+fn an_intact_study_has_no_box_however_worn_or_odd_the_neck() {
+    let specs = (300..303).map(|seed| small(seed, Fractures::Intact));
+    for spec in specs.flat_map(|s| [s.clone(), StudySpec { profile: Profile::UnseenAnatomy, ..s }]) {
+        let study = Study::generate(&spec);
         assert_eq!(study.truth(), [false; 7]);
-        assert!(truths(&study).iter().all(|t| t.boxes.is_empty()), "seed {}", study.seed());
+        let truths = truths(&study);
+        assert!(truths.iter().all(|t| t.boxes.is_empty() && t.fractured == [false; 7]), "{spec:?}");
     }
 }
 
@@ -151,6 +217,19 @@ fn from_foot_to_head_is_the_same_patient_in_the_other_order() {
     assert_eq!(truths(&down), reversed);
     assert_eq!(down.geometry().image_position_patient(0), up.geometry().image_position_patient(n - 1));
     assert!(down.geometry().image_position_patient(0)[2] > down.geometry().image_position_patient(1)[2]);
+}
+
+#[test]
+fn two_thousand_studies_are_fractured_as_often_as_published() {
+    let spec = |seed| StudySpec { fractures: Fractures::Sometimes(PUBLISHED_RATE), ..StudySpec::new(seed) };
+    let drawn: Vec<Vec<Fracture>> = (0..2000).map(|seed| spec::draw_fractures(&spec(seed))).collect();
+    let share =
+        |holds: &dyn Fn(&Fracture) -> bool| drawn.iter().filter(|d| d.iter().any(holds)).count() as f64 / 2000.0;
+    assert!((share(&|_| true) - 0.476).abs() < 0.03);
+    for (level, published) in Level::ALL.into_iter().zip([0.072, 0.141, 0.036, 0.053, 0.080, 0.137, 0.195]) {
+        let found = share(&|f: &Fracture| f.level == level);
+        assert!((found - published).abs() < 0.025, "{level:?}: {found:.3}, published {published}");
+    }
 }
 
 #[test]

@@ -10,26 +10,29 @@ use crate::triage::Level;
 pub(super) fn lamina(b: &Breaker<'_>, m: &Measures) -> Fragment {
     let k = m.k;
     let s = b.side();
-    let cut = |s: f32| {
-        let at = v(s * b.within(4.5, 10.5) * k, m.b + 14.0 * k, 0.0);
-        behind(v(s, b.within(-0.6, 0.1), b.within(-0.35, 0.35)), at)
+    let place = |s: f32| {
+        let x = b.within(4.5, 10.5);
+        v(s * x * k, m.b + (17.5 - 0.43 * x) * k, -3.0 * k)
     };
-    let planes = vec![cut(s), cut(-s), behind(v(0.0, -1.0, 0.0), v(0.0, m.b + 9.0 * k, 0.0))];
+    let cut = |s: f32, at| behind(v(s, b.within(-0.6, 0.1), b.within(-0.35, 0.35)), at);
+    let at = place(s);
+    let planes = vec![cut(s, at), cut(-s, place(-s)), behind(v(0.0, -1.0, 0.0), v(0.0, m.b + 9.0 * k, 0.0))];
     if b.chance(0.55) {
-        b.split(m.spinolaminar(), planes, beyond_side(s, 1.5 * k))
+        b.split(at, planes, beyond_side(s, 1.5 * k))
     } else {
-        b.piece(m.spinolaminar(), planes, v(b.within(-0.6, 0.6), 1.0, -0.2), 0.8)
+        b.piece(at, planes, v(b.within(-0.6, 0.6), 1.0, -0.2), 0.8)
     }
 }
 
 /// Pedicle and lamina of one side: the articular mass floats.
 pub(super) fn pedicle(b: &Breaker<'_>, m: &Measures) -> Fragment {
-    let (k, s, pillar) = (m.k, b.side(), m.pillar());
+    let (k, s) = (m.k, b.side());
+    let at = v(s * 11.5 * k, m.b + 0.5 * k, 0.0);
     let planes = vec![
-        behind(v(-s, -0.7, b.within(-0.3, 0.3)), v(s * 11.5 * k, m.b + 0.5 * k, 0.0)),
+        behind(v(-s, -0.7, b.within(-0.3, 0.3)), at),
         behind(v(-s, 0.25, b.within(-0.2, 0.2)), v(s * b.within(9.0, 11.5) * k, m.b + 13.0 * k, 0.0)),
     ];
-    b.piece(v(s * pillar.x, pillar.y, 0.0), planes, v(s, b.within(0.2, 0.7), 0.0), 0.75)
+    b.piece(at, planes, v(s, b.within(0.2, 0.7), 0.0), 0.75)
 }
 
 /// Through one articular pillar: from side to side, or lengthwise.

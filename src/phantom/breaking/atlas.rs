@@ -32,7 +32,7 @@ pub(super) fn arch(b: &Breaker<'_>, m: &Measures) -> Fragment {
         cut(-s, b.within(9.0, 15.0)),
         behind(v(0.0, -1.0, 0.0), v(0.0, 13.5 * k, 0.0)),
     ];
-    let at = v(0.0, 24.0 * k, -3.0);
+    let at = v(s * 12.0 * k, 23.0 * k, -3.0);
     if b.chance(0.45) {
         b.split(at, planes, beyond_side(s, 2.0 * k))
     } else {

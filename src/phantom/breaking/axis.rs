@@ -34,7 +34,10 @@ pub(super) fn into_the_body(b: &Breaker<'_>, m: &Measures) -> Fragment {
     let slope = b.side() * b.within(0.15, 0.5);
     let at = v(0.0, -0.8, b.within(1.0, 4.5) * m.k);
     let mut planes = vec![behind(v(b.within(-0.3, 0.3), -slope, -1.0), at)];
-    planes.extend(column(m, b.within(10.0, 16.0), m.b / m.k + 2.0));
+    // A bowl: its sides rise outwards.
+    let wide = b.within(3.0, 8.0) * m.k;
+    planes.extend([1.0, -1.0].map(|s| behind(v(s, 0.0, -b.within(0.7, 1.2)), at + v(s * wide, 0.0, 0.0))));
+    planes.push(behind(v(0.0, 1.0, 0.0), v(0.0, m.b + 2.0, 0.0)));
     b.piece(at, planes, v(b.within(-0.3, 0.3), slope.signum(), 0.1), 0.6)
 }
 

@@ -104,7 +104,7 @@ impl Breaker<'_> {
         let (n, _) = planes.first()?;
         let any = v(self.within(-1.0, 1.0), self.within(-1.0, 1.0), self.within(-0.6, 0.6));
         let along = any - *n * any.dot(*n);
-        (along.length() > 0.2).then(|| behind(along, at + along.unit() * self.within(-0.5, 3.5)))
+        (along.length() > 0.2).then(|| behind(along, at + along.unit() * self.within(0.5, 4.0)))
     }
 }
 

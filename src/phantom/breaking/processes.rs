@@ -25,7 +25,7 @@ pub(super) fn transverse(b: &Breaker<'_>, m: &Measures, level: Level) -> Fragmen
     let at = v(s * b.within(near, far), 2.0, -1.5);
     let mut planes = vec![behind(v(-s, b.within(-0.35, 0.35), b.within(-0.3, 0.3)), at), beyond_side(s, 0.7 * near)];
     // The articular pillar stays.
-    let back = if level == Level::C1 { 12.0 * k } else { m.b + 0.5 };
+    let back = if level == Level::C1 { 12.0 * k } else { m.b - 2.5 * k };
     planes.push(behind(v(0.0, 1.0, 0.0), v(0.0, back, 0.0)));
     b.piece(at, planes, v(s, b.within(-0.6, 0.2), -0.4), 0.7)
 }

@@ -14,7 +14,8 @@ pub(super) use devices::Devices;
 
 use strands::{STRANDS, Strand, Tissue};
 
-use super::canvas::{Canvas, Ellipse, Field};
+use super::canvas::{Canvas, Ellipse};
+use super::field::Field;
 use super::geometry::{mix, ramp, v};
 use super::noise::bumps;
 
@@ -50,6 +51,8 @@ pub(super) struct Midline {
     pub turn: f32,
     /// How much higher the head lies per mm to the back: its nod.
     pub tilt: f32,
+    /// How far the spine has gone back from where it enters the chest, mm at scale 1: the breast stays in front.
+    pub drift: f32,
 }
 
 /// Paints one slice's soft tissue.
@@ -90,7 +93,8 @@ fn warp(canvas: &Canvas, seed: u32) -> [Vec<f32>; 2] {
 fn distances(canvas: &mut Canvas, tissue: &SoftTissue, midline: Midline) -> Vec<f32> {
     let (sin, cos) = midline.turn.sin_cos();
     let k = tissue.size;
-    let half = outline::skin(midline.height, tissue.girth, tissue.fat_mm, tissue.raise_mm).map(|mm| mm * k);
+    let [wide, front, back] = outline::skin(midline.height, tissue.girth, tissue.fat_mm, tissue.raise_mm);
+    let half = [wide, front + midline.drift, back].map(|mm| mm * k);
     let mut skin = Vec::with_capacity(canvas.size * canvas.size);
     for row in 0..canvas.size {
         canvas.row(row, 0..canvas.size, midline.at, |dx, dy, _| {

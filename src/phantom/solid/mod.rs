@@ -29,13 +29,14 @@ pub(super) struct Fragment {
 }
 
 impl Fragment {
-    /// Signed distance to the fracture surface, negative inside the piece; ragged by about 0.8 mm.
+    /// Signed distance to the fracture surface, negative inside the piece; wavy and ragged by a millimetre or so.
     pub(super) fn surface(&self, p: Vec3) -> f32 {
         let flat = self.planes.iter().map(|(n, d)| n.dot(p) - d).fold(f32::MIN, f32::max);
         if flat.abs() > 6.0 {
             flat
         } else {
-            flat + 0.7 * bumps(self.seed, p * 0.4) + 0.3 * bumps(self.seed ^ 5, p * 1.1)
+            let wave = 0.9 * bumps(self.seed ^ 3, p * 0.13);
+            flat + wave + 0.7 * bumps(self.seed, p * 0.4) + 0.3 * bumps(self.seed ^ 5, p * 1.1)
         }
     }
 
@@ -58,6 +59,21 @@ pub(super) struct Inclusion {
     pub hu: f32,
     /// Thickness in mm of the cortex around it; 0 without.
     pub rim_mm: f32,
+}
+
+impl Inclusion {
+    /// What becomes of `hu` at `p` of `bone`. Sclerosis adds to the bone that is there and fades out over its edge.
+    fn over(&self, hu: f32, p: Vec3, bone: &Bone, edge: f32) -> f32 {
+        let d = self.solid.distance(p);
+        if self.hu > bone.inner_hu {
+            let dense = hu + (self.hu - bone.inner_hu) * ramp(0.8, -2.0, d);
+            return if hu > bone.cortex_hu { hu } else { dense.min(bone.cortex_hu) };
+        }
+        let cover = (0.5 - d / edge).clamp(0.0, 1.0);
+        let rim = (0.5 - (d - self.rim_mm) / edge).clamp(0.0, 1.0) - cover;
+        let walled = if self.rim_mm > 0.0 { mix(hu, bone.cortex_hu.max(hu), 0.55 * rim) } else { hu };
+        mix(walled, self.hu, cover)
+    }
 }
 
 /// A bone with its own frame and densities.
@@ -142,16 +158,7 @@ impl Bone {
             let grain = fine + 0.6 * bumps(self.seed ^ 1, p * 0.35);
             hu = mix(hu, self.inner_hu * self.marrow(p) + self.grain_hu * grain, inside);
         }
-        for inclusion in inclusions {
-            let d = inclusion.solid.distance(p);
-            let cover = (0.5 - d / edge).clamp(0.0, 1.0);
-            let rim = (0.5 - (d - inclusion.rim_mm) / edge).clamp(0.0, 1.0) - cover;
-            if inclusion.rim_mm > 0.0 {
-                hu = mix(hu, self.cortex_hu.max(hu), 0.8 * rim);
-            }
-            hu = mix(hu, inclusion.hu, cover);
-        }
-        hu
+        inclusions.iter().fold(hu, |hu, inclusion| inclusion.over(hu, p, self, edge))
     }
 
     /// Thickness of the cortex near a place of the bone: of a vertebra's, thin at the endplates, thick in the arch and the dens.

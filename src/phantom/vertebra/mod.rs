@@ -1,4 +1,4 @@
-//! The shapes of the vertebrae C1 to T3, each in its own frame with the origin at the centre of its body
+//! The shapes of the vertebrae C1 to T5, each in its own frame with the origin at the centre of its body
 //! (C1: the centre of its ring, on the axis of the dens).
 //!
 //! Proportions follow anatomy atlases' mean adult; the measures scale them. Sizes in mm.
