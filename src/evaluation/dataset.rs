@@ -1,6 +1,7 @@
 //! The truth of a data set in the layout of the RSNA 2022 challenge: `train.csv`, `train_bounding_boxes.csv`,
-//! `train_images/<StudyInstanceUID>/<n>.dcm`, and, where they are there, `slices.csv` (which vertebrae each slice shows) and
-//! `fractures.csv` (pattern and difficulty of each fracture).
+//! `train_images/<StudyInstanceUID>/<n>.dcm`, and, where they are there, `slices.csv` (which vertebrae each slice shows),
+//! `fractures.csv` (pattern and difficulty of each fracture) and `segmentations/<StudyInstanceUID>.nii[.gz]`, which say what
+//! a slice shows where `slices.csv` does not.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
-use super::{TrueBox, TrueFracture};
+use super::{TrueBox, TrueFracture, masks};
 use crate::triage::Level;
 
 /// One study's truth.
@@ -67,6 +68,11 @@ pub fn read(folder: &Path) -> anyhow::Result<Vec<StudyTruth>> {
             if let Some(&i) = index.get(row.text("StudyInstanceUID")?) {
                 studies[i].visible.insert(row.number("slice_number")?, row.levels()?);
             }
+        }
+    }
+    for study in studies.iter_mut().filter(|study| study.visible.is_empty()) {
+        if let Some(path) = masks::of_study(folder, &study.study) {
+            study.visible = masks::visible(&path, &study.files)?;
         }
     }
     let fractures = folder.join("fractures.csv");
@@ -157,6 +163,8 @@ impl Row<'_> {
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+    use crate::phantom::Profile;
+    use crate::phantom::dataset::DatasetSpec;
 
     fn folder(boxes: &str) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
@@ -188,8 +196,7 @@ mod tests {
     #[test]
     fn the_phantoms_data_set_is_read() {
         let out = tempfile::tempdir().unwrap();
-        let quick = crate::phantom::dataset::DatasetSpec::new(3, 6);
-        let spec = crate::phantom::dataset::DatasetSpec { spacing_mm: Some(8.0..=8.0), matrix: Some(64), ..quick };
+        let spec = DatasetSpec { spacing_mm: Some(8.0..=8.0), matrix: Some(64), ..DatasetSpec::new(3, 6) };
         crate::phantom::dataset::write(&spec, out.path(), &|_, _| ()).unwrap();
         for study in read(out.path()).unwrap() {
             assert_eq!(study.visible.len(), study.files.len());
@@ -197,6 +204,24 @@ mod tests {
             let mut levels = [false; 7];
             study.fractures.iter().for_each(|fracture| levels[fracture.level as usize] = true);
             assert_eq!(levels, study.fractured);
+        }
+    }
+
+    #[test]
+    fn masks_say_what_the_table_of_slices_says() {
+        let out = tempfile::tempdir().unwrap();
+        for (seed, profile) in [(6, Profile::Standard), (7, Profile::UnseenScanner)] {
+            let quick = DatasetSpec { spacing_mm: Some(4.0..=4.0), profile, ..DatasetSpec::new(4, seed) };
+            // A gantry tilts only where the scanner decides.
+            let spacing_mm = if profile == Profile::Standard { quick.spacing_mm } else { None };
+            let spec = DatasetSpec { spacing_mm, matrix: Some(48), ..quick };
+            crate::phantom::dataset::write(&spec, out.path(), &|_, _| ()).unwrap();
+            let told = read(out.path()).unwrap();
+            fs::remove_file(out.path().join("slices.csv")).unwrap();
+            let seen = read(out.path()).unwrap();
+            assert_eq!(told, seen, "{profile:?}");
+            let shown = |study: &StudyTruth| (0..7).all(|level| study.visible.values().any(|levels| levels[level]));
+            assert!(seen.iter().any(shown), "{profile:?}");
         }
     }
 

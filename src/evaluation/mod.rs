@@ -13,6 +13,7 @@ pub mod facts;
 mod figures;
 mod images;
 mod interval;
+mod masks;
 mod measured;
 pub mod predictions;
 mod ranked;

@@ -119,6 +119,14 @@ impl Profile {
     }
 }
 
+impl AnatomyRange {
+    /// The same patients with other false friends.
+    #[cfg(test)]
+    pub(super) const fn with_lookalikes(self, lookalikes: LookalikeRange) -> Self {
+        Self { lookalikes, ..self }
+    }
+}
+
 /// How the neck is held.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pose {

@@ -31,7 +31,7 @@ pub(super) fn anatomy(seed: u64) -> Anatomy {
         let measures = Measures::new(9, size, STEP * size, STEP * size, false);
         let shape = thoracic(&measures, false);
         bones.push(Bone { solids: shape.solids, hollows: shape.hollows, ..bare(frame, &density) });
-        bones.extend(ribs(frame, size, 4.0, &density));
+        bones.extend(ribs(frame, measures.k, 4.0, &density));
         centres.push(frame.origin);
     }
     let front = |z: f32, y: f32| v(0.0, y, z) * size;

@@ -14,8 +14,9 @@ use super::fracture::Fracture;
 use super::habits::Habits;
 use super::noise::hash;
 use super::profile::Profile;
+use super::segmentation;
 use super::spec::{Protocol, StudySpec};
-use super::study::{SliceTruth, Study};
+use super::study::{RenderedSlice, SliceTruth, Study};
 use crate::triage::Level;
 
 /// What to write.
@@ -65,14 +66,17 @@ pub const fn study_seed(dataset_seed: u64, number: u64) -> u64 {
     hash(hash(dataset_seed).wrapping_add(number))
 }
 
-/// Writes `train_images/<StudyInstanceUID>/<n>.dcm`, `train.csv`, `train_bounding_boxes.csv`, `slices.csv`
-/// (which vertebrae each slice shows) and `fractures.csv` (pattern and difficulty of each fracture) under `out`.
+/// Writes `train_images/<StudyInstanceUID>/<n>.dcm`, `train.csv`, `train_bounding_boxes.csv`,
+/// `segmentations/<StudyInstanceUID>.nii.gz`, `slices.csv` (which vertebrae each slice shows) and `fractures.csv` (pattern and
+/// difficulty of each fracture) under `out`.
 /// `progress` is told after each slice: number of the study, and how many slices it has.
 ///
 /// # Errors
 /// When the folder cannot be written.
 pub fn write(spec: &DatasetSpec, out: &Path, progress: &(impl Fn(u64, usize) + Sync)) -> anyhow::Result<()> {
-    fs::create_dir_all(out.join("train_images")).with_context(|| format!("could not create {}", out.display()))?;
+    for folder in ["train_images", "segmentations"] {
+        fs::create_dir_all(out.join(folder)).with_context(|| format!("could not create {}", out.display()))?;
+    }
     let names = Level::ALL.map(Level::name).join(",");
     let table = |name: &str, head: String| -> anyhow::Result<fs::File> {
         let path = out.join(name);
@@ -89,7 +93,15 @@ pub fn write(spec: &DatasetSpec, out: &Path, progress: &(impl Fn(u64, usize) + S
         let uid = study_instance_uid(study.seed());
         let folder = out.join("train_images").join(&uid);
         let habits = Habits::research(study.seed());
-        let truths = write_series(&study, &habits, &folder, &|| progress(number, study.len()))?;
+        let done = || progress(number, study.len());
+        let truths = if spec.segmentations.is_none_or(|studies| number < studies) {
+            let slices = write_slices(&study, &habits, &folder, |index| study.render_with_mask(index), &done)?;
+            let (truths, masks): (_, Vec<_>) = slices.into_iter().unzip();
+            segmentation::write(&study, &masks, &out.join("segmentations").join(format!("{uid}.nii.gz")))?;
+            truths
+        } else {
+            write_series(&study, &habits, &folder, &done)?
+        };
         let broken = study.truth();
         writeln!(studies, "{uid},{},{}", u8::from(broken.contains(&true)), flags(broken))?;
         for Fracture { level, kind, difficulty } in study.fractures() {
@@ -121,16 +133,28 @@ pub fn write_series(
     folder: &Path,
     progress: &(impl Fn() + Sync),
 ) -> anyhow::Result<Vec<SliceTruth>> {
+    let slices = write_slices(study, habits, folder, |index| (study.render(index), ()), progress)?;
+    Ok(slices.into_iter().map(|(truth, ())| truth).collect())
+}
+
+/// As [`write_series`], with what `render` gives beside each slice.
+fn write_slices<T: Send>(
+    study: &Study,
+    habits: &Habits,
+    folder: &Path,
+    render: impl Fn(usize) -> (RenderedSlice, T) + Sync,
+    progress: &(impl Fn() + Sync),
+) -> anyhow::Result<Vec<(SliceTruth, T)>> {
     fs::create_dir_all(folder).with_context(|| format!("could not create {}", folder.display()))?;
     (0..study.len())
         .into_par_iter()
         .map(|index| {
-            let slice = study.render(index);
+            let (slice, beside) = render(index);
             let path = folder.join(format!("{}.dcm", index + 1));
             let bytes = encode(study, index, &slice.hounsfield, habits)?;
             fs::write(&path, bytes).with_context(|| format!("could not write {}", path.display()))?;
             progress();
-            Ok(slice.truth)
+            Ok((slice.truth, beside))
         })
         .collect()
 }

@@ -101,10 +101,11 @@ pub struct Habits {
 pub const CANARY: &str = "CANARY";
 
 impl Habits {
-    /// As the published research data looks: stripped, signed, intercept 0 or -1024 drawn from the study's seed.
+    /// As the published research data looks: stripped; signed 16 bits, explicit and implicit little endian, with an
+    /// intercept of 0 or -1024, or unsigned 12 bits as JPEG lossless; drawn from the study's seed.
     pub const fn research(seed: u64) -> Self {
         let intercept = if hash(seed ^ 0x1CE).is_multiple_of(2) { 0 } else { -1024 };
-        Self {
+        let native = Self {
             syntax: Syntax::ExplicitLittle,
             signed: true,
             bits_stored: 16,
@@ -115,6 +116,11 @@ impl Habits {
             identity: false,
             announced: false,
             odd_decimals: false,
+        };
+        match hash(seed ^ 0x5E7) % 20 {
+            0..=13 => native,
+            14..=17 => Self { syntax: Syntax::ImplicitLittle, ..native },
+            _ => Self { syntax: Syntax::JpegLosslessSv1, signed: false, bits_stored: 12, intercept: -1024, ..native },
         }
     }
 

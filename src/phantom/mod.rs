@@ -20,6 +20,8 @@ mod haematoma;
 
 mod surroundings;
 
+mod field;
+
 mod soft;
 
 mod build;
@@ -59,6 +61,8 @@ pub mod dicom_writer;
 pub mod companions;
 
 pub mod console;
+
+mod segmentation;
 
 pub mod dataset;
 

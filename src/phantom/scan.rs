@@ -130,8 +130,8 @@ impl Settings {
 fn beyond_mm(rng: &mut Xoshiro256PlusPlus) -> f32 {
     let kind: f32 = rng.random();
     match kind {
-        ..0.06 => rng.random_range(-60.0..=10.0),
-        ..0.86 => rng.random_range(30.0..=95.0),
+        ..0.03 => rng.random_range(-60.0..=10.0),
+        ..0.83 => rng.random_range(50.0..=105.0),
         _ => rng.random_range(95.0..=190.0),
     }
 }
@@ -203,5 +203,61 @@ impl Geometry {
     pub fn image_orientation_patient(&self) -> [f64; 6] {
         let down = self.tilt.of_patient(v(0.0, 1.0, 0.0));
         [1.0, 0.0, 0.0, down.x, down.y, down.z].map(f64::from)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::phantom::{Fractures, Profile, Study};
+
+    fn drawn(seed: u64, profile: Profile) -> StudySpec {
+        let spec = StudySpec { profile, protocol: Protocol::Drawn, matrix: 128, ..StudySpec::new(seed) };
+        StudySpec { fractures: Fractures::Intact, direction: Direction::HeadToFoot, ..spec }
+    }
+
+    #[test]
+    fn scans_are_as_thin_and_as_long_as_the_published_ones() {
+        let all: Vec<Geometry> = (0..400).map(|i| *Study::generate(&drawn(i, Profile::Standard)).geometry()).collect();
+        let mean = all.iter().map(|g| g.slices).sum::<usize>() / all.len();
+        assert!((325..=380).contains(&mean), "published: 352, here {mean}");
+        let share = |thickness: f32| all.iter().filter(|g| g.thickness_mm == thickness).count() as f32 / 400.0;
+        assert!((share(0.625) - 0.5).abs() < 0.07 && (share(1.0) - 0.33).abs() < 0.07);
+        assert!(all.iter().all(|g| g.tilt.angle == 0.0 && g.spacing_mm <= g.thickness_mm));
+        let unseen: Vec<Geometry> =
+            (0..40).map(|i| *Study::generate(&drawn(i, Profile::UnseenScanner)).geometry()).collect();
+        assert!(
+            unseen.iter().all(|g| g.spacing_mm >= 1.25 && (10.0..=25.0).contains(&g.tilt.angle.to_degrees().abs()))
+        );
+    }
+
+    #[test]
+    fn a_tilted_gantry_is_in_the_header_and_cuts_the_same_patient_aslant() {
+        let tilted = Study::generate(&drawn(3, Profile::UnseenScanner));
+        let straight = Study::generate(&StudySpec { protocol: Protocol::Spacing, ..drawn(3, Profile::UnseenScanner) });
+        let (g, level) = (tilted.geometry(), straight.geometry());
+        let [down_y, down_z] = [g.image_orientation_patient()[4], g.image_orientation_patient()[5]];
+        assert!((down_z.atan2(down_y) - f64::from(g.tilt.angle)).abs() < 1e-6 && g.tilt.angle.abs() > 0.17);
+        let step = (0..3).map(|i| g.image_position_patient(1)[i] - g.image_position_patient(0)[i]).collect::<Vec<_>>();
+        assert!(step[0].abs() < 1e-4 && step[1].abs() < 1e-3, "the table moves straight: {step:?}");
+        let (mut bone, mut agree) = (0, 0);
+        for index in (0..g.slices).step_by(g.slices / 12) {
+            let (slanting, ..) = tilted.plane(g.height(index), 128);
+            for row in (30..100).step_by(2) {
+                // The patient's place of a pixel in the middle column, and what the straight scan has there.
+                let pivot = g.tilt.pivot();
+                let p = pivot + g.tilt.of_patient(slanting.place(64, row) - pivot);
+                let (flat, ..) = straight.plane(p.z, 128);
+                let corner = level.corner(p.z);
+                let at = |from: f32, to: f32| index_below((to - from) / flat.pitch + 0.5).min(127);
+                let [there, here] = [flat.hu[at(corner.y, p.y) * 128 + at(corner.x, p.x)], slanting.hu[row * 128 + 64]];
+                if there.max(here) > 300.0 {
+                    bone += 1;
+                    agree += usize::from(there.min(here) > 100.0);
+                }
+            }
+        }
+        assert!(bone > 30 && agree * 10 > bone * 7, "{agree} of {bone}");
     }
 }

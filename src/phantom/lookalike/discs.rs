@@ -4,12 +4,13 @@ use rand::Rng;
 use rand_xoshiro::Xoshiro256PlusPlus;
 
 use super::{LookalikeRange, chance};
+use crate::phantom::column::COUNT;
 use crate::phantom::geometry::{Vec3, mix, v};
 use crate::phantom::solid::{Bone, Inclusion, Solid, ball, rod};
 use crate::phantom::vertebra::Measures;
 
 /// How much of the wear of a neck falls on the disc below C1 to T3: most on C5-C6 and C6-C7.
-const WORN: [f32; 10] = [0.0, 0.25, 0.4, 0.65, 1.0, 0.95, 0.4, 0.2, 0.2, 0.0];
+const WORN: [f32; COUNT] = [0.0, 0.25, 0.4, 0.65, 1.0, 0.95, 0.4, 0.2, 0.2, 0.2, 0.2, 0.0];
 
 /// One disc.
 #[derive(Clone, Copy, Debug, Default)]
@@ -32,7 +33,7 @@ impl Disc {
     }
 }
 
-pub(super) fn draw(rng: &mut Xoshiro256PlusPlus, range: &LookalikeRange, wear: f32) -> [Disc; 10] {
+pub(super) fn draw(rng: &mut Xoshiro256PlusPlus, range: &LookalikeRange, wear: f32) -> [Disc; COUNT] {
     let block = chance(rng, range.block).then(|| if rng.random::<bool>() { 1 } else { rng.random_range(2..=5) });
     std::array::from_fn(|index| {
         let worn = WORN[index] * wear * range.degeneration * rng.random_range(0.3..=1.3_f32);
@@ -55,7 +56,7 @@ fn taller(m: &Measures, way: f32, edge: f32, gain: f32, narrow: f32) -> Solid {
 }
 
 /// Endplates of one vertebra, after the discs above and below it.
-pub(super) fn endplates(bone: &mut Bone, m: &Measures, index: usize, discs: &[Disc; 10]) {
+pub(super) fn endplates(bone: &mut Bone, m: &Measures, index: usize, discs: &[Disc; COUNT]) {
     // The body of C2 reaches lower than its measures say.
     let lower = m.front + if index == 1 { 0.8 } else { 0.0 };
     let faces = [(1.0, m.front, discs[index - 1]), (-1.0, lower, discs[index])];

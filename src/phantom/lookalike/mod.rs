@@ -13,7 +13,7 @@ use rand::Rng;
 use rand_xoshiro::Xoshiro256PlusPlus;
 
 use super::anatomy::stream;
-use super::column::Column;
+use super::column::{COUNT, Column};
 use super::solid::Bone;
 use super::vertebra::Measures;
 use discs::Disc;
@@ -91,9 +91,9 @@ pub(super) struct Lookalikes {
     seed: u64,
     range: LookalikeRange,
     wear: f32,
-    /// The disc below each vertebra from C1 to T3; C1 has none.
-    discs: [Disc; 10],
-    healed: [Option<Healed>; 10],
+    /// The disc below each vertebra from C1 to T5; C1 has none.
+    discs: [Disc; COUNT],
+    healed: [Option<Healed>; COUNT],
 }
 
 /// A draw that says yes with a rate of any size.
@@ -165,12 +165,12 @@ mod tests {
 
     #[test]
     fn odd_patients_have_more_of_them() {
-        let odd = AnatomyRange { lookalikes: LookalikeRange::unseen(), ..AnatomyRange::standard() };
+        let odd = AnatomyRange::standard().with_lookalikes(LookalikeRange::unseen());
         let none = LookalikeRange { degeneration: 0.0, ..LookalikeRange::standard() };
         let none = LookalikeRange { block: 0.0, bridge: 0.0, schmorl: 0.0, vein: 0.0, canal: 0.0, healed: 0.0, ..none };
         let none =
             LookalikeRange { posterior_ligament: 0.0, nuchal_ligament: 0.0, vessels: 0.0, swelling: 0.0, ..none };
-        let bare = AnatomyRange { lookalikes: none, ..AnatomyRange::standard() };
+        let bare = AnatomyRange::standard().with_lookalikes(none);
         let [bare, usual, odd] = [bare, AnatomyRange::standard(), odd].map(|range| parts(&range));
         assert!(usual > bare + 40 * 5 && odd > usual + 40 * 5, "{bare} {usual} {odd}");
     }
@@ -188,7 +188,7 @@ mod tests {
     #[test]
     fn ossified_ligaments_and_vessels_carry_no_level() {
         let always = LookalikeRange { posterior_ligament: 1.0, vessels: 9.0, ..LookalikeRange::unseen() };
-        let range = AnatomyRange { lookalikes: always, ..AnatomyRange::standard() };
+        let range = AnatomyRange::standard().with_lookalikes(always);
         let patient = Anatomy::new(3, &range, &[]);
         assert_eq!(patient.bones.iter().filter(|bone| bone.level.is_some()).count(), 7);
         assert!(patient.bones.len() > Anatomy::new(3, &AnatomyRange::standard(), &[]).bones.len());

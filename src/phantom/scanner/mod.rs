@@ -13,6 +13,9 @@ mod range;
 mod reconstruction;
 mod texture;
 
+#[cfg(test)]
+mod tests;
+
 pub(super) use kernel::Kernel;
 use motion::Motion;
 use projection::{Grid, Rays, Sinogram};
@@ -30,7 +33,7 @@ const PHOTONS: f32 = 2.2e8;
 /// Path (as attenuation) at which a usual dose is given; thicker parts get more current.
 const USUAL_PATH: f32 = 3.0;
 /// From this path on the detector's own noise adds to that of the photons.
-const STARVED_PATH: f32 = 8.5;
+const STARVED_PATH: f32 = 7.6;
 /// Side of the square that the whole body fits into, mm.
 pub(super) const BODY_MM: f32 = 500.0;
 
@@ -87,6 +90,7 @@ impl Scanner {
         let (rays, paths) = measure(&grid, body, pitch * size as f32);
         let seed = self.seed ^ hash(index as u64 + 1);
         let errors = self.errors(&paths, &rays, thickness, seed);
+        let streaks = streaks(&errors, &rays);
         let errors = reconstruction::reconstruct(&errors, &rays, grid.side, grid.pitch);
         metal::clip(&mut canvas.hu);
         if let Some((by, share)) = self.motion.second(canvas.origin.z) {
@@ -95,7 +99,7 @@ impl Scanner {
         kernel::filter(&mut canvas.hu, size, &self.kernel.taps(pitch));
         let finest = 0.5 / rays.pitch;
         let fine = self.kernel.power_above(finest, pitch).sqrt();
-        let noise = texture::noise(size, pitch, &self.kernel, finest, seed);
+        let noise = texture::noise(size, pitch, &self.kernel, finest, streaks, seed);
         errors.spread(size, block, |at, [error, variance]| {
             canvas.hu[at] += error + fine * variance.sqrt() * noise[at];
         });
@@ -122,6 +126,20 @@ impl Scanner {
         };
         paths.iter().enumerate().map(error).collect()
     }
+}
+
+/// Share of the noise that lies in streaks from side to side, as through shoulders: 0 where all directions are alike.
+fn streaks(errors: &[RayError], rays: &Rays) -> f32 {
+    let centre = rays.bins / 2;
+    let sum = |across: bool| {
+        let of_view = |(view, line): (usize, &[RayError])| {
+            let lateral = rays.angle(view).sin().powi(2);
+            line[centre][1] * if across { lateral } else { 1.0 - lateral }
+        };
+        errors.chunks_exact(rays.bins).enumerate().map(of_view).sum::<f32>()
+    };
+    let (lateral, frontal) = (sum(true), sum(false));
+    ((lateral - frontal) / (lateral + frontal).max(1e-12)).clamp(0.0, 0.75)
 }
 
 /// What the rays cross: the field of view finely, the rest of the body coarsely.

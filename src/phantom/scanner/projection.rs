@@ -88,12 +88,11 @@ impl Grid {
         let first = -0.5 * (line.len() as f32 - 1.0) * step + middle;
         for (y, row) in values.chunks_exact(self.side).enumerate() {
             let start = first - (y as f32 - middle) * other / main;
-            for (bin, sum) in line.iter_mut().enumerate() {
-                let at = start + bin as f32 * step;
-                if at < 0.0 {
-                    continue;
-                }
-                let (left, share) = split(at);
+            let (one, other_end) = (-start / step, (self.side as f32 - 1.0 - start) / step);
+            let from = split(one.min(other_end).max(0.0)).0;
+            let to = split(one.max(other_end).max(0.0)).0 + 1;
+            for (bin, sum) in line.iter_mut().enumerate().take(to).skip(from) {
+                let (left, share) = split((start + bin as f32 * step).max(0.0));
                 let Some([a, b]) = row.get(left..left + 2).and_then(|pair| pair.first_chunk::<2>()) else { continue };
                 sum[0] += (a[0] + (b[0] - a[0]) * share) * length;
                 sum[1] += (a[1] + (b[1] - a[1]) * share) * length;

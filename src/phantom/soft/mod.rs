@@ -14,7 +14,8 @@ pub(super) use devices::Devices;
 
 use strands::{STRANDS, Strand, Tissue};
 
-use super::canvas::{Canvas, Ellipse, Field};
+use super::canvas::{Canvas, Ellipse};
+use super::field::Field;
 use super::geometry::{mix, ramp, v};
 use super::noise::bumps;
 
@@ -48,6 +49,10 @@ pub(super) struct Midline {
     pub height: f32,
     /// Turn in the plane of the slices, radians.
     pub turn: f32,
+    /// How much higher the head lies per mm to the back: its nod.
+    pub tilt: f32,
+    /// How far the spine has gone back from where it enters the chest, mm at scale 1: the breast stays in front.
+    pub drift: f32,
 }
 
 /// Paints one slice's soft tissue.
@@ -88,7 +93,8 @@ fn warp(canvas: &Canvas, seed: u32) -> [Vec<f32>; 2] {
 fn distances(canvas: &mut Canvas, tissue: &SoftTissue, midline: Midline) -> Vec<f32> {
     let (sin, cos) = midline.turn.sin_cos();
     let k = tissue.size;
-    let half = outline::skin(midline.height, tissue.girth, tissue.fat_mm, tissue.raise_mm).map(|mm| mm * k);
+    let [wide, front, back] = outline::skin(midline.height, tissue.girth, tissue.fat_mm, tissue.raise_mm);
+    let half = [wide, front + midline.drift, back].map(|mm| mm * k);
     let mut skin = Vec::with_capacity(canvas.size * canvas.size);
     for row in 0..canvas.size {
         canvas.row(row, 0..canvas.size, midline.at, |dx, dy, _| {
@@ -99,6 +105,12 @@ fn distances(canvas: &mut Canvas, tissue: &SoftTissue, midline: Midline) -> Vec<
 }
 
 impl Painter<'_> {
+    /// Height of the head's own plane that this slice meets `y` mm behind the midline; further down, the slice's height.
+    fn height_at(&self, y: f32) -> f32 {
+        let h = self.midline.height;
+        h - y * self.midline.tilt * ramp(-60.0, -25.0, h)
+    }
+
     /// An ellipse at `x`, `y` mm from the midline, half axes `rx` and `ry`.
     fn spot(&mut self, x: f32, y: f32, rx: f32, ry: f32, hu: f32) {
         self.egg([x, y], [rx, ry, ry], 0.0, hu);
@@ -128,7 +140,7 @@ impl Painter<'_> {
     }
 
     fn strand(&mut self, strand: &Strand) {
-        let h = self.midline.height;
+        let h = self.height_at(strand.rows[0][2]);
         let Some(next) = strand.rows.iter().position(|row| row[0] < h).filter(|next| *next > 0) else { return };
         let (a, b) = (strand.rows[next - 1], strand.rows[next]);
         let t = ramp(a[0], b[0], h);
@@ -140,9 +152,13 @@ impl Painter<'_> {
             Tissue::Vein => blood * 0.88 + 4.0,
             Tissue::Gland(hu) => hu + 0.25 * (blood - 45.0),
         };
-        let spread = if strand.tissue == Tissue::Muscle && h < -30.0 { mix(1.0, tissue.girth, 0.7) } else { 1.0 };
+        let muscle = strand.tissue == Tissue::Muscle;
+        let spread = if muscle { mix(1.0, tissue.girth, 0.7 * ramp(-15.0, -55.0, h)) } else { 1.0 };
         let (x, y) = (x * mix(1.0, spread, ramp(8.0, 30.0, x)), y * mix(1.0, spread, ramp(8.0, 30.0, y.abs())));
-        let full = if strand.tissue == Tissue::Muscle { spread * 1.14 } else { 1.0 };
+        // Ends are rounded off.
+        let (first, last) = (strand.rows[0][0], strand.rows[strand.rows.len() - 1][0]);
+        let end = (ramp(first, first - 9.0, h) * ramp(last, last + 9.0, h)).sqrt();
+        let full = end * if muscle { spread * 1.14 } else { 1.0 };
         let half = [rx * full, ry * full, ry * full];
         self.egg([x, y], half, turn, hu);
         if x > 0.0 {
@@ -158,13 +174,13 @@ impl Painter<'_> {
     }
 
     fn canal(&mut self) {
+        // Inside the skull: cerebellum and brain.
+        for (y, z, [rx, ry, rz]) in [(34.0, 48.0, [55.5, 52.5, 35.0]), (8.0, 92.0, [68.0, 85.5, 57.5])] {
+            let r = (1.0 - ((self.height_at(y) - z) / rz).powi(2)).max(0.0).sqrt();
+            self.spot(0.0, y, rx * r, ry * r, 36.0);
+        }
         let h = self.midline.height;
         if h > 15.0 {
-            // Inside the skull: cerebellum and brain, the stem before them.
-            let r = (1.0 - ((h - 48.0) / 34.5).powi(2)).max(0.0).sqrt();
-            self.spot(0.0, 34.0, 54.5 * r, 51.5 * r, 36.0);
-            let r = (1.0 - ((h - 92.0) / 57.0).powi(2)).max(0.0).sqrt();
-            self.spot(0.0, 8.0, 67.0 * r, 84.5 * r, 36.0);
             self.spot(0.0, 7.0, 15.0, 13.0, 14.0);
             self.spot(0.0, 7.0, 9.5, 8.5, 34.0);
             return;

@@ -19,10 +19,11 @@ const AIRWAY: [[f32; 5]; 10] = [
 
 impl Painter<'_> {
     pub(super) fn throat(&mut self) {
-        let h = self.midline.height;
-        if h > 10.0 {
-            self.nose(h);
+        let face = self.height_at(-60.0);
+        if face > 10.0 {
+            self.nose(face);
         }
+        let h = self.height_at(-26.0);
         self.airway(h);
         if h < -74.0 {
             self.spot(-3.0, -14.0, 7.5, 3.4, 44.0);

@@ -38,7 +38,7 @@ fn mandible(frame: Frame, k: f32, density: &Density) -> Bone {
 fn maxilla(frame: Frame, k: f32, density: &Density) -> Bone {
     let at = |x: f32, y: f32, z: f32| v(x, y, z) * k;
     let arch = Solid::Arc { c: at(0.0, -40.0, -3.0), radius: [26.0 * k, 42.0 * k], side: -1.0, r: 4.5 * k, flat: 0.55 };
-    let mut solids = vec![arch, ball(at(0.0, -56.0, 5.0), v(26.0, 25.0, 2.4) * k)];
+    let mut solids = vec![arch, ball(at(0.0, -62.0, 5.0), v(26.0, 20.0, 2.4) * k)];
     for s in SIDES {
         // Walls of the nose and the maxillary sinuses, cheek bones.
         solids.push(plate(at(s * 14.0, -40.0, 26.0), at(s * 15.0, -76.0, 26.0), 0.8, 0.05));

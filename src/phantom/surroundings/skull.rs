@@ -55,7 +55,9 @@ fn petrous(frame: Frame, k: f32, density: &Density) -> Bone {
 fn mastoids(frame: Frame, k: f32, density: &Density) -> Bone {
     let mut bone = density.bone(frame, Vec::new(), Vec::new());
     for s in SIDES {
-        bone.solids.push(rod(v(s * 52.0, 15.0, 30.0) * k, v(s * 52.0, 9.0, 6.0) * k, 13.0 * k, 6.0 * k));
+        bone.solids.push(ball(v(s * 53.0, 19.0, 27.0) * k, v(11.0, 18.0, 15.0) * k));
+        bone.solids.push(ball(v(s * 52.5, 9.0, 13.0) * k, v(8.5, 10.0, 15.0) * k));
+        bone.solids.push(ball(v(s * 43.0, 14.0, 30.0) * k, v(8.0, 9.0, 7.0) * k));
         bone.solids.push(rod(v(s * 44.0, 1.0, 20.0) * k, v(s * 40.0, -8.0, -6.0) * k, 2.6 * k, 1.2 * k));
     }
     // Air cells.

@@ -30,7 +30,7 @@ pub(in crate::phantom) fn atlas(m: &Measures, cleft_mm: f32) -> Shape {
 
 fn arches(shape: &mut Shape, k: f32) {
     let arc = |c, radius, side, r, flat| Solid::Arc { c, radius, side, r, flat };
-    shape.solids.push(arc(v(0.0, 1.0, 0.5), [15.5 * k, 11.6 * k], -1.0, 2.5 * k, 0.5));
+    shape.solids.push(arc(v(0.0, 1.0, 0.5), [15.5 * k, 11.4 * k], -1.0, 2.5 * k, 0.5));
     shape.solids.push(ball(v(0.0, -12.6 * k, 0.0), v(3.4, 2.6, 4.4) * k));
     shape.solids.push(arc(v(0.0, 6.0 * k, -3.5), [18.8 * k, 21.0 * k], 1.0, 2.6 * k, 0.6));
     shape.solids.push(ball(v(0.0, 28.3 * k, -4.5), v(3.2, 2.6, 4.6) * k));
@@ -43,7 +43,7 @@ fn lateral_masses(shape: &mut Shape, k: f32) {
     shape.both(|s| {
         let (sin, cos) = (0.36 * s.signum()).sin_cos();
         let axes = [v(cos, -sin, 0.0), v(sin, cos, 0.0), v(0.0, 0.0, 1.0)];
-        Solid::Slab { c: v(s * 16.6 * k, 1.5, -0.5), axes, half: v(7.0, 9.6, 13.6) * k, round: 4.6 * k }
+        Solid::Slab { c: v(s * 16.6 * k, 1.5, -0.5), axes, half: v(7.2, 10.2, 13.6) * k, round: 6.4 * k }
     });
     // Where the transverse ligament holds on.
     shape.both(|s| ball(v(s * 10.2 * k, -1.5, 0.0), v(2.2, 2.6, 2.6) * k));
@@ -55,8 +55,8 @@ fn joints(shape: &mut Shape, m: &Measures) {
     shape.both_hollows(|s| ball(v(s * CONDYLE.x, CONDYLE.y, CONDYLE.z) * k, CONDYLE_RADII * k + v(1.6, 1.6, 1.6)));
     shape.both_hollows(|s| {
         let axes = leaning(s, SHOULDER_SLOPE);
-        // 2 mm above the shoulder of C2, as `axis` builds it.
-        let face = v(s * 14.6 * k, 0.5, 3.2 * k - m.below) + axes[2] * (4.6 * k + 2.0);
+        // 1.6 mm above the shoulder of C2, as `axis` builds it.
+        let face = v(s * 14.6 * k, 0.5, 3.2 * k - m.below) + axes[2] * (4.6 * k + 1.6);
         Solid::Slab { c: face - axes[2] * 8.0, axes, half: v(13.0, 17.0, 8.0), round: 0.5 }
     });
 }

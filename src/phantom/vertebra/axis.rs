@@ -20,7 +20,7 @@ pub(in crate::phantom) fn axis(m: &Measures) -> Shape {
     dens(&mut shape, k);
     shape.both(|s| {
         let c = v(s * 14.6 * k, 0.5, 3.2 * k);
-        Solid::Slab { c, axes: leaning(s, SHOULDER_SLOPE), half: v(8.2, 8.8, 4.6) * k, round: 2.2 * k }
+        Solid::Slab { c, axes: leaning(s, SHOULDER_SLOPE), half: v(8.4, 9.0, 4.6) * k, round: 4.2 * k }
     });
     // The pars: from the shoulder back and down to the lower facet.
     shape.both(|s| plate(v(s * 11.5 * k, 3.0, 1.0), v(s * 16.5 * k, b + 5.0 * k, -4.0), 3.7 * k, 0.8));
@@ -40,11 +40,11 @@ pub(in crate::phantom) fn axis(m: &Measures) -> Shape {
 /// A waist where the transverse ligament runs, a slightly bulbous head with a flat facet in front, a blunt tip.
 fn dens(shape: &mut Shape, k: f32) {
     let at = |y: f32, z: f32| v(0.0, y, z * k);
-    shape.solids.push(rod(at(-0.4, 4.0), at(-0.6, 12.5), 6.2 * k, 4.7 * k));
-    shape.solids.push(rod(at(-0.6, 12.5), at(-1.0, 20.0), 4.6 * k, 5.2 * k));
-    shape.solids.push(rod(at(-1.0, 20.0), at(0.2, 25.5), 5.1 * k, 3.0 * k));
+    shape.solids.push(rod(at(-0.4, 4.0), at(-0.8, 13.0), 6.4 * k, 5.0 * k));
+    shape.solids.push(rod(at(-0.8, 13.0), at(-1.2, 22.5), 4.9 * k, 5.6 * k));
+    shape.solids.push(rod(at(-1.2, 22.5), at(0.0, 27.5), 5.5 * k, 3.2 * k));
     let axes = [v(1.0, 0.0, 0.0), v(0.0, 1.0, 0.0), v(0.0, 0.0, 1.0)];
-    shape.hollows.push(Solid::Slab { c: v(0.0, -9.3 * k, 21.0 * k), axes, half: v(7.0, 3.8, 7.0) * k, round: 1.0 });
+    shape.hollows.push(Solid::Slab { c: v(0.0, -10.0 * k, 23.5 * k), axes, half: v(7.0, 3.8, 7.0) * k, round: 1.0 });
 }
 
 fn transverse_processes(shape: &mut Shape, m: &Measures) {

@@ -34,11 +34,11 @@ pub(in crate::phantom) struct Measures {
 }
 
 impl Measures {
-    /// `index` counts from C1 = 0 to T3 = 9; `above` and `below` are distances to the neighbours' origins.
+    /// `index` counts from C1 = 0; `above` and `below` are distances to the neighbours' origins.
     pub(in crate::phantom) fn new(index: usize, size: f32, above: f32, below: f32, bifid: bool) -> Self {
-        const SPINE: [f32; 10] = [0.0, 16.0, 11.5, 12.5, 15.0, 22.0, 31.0, 32.0, 32.0, 32.0];
-        const DROP: [f32; 10] = [0.0, 6.0, 8.5, 9.0, 10.0, 11.5, 16.0, 17.0, 17.0, 18.0];
-        let k = size * (0.91 + 0.04 * (index as f32 - 2.0).max(0.0));
+        const SPINE: [f32; 8] = [0.0, 16.0, 11.5, 12.5, 15.0, 22.0, 31.0, 32.0];
+        const DROP: [f32; 8] = [0.0, 6.0, 8.5, 9.0, 10.0, 11.5, 16.0, 18.0];
+        let k = size * (0.91 + 0.04 * (index as f32 - 2.0).clamp(0.0, 7.0));
         // The disc takes a good quarter of the way to the next body.
         let height = 0.5 * (below - mix(4.2, 5.0, 0.1 * index as f32) * size);
         Self {
@@ -47,8 +47,8 @@ impl Measures {
             b: 8.0 * k,
             front: height,
             back: height,
-            spine: SPINE[index] * size,
-            drop: DROP[index] * size,
+            spine: SPINE[index.min(7)] * size,
+            drop: DROP[index.min(7)] * size,
             bifid,
             above,
             below,

@@ -1,4 +1,4 @@
-//! The shapes of the vertebrae C1 to T3, each in its own frame with the origin at the centre of its body
+//! The shapes of the vertebrae C1 to T5, each in its own frame with the origin at the centre of its body
 //! (C1: the centre of its ring, on the axis of the dens).
 //!
 //! Proportions follow anatomy atlases' mean adult; the measures scale them. Sizes in mm.
@@ -76,7 +76,7 @@ fn canal(shape: &mut Shape, m: &Measures, middle: f32) {
 /// Laminae and spinous process; `thick` is half the thickness of a lamina.
 fn laminae_and_spine(shape: &mut Shape, m: &Measures, thick: f32) {
     let (k, b, root) = (m.k, m.b, m.spinolaminar());
-    shape.both(|s| plate(v(s * 15.0 * k, b + 11.0 * k, -2.0), root, thick, 0.39));
+    shape.both(|s| plate(v(s * 15.0 * k, b + 11.0 * k, -4.0), root, thick, 0.39));
     let tip = root + v(m.swerve, m.spine, -m.drop);
     if m.bifid {
         let fork = root + (tip - root) * 0.6;
