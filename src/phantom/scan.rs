@@ -82,6 +82,7 @@ impl Tilt {
             let Frame { origin, axes } = bone.frame;
             bone.frame = Frame { origin: turned(origin), axes: axes.map(|axis| self.of_gantry(axis)) };
         }
+        anatomy.head = self.of_gantry(anatomy.head);
         anatomy.centres.iter_mut().for_each(|centre| *centre = turned(*centre));
         anatomy.head = self.of_gantry(anatomy.head);
     }

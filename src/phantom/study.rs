@@ -207,7 +207,8 @@ impl Study {
     /// Paints the plane of the canvas, and says what it shows.
     fn paint(&self, canvas: &mut Canvas) -> (Midline, SliceTruth) {
         let height = canvas.origin.z;
-        let midline = self.anatomy.midline(height);
+        let slope = self.geometry.tilt.angle.sin();
+        let midline = Midline { slope, ..self.anatomy.midline(height) };
         let table_y = self.geometry.tilt.level(self.anatomy.tissue.devices.table_y, height);
         let devices = self.anatomy.tissue.devices.on_table(table_y);
         let tissue = SoftTissue { devices, ..self.anatomy.tissue };
