@@ -22,6 +22,9 @@ pub(super) fn stream(seed: u64, purpose: u64) -> Xoshiro256PlusPlus {
     Xoshiro256PlusPlus::seed_from_u64(hash(hash(seed) ^ purpose))
 }
 
+/// Height of T1 below the centre of C1, mm at scale 1.
+const T1: f32 = -120.5;
+
 /// A patient.
 pub(super) struct Anatomy {
     pub bones: Vec<Bone>,
@@ -74,14 +77,17 @@ impl Anatomy {
         let tilt = (self.head.x * sin - self.head.y * cos) / self.head.z;
         if height > 0.0 {
             let at = self.centres[0] + self.head * ((z - self.centres[0].z) / self.head.z);
-            return Midline { at: [at.x, at.y], height, turn: self.turns[0], tilt };
+            return Midline { at: [at.x, at.y], height, turn: self.turns[0], tilt, slope: 0.0, drift: 0.0 };
         }
         let last = self.centres.len() - 1;
         let below = self.centres.iter().position(|c| c.z < z).unwrap_or(last).max(1);
         let (a, b) = (self.centres[below - 1], self.centres[below]);
         let t = ramp(a.z, b.z, z);
         let turn = mix(self.turns[below - 1], self.turns[below], t);
-        Midline { at: [mix(a.x, b.x, t), mix(a.y, b.y, t)], height, turn, tilt }
+        let y = mix(a.y, b.y, t);
+        let drift = self.centres.get(7).map_or(0.0, |t1| (y - t1.y).max(0.0)) / self.size;
+        let drift = drift * ramp(T1, T1 - 20.0, height);
+        Midline { at: [mix(a.x, b.x, t), y], height, turn, tilt, slope: 0.0, drift }
     }
 
     /// Centre of C4's body (of the chest: T7's) in the world, mm.

@@ -100,7 +100,7 @@ impl AnatomyRange {
             girth: spread(1.05, 0.18, 0.74, 1.5),
             airway: spread(1.0, 0.25, 0.55, 1.6),
             raise_mm: spread(4.0, 14.0, -22.0, 32.0),
-            spine: spread(1.0, 0.14, 0.7, 1.35),
+            spine: spread(1.0, 0.12, 0.74, 1.22),
             jitter: 0.05,
             cervical_rib: 0.12,
             cleft: 0.15,
@@ -163,7 +163,7 @@ pub(super) struct Build {
     pub spine: f32,
     pub jitter: f32,
     pub bifid_c6: bool,
-    /// Side of a rib of C7: 0 for none, 2 for both.
+    /// Side of a rib of C7: 1 left, -1 right, 0 both.
     pub cervical_rib: Option<f32>,
     /// Width of the gap in the posterior arch of C1; 0 where it has closed.
     pub cleft_mm: f32,

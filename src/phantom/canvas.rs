@@ -16,7 +16,7 @@ const WARP_MM: f32 = 3.5;
 pub(super) struct Painted {
     /// Bone in the slice, mm2.
     pub area: f32,
-    /// Where broken and intact bone differ along the fracture line, mm2.
+    /// Where broken and intact bone differ along the fracture line, mm2, weighted by contrast.
     pub line: f32,
     /// The pixels of all that differs near the fracture: left, top, right, bottom, all inclusive.
     pub extent: Option<[usize; 4]>,
@@ -158,6 +158,20 @@ impl Canvas {
             }
         }
         shown.iter().for_each(|(label, at)| self.labels[*at] = *label);
+    }
+
+    /// Adds the labels of another plane of the same slice; each label of either is kept.
+    pub(super) fn join_labels(&mut self, other: &Self) {
+        let mut kept = [false; 256];
+        for (label, too) in self.labels.iter_mut().zip(&other.labels) {
+            *label = if *label == 0 { *too } else { *label };
+            kept[usize::from(*label)] = true;
+        }
+        for (label, too) in self.labels.iter_mut().zip(&other.labels) {
+            if !kept[usize::from(*too)] {
+                *label = *too;
+            }
+        }
     }
 
     /// Paints a bone, whole or in its pieces.

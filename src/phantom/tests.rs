@@ -141,9 +141,9 @@ fn a_hair_line_of_every_kind_can_be_seen_against_the_intact_bone() {
         let intact = planes_around(&Study::generate(&StudySpec { fractures: Fractures::Intact, ..spec }), level, 224);
         let seen = broken.iter().zip(&intact).filter(|((broken, truth), (intact, _))| {
             let inside =
-                |b: &TruthBox| (b.y..b.y + b.height).flat_map(|y| (b.x..b.x + b.width).map(move |x| y * 224 + x));
+                |b: TruthBox| (b.y..b.y + b.height).flat_map(move |y| (b.x..b.x + b.width).map(move |x| y * 224 + x));
             let differ = |at: &usize| (broken.hu[*at] - intact.hu[*at]).abs() > 80.0;
-            truth.boxes.iter().any(|b| inside(b).filter(differ).count() >= 3)
+            truth.boxes.iter().any(|b| inside(*b).filter(differ).count() >= 3)
         });
         assert!(seen.count() >= 1, "{kind:?} of {level:?} cannot be seen");
         assert!(intact.iter().all(|(_, truth)| truth.boxes.is_empty() && truth.fractured == [false; 7]));

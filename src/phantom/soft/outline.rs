@@ -10,8 +10,8 @@ const OUTLINE: [[f32; 4]; 12] = [
     [-28.0, 64.0, 97.0, 56.0],
     [-44.0, 61.0, 92.0, 55.0],
     [-60.0, 56.0, 56.0, 54.0],
-    [-85.0, 59.0, 51.0, 57.0],
-    [-103.0, 86.0, 53.0, 65.0],
+    [-85.0, 59.0, 52.0, 60.0],
+    [-103.0, 86.0, 53.0, 68.0],
     [-120.0, 152.0, 61.0, 72.0],
     [-140.0, 190.0, 73.0, 78.0],
     [-180.0, 206.0, 88.0, 84.0],
@@ -26,9 +26,12 @@ pub(super) fn skin(height: f32, girth: f32, fat_mm: f32, raise_mm: f32) -> [f32;
     let (high, low) = (OUTLINE[below - 1], OUTLINE[below]);
     let t = ramp(high[0], low[0], height);
     let t = t * t * (3.0 - 2.0 * t);
-    let girth = mix(1.0, girth, ramp(-30.0, -58.0, height));
+    // The chest's cage gives less, and nobody is so thin that larynx or spinous processes pierce the skin.
+    let girth = mix(1.0, girth, ramp(-30.0, -58.0, height) * mix(1.0, 0.3, ramp(-95.0, -125.0, height)));
+    let behind = mix(girth, girth.max(1.0), ramp(-65.0, -90.0, height));
     let fat = mix(0.4, 1.0, ramp(-10.0, -58.0, height)) * (fat_mm - 4.0);
-    [1, 2, 3].map(|i| mix(high[i], low[i], t) * girth + fat)
+    let lean = [1, 2, 3].map(|i| mix(high[i], low[i], t));
+    [lean[0] * girth + fat, lean[1] * girth.max(0.95) + fat, lean[2] * behind + fat]
 }
 
 /// Distance from the outline in mm, positive outside; far away only its sign is sure.

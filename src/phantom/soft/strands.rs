@@ -3,6 +3,8 @@
 //! A table only: height above the centre of C1, place left of and behind the vertebral bodies, half axes, turn; mm at
 //! scale 1, the turn in radians (positive: the left one's outer end lies further back).
 
+use Tissue::{Artery, Gland, Muscle, Vein};
+
 /// What a strand is made of.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Tissue {
@@ -22,8 +24,6 @@ pub(super) struct Strand {
 const fn strand(tissue: Tissue, rows: &'static [[f32; 6]]) -> Strand {
     Strand { tissue, rows }
 }
-
-use Tissue::{Artery, Gland, Muscle, Vein};
 
 /// Painted in this order.
 pub(super) const STRANDS: [Strand; 32] = [
