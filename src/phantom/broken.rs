@@ -11,6 +11,8 @@ use super::solid::{Bone, Fragment, Inclusion, Solid};
 
 /// A difference from the intact bone that an eye can find, in Hounsfield units before noise.
 const VISIBLE_HU: f32 = 80.0;
+/// A difference that counts as it is: half for fainter ones, twice for a break in thick cortex.
+const CLEAR_HU: f32 = 200.0;
 /// Differences belong to the fracture up to here from the fracture surface, mm ...
 const FRACTURE_REACH_MM: f32 = 8.0;
 /// ... and up to here they are its line, which an eye finds; further away they are only a shift.
@@ -70,7 +72,8 @@ impl Canvas {
                 let (after, before) = (broken.over(self.hu[at]), intact.over(self.hu[at]));
                 self.hu[at] = after;
                 self.mark(at, broken.cover, painted);
-                if (after - before).abs() < VISIBLE_HU {
+                let contrast = (after - before).abs();
+                if contrast < VISIBLE_HU {
                     continue;
                 }
                 let distance = to_fracture(bone, p);
@@ -78,7 +81,7 @@ impl Canvas {
                     painted.differ(column, row);
                 }
                 if distance < FRACTURE_LINE_MM {
-                    painted.line += pixel;
+                    painted.line += pixel * (contrast / CLEAR_HU).clamp(0.5, 2.0);
                 }
             }
         }

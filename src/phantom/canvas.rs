@@ -16,7 +16,7 @@ const WARP_MM: f32 = 3.5;
 pub(super) struct Painted {
     /// Bone in the slice, mm2.
     pub area: f32,
-    /// Where broken and intact bone differ along the fracture line, mm2.
+    /// Where broken and intact bone differ along the fracture line, mm2, weighted by contrast.
     pub line: f32,
     /// The pixels of all that differs near the fracture: left, top, right, bottom, all inclusive.
     pub extent: Option<[usize; 4]>,

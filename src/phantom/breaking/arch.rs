@@ -11,7 +11,7 @@ pub(super) fn lamina(b: &Breaker<'_>, m: &Measures) -> Fragment {
     let k = m.k;
     let s = b.side();
     let place = |s: f32| {
-        let x = b.within(4.5, 10.5);
+        let x = b.within(3.5, 8.5);
         v(s * x * k, m.b + (17.5 - 0.43 * x) * k, -3.0 * k)
     };
     let cut = |s: f32, at| behind(v(s, b.within(-0.6, 0.1), b.within(-0.35, 0.35)), at);
