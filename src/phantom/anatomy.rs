@@ -77,7 +77,7 @@ impl Anatomy {
         let tilt = (self.head.x * sin - self.head.y * cos) / self.head.z;
         if height > 0.0 {
             let at = self.centres[0] + self.head * ((z - self.centres[0].z) / self.head.z);
-            return Midline { at: [at.x, at.y], height, turn: self.turns[0], tilt, drift: 0.0 };
+            return Midline { at: [at.x, at.y], height, turn: self.turns[0], tilt, slope: 0.0, drift: 0.0 };
         }
         let last = self.centres.len() - 1;
         let below = self.centres.iter().position(|c| c.z < z).unwrap_or(last).max(1);
@@ -86,7 +86,8 @@ impl Anatomy {
         let turn = mix(self.turns[below - 1], self.turns[below], t);
         let y = mix(a.y, b.y, t);
         let drift = self.centres.get(7).map_or(0.0, |t1| (y - t1.y).max(0.0)) / self.size;
-        Midline { at: [mix(a.x, b.x, t), y], height, turn, tilt, drift: drift * ramp(T1, T1 - 20.0, height) }
+        let drift = drift * ramp(T1, T1 - 20.0, height);
+        Midline { at: [mix(a.x, b.x, t), y], height, turn, tilt, slope: 0.0, drift }
     }
 
     /// Centre of C4's body (of the chest: T7's) in the world, mm.

@@ -160,6 +160,20 @@ impl Canvas {
         shown.iter().for_each(|(label, at)| self.labels[*at] = *label);
     }
 
+    /// Adds the labels of another plane of the same slice; each label of either is kept.
+    pub(super) fn join_labels(&mut self, other: &Self) {
+        let mut kept = [false; 256];
+        for (label, too) in self.labels.iter_mut().zip(&other.labels) {
+            *label = if *label == 0 { *too } else { *label };
+            kept[usize::from(*label)] = true;
+        }
+        for (label, too) in self.labels.iter_mut().zip(&other.labels) {
+            if !kept[usize::from(*too)] {
+                *label = *too;
+            }
+        }
+    }
+
     /// Paints a bone, whole or in its pieces.
     pub(super) fn bone(&mut self, bone: &Bone) -> Painted {
         let mut painted = Painted::default();

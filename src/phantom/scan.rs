@@ -82,6 +82,7 @@ impl Tilt {
             let Frame { origin, axes } = bone.frame;
             bone.frame = Frame { origin: turned(origin), axes: axes.map(|axis| self.of_gantry(axis)) };
         }
+        anatomy.head = self.of_gantry(anatomy.head);
         anatomy.centres.iter_mut().for_each(|centre| *centre = turned(*centre));
         anatomy.head = self.of_gantry(anatomy.head);
     }
@@ -131,8 +132,8 @@ fn beyond_mm(rng: &mut Xoshiro256PlusPlus) -> f32 {
     let kind: f32 = rng.random();
     match kind {
         ..0.03 => rng.random_range(-60.0..=10.0),
-        ..0.83 => rng.random_range(50.0..=105.0),
-        _ => rng.random_range(95.0..=190.0),
+        ..0.85 => rng.random_range(38.0..=92.0),
+        _ => rng.random_range(80.0..=175.0),
     }
 }
 

@@ -187,8 +187,7 @@ impl Study {
         let (mut canvas, midline, mut truth) = self.plane(height + 0.25 * thickness, size);
         let (lower, _, below) = self.plane(height - 0.25 * thickness, size);
         canvas.hu.iter_mut().zip(&lower.hu).for_each(|(hu, other)| *hu = 0.5 * (*hu + other));
-        let labels = canvas.labels.iter_mut().zip(&lower.labels);
-        labels.filter(|(label, _)| **label == 0).for_each(|(label, other)| *label = *other);
+        canvas.join_labels(&lower);
         truth.join(below);
         canvas.origin.z = height;
         (canvas, midline, truth)
@@ -208,7 +207,8 @@ impl Study {
     /// Paints the plane of the canvas, and says what it shows.
     fn paint(&self, canvas: &mut Canvas) -> (Midline, SliceTruth) {
         let height = canvas.origin.z;
-        let midline = self.anatomy.midline(height);
+        let slope = self.geometry.tilt.angle.sin();
+        let midline = Midline { slope, ..self.anatomy.midline(height) };
         let table_y = self.geometry.tilt.level(self.anatomy.tissue.devices.table_y, height);
         let devices = self.anatomy.tissue.devices.on_table(table_y);
         let tissue = SoftTissue { devices, ..self.anatomy.tissue };

@@ -51,6 +51,8 @@ pub(super) struct Midline {
     pub turn: f32,
     /// How much higher the head lies per mm to the back: its nod.
     pub tilt: f32,
+    /// How much further up the patient a slice lies per mm to the back: a tilted gantry.
+    pub slope: f32,
     /// How far the spine has gone back from where it enters the chest, mm at scale 1: the breast stays in front.
     pub drift: f32,
 }
@@ -93,10 +95,12 @@ fn warp(canvas: &Canvas, seed: u32) -> [Vec<f32>; 2] {
 fn distances(canvas: &mut Canvas, tissue: &SoftTissue, midline: Midline) -> Vec<f32> {
     let (sin, cos) = midline.turn.sin_cos();
     let k = tissue.size;
-    let [wide, front, back] = outline::skin(midline.height, tissue.girth, tissue.fat_mm, tissue.raise_mm);
-    let half = [wide, front + midline.drift, back].map(|mm| mm * k);
     let mut skin = Vec::with_capacity(canvas.size * canvas.size);
     for row in 0..canvas.size {
+        let back = canvas.place(0, row).y - midline.at[1];
+        let height = midline.height + (back / k).clamp(-90.0, 90.0) * midline.slope;
+        let [wide, front, back] = outline::skin(height, tissue.girth, tissue.fat_mm, tissue.raise_mm);
+        let half = [wide, front + midline.drift, back].map(|mm| mm * k);
         canvas.row(row, 0..canvas.size, midline.at, |dx, dy, _| {
             skin.push(outline::beyond(dx * cos + dy * sin, dy * cos - dx * sin, half));
         });
@@ -107,8 +111,8 @@ fn distances(canvas: &mut Canvas, tissue: &SoftTissue, midline: Midline) -> Vec<
 impl Painter<'_> {
     /// Height of the head's own plane that this slice meets `y` mm behind the midline; further down, the slice's height.
     fn height_at(&self, y: f32) -> f32 {
-        let h = self.midline.height;
-        h - y * self.midline.tilt * ramp(-60.0, -25.0, h)
+        let Midline { height: h, tilt, slope, .. } = self.midline;
+        h + y * mix(slope, -tilt, ramp(-60.0, -25.0, h))
     }
 
     /// An ellipse at `x`, `y` mm from the midline, half axes `rx` and `ry`.

@@ -175,7 +175,7 @@ impl Bone {
 
     /// Density of the marrow against the bone's mean: below C2, veins run from the middle of the back wall into the body.
     fn marrow(&self, p: Vec3) -> f32 {
-        if !self.level.is_some_and(|level| level > Level::C2) || p.z.abs() > 4.0 || p.y < -6.0 || p.x.abs() > 9.0 {
+        if self.level.is_none_or(|level| level <= Level::C2) || p.z.abs() > 4.0 || p.y < -6.0 || p.x.abs() > 9.0 {
             return 1.0;
         }
         // A Y whose stem leaves through the back wall.
