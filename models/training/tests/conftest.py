@@ -107,12 +107,20 @@ learning_rate = 3e-3
 average_decay = 0.9
 [augmentation]
 scale = 0.02
+shift = 0.02
+rotation_degrees = 3
+brightness = 0.02
+contrast = 0.05
+noise = 0.01
+blur = 0.0
+[quantisation]
+calibration_slices = 32
+sensitivity_slices = 16
 [export]
 package = "{out}/package"
 version = "0.0.1"
 intended_use = "tests \\"only\\""
 limits = "rings"
-calibration_slices = 32
 operating_point = {point}
 """
 
