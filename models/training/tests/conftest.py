@@ -135,7 +135,7 @@ def run(rsna: Path, tmp_path: Path):
 
     def make(kind: str, epochs: int) -> settings.Settings:
         nets = {
-            "vertebra-classifier": ("none", GCVIT, "{ thresholds = [0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5], gate = 0.3 }", 16),
+            "vertebra-classifier": ("none", GCVIT, "{ thresholds = [0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5], gate = 0.3 }", 8),
             "fracture-classifier": ("none", UNET, "{ thresholds = [0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5] }", 8),
             "fracture-detector": ("adjacent", YOLO, "{ score = 0.25, nms_iou = 0.5, finding_score = 0.5 }", 8),
         }
