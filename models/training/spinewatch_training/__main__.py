@@ -3,23 +3,27 @@
 import argparse
 from pathlib import Path
 
-from . import cam_fixtures, compare, engine_fixtures, evidence, export, package, prepare, reference_networks, settings, tasks, train
+from . import cam_fixtures, compare, engine_fixtures, evidence, prepare, reference_networks, release, settings, train
 from .settings import Settings
 
 
 def main() -> None:
     parser = argparse.ArgumentParser("spinewatch_training", description=__doc__)
     parser.add_argument("--data", type=Path, help="folder in the RSNA layout, in place of the TOML's [data] folder")
+    anywhere = argparse.ArgumentParser(add_help=False)
+    anywhere.add_argument("--data", type=Path, default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     verbs = parser.add_subparsers(dest="verb", required=True)
     for verb, words in (
         ("train", "train, or go on with, the run that a TOML describes"),
+        ("sensitivity", "which layers int8 harms, measured; `package` heeds it"),
         ("package", "export the run's best weights, quantise them and write the package"),
     ):
-        verbs.add_parser(verb, help=words).add_argument("config", type=Path)
+        verbs.add_parser(verb, help=words, parents=[anywhere]).add_argument("config", type=Path)
     several = verbs.add_parser("compare", help="one table of the figures of several runs, as far as they have come")
     several.add_argument("configs", type=Path, nargs="+", metavar="CONFIG")
     several.add_argument("--train", action="store_true", help="train those first that have not ended")
-    prepared = verbs.add_parser("prepare", help="add the studies that the runs' cache lacks; afterwards the data may be deleted")
+    words = "add the studies that the runs' cache lacks; afterwards the data may be deleted"
+    prepared = verbs.add_parser("prepare", help=words, parents=[anywhere])
     prepared.add_argument("config", type=Path, nargs="+")
     both = verbs.add_parser("evidence", help="both packages over the held-out studies, one CSV line per slice")
     both.add_argument("classifier", type=Path)
@@ -36,8 +40,10 @@ def main() -> None:
         print(train.train(settings.load(given.config, given.data)))
     elif given.verb == "prepare":
         make_prepared([settings.load(config, given.data) for config in given.config])
+    elif given.verb == "sensitivity":
+        print(release.measure(settings.load(given.config, given.data)))
     elif given.verb == "package":
-        print(make_package(settings.load(given.config, given.data)))
+        print(release.make(settings.load(given.config, given.data)))
     elif given.verb == "reference-networks":
         print(*reference_networks.write(given.out), sep="\n")
     elif given.verb == "engine-fixtures":
@@ -56,19 +62,6 @@ def make_prepared(runs: list[Settings]) -> None:
     for folder, cache in sorted(places):
         recipes = [run.recipe for run in runs if (run.data.folder, run.data.cache) == (folder, cache)]
         print(f"{cache}: {prepare.prepare(folder, cache, recipes)} studies added")
-
-
-def make_package(run: Settings) -> Path:
-    """Float32, int8, figures of both, folder. Unsigned: `spinewatch models sign` comes after."""
-    work = tasks.task(run)
-    single, integer = run.output / "float32.onnx", run.output / "int8.onnx"
-    export.to_onnx(work, run.output / "best.pt", single)
-    float_layers = export.quantise(work, single, integer)
-    figures = work.figures(export.outputs(work, integer, work.validation), work.validation)
-    before = work.figures(export.outputs(work, single, work.validation), work.validation)
-    figures[f"float32_{work.figure}"] = before[work.figure]
-    figures |= work.further_figures(lambda known: export.outputs(work, integer, work.validation, known))
-    return package.write(work, integer, float_layers, figures)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """Figures per slice and per box. NumPy in, plain numbers out."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 NMS_IOU = 0.5
@@ -51,32 +53,67 @@ def boxes_of_output(output: np.ndarray, least_score: float = LEAST_SCORE) -> np.
     return boxes[kept]
 
 
-def detector_figures(found: list[np.ndarray], true: list[np.ndarray]) -> dict[str, float]:
-    """Average precision over all images, at an IoU of 0.5 and as the mean over 0.5 to 0.95; 101 recall points as COCO has it."""
-    precision = [average_precision(found, true, t) for t in np.arange(0.5, 0.96, 0.05)]
-    return {"map50": precision[0], "map50_95": float(np.mean(precision))}
+IOU_THRESHOLDS = np.arange(0.5, 0.96, 0.05)
 
 
-def average_precision(found: list[np.ndarray], true: list[np.ndarray], threshold: float) -> float:
-    """Each true box is met once, by the best-scored box that overlaps it enough."""
-    scored, total = [], sum(len(t) for t in true)
-    for boxes, truth in zip(found, true):
-        free = np.ones(len(truth), bool)
+@dataclass(frozen=True)
+class Met:
+    """Found boxes of some images, the best first, and which of them meet a true one."""
+
+    scores: np.ndarray
+    """F, falling."""
+    image: np.ndarray
+    """F, the image of each."""
+    hits: np.ndarray
+    """F x thresholds of IoU: each true box is met once, by the best-scored box that overlaps it enough."""
+    true: np.ndarray
+    """The number of true boxes of every image."""
+
+    def figures(self, counts: np.ndarray | None = None) -> dict[str, float]:
+        """Average precision over all images, at an IoU of 0.5 and as the mean over 0.5 to 0.95; images count as often as
+        `counts` says."""
+        counts = np.ones(len(self.true)) if counts is None else counts
+        precision = [self.average_precision(k, counts) for k in range(self.hits.shape[1])]
+        return {"map50": precision[0], "map50_95": float(np.mean(precision))}
+
+    def average_precision(self, threshold: int, counts: np.ndarray) -> float:
+        """The mean precision at 101 points of recall, as COCO has it."""
+        weight, total = counts[self.image].astype(float), float((self.true * counts).sum())
+        if not total or not weight.any():
+            return 0.0
+        hits = (self.hits[:, threshold] * weight).cumsum()
+        recall, precision = hits / total, hits / np.maximum(weight.cumsum(), 1e-9)
+        precision = np.maximum.accumulate(precision[::-1])[::-1]
+        at = np.searchsorted(recall, np.linspace(0, 1, 101))
+        return float(np.where(at < len(precision), precision[at.clip(max=len(precision) - 1)], 0).mean())
+
+
+def meet(found: list[np.ndarray], true: list[np.ndarray]) -> Met:
+    """`found` m x 5 (x1 y1 x2 y2 score) and `true` k x 4, per image."""
+    scores, image, hits = [], [], []
+    for index, (boxes, truth) in enumerate(zip(found, true)):
+        boxes = boxes[np.argsort(-boxes[:, 4], kind="stable")]
         overlap = pairwise_iou(boxes[:, :4], truth)
-        for i in np.argsort(-boxes[:, 4], kind="stable"):
-            candidates = np.where(free, overlap[i], -1) if len(truth) else np.array([-1.0])
+        scores.append(boxes[:, 4])
+        image.append(np.full(len(boxes), index))
+        hits.append(np.stack([_hits(overlap, threshold) for threshold in IOU_THRESHOLDS], 1))
+    scores = np.concatenate(scores)
+    order = np.argsort(-scores, kind="stable")
+    counts = np.array([len(truth) for truth in true])
+    return Met(scores[order], np.concatenate(image)[order], np.concatenate(hits)[order], counts)
+
+
+def _hits(overlap: np.ndarray, threshold: float) -> np.ndarray:
+    """Which of the boxes, best first, meet a true box that none before has met."""
+    hits = np.zeros(len(overlap), bool)
+    if overlap.shape[1]:
+        free = np.ones(overlap.shape[1], bool)
+        for index in np.flatnonzero((overlap >= threshold).any(1)):
+            candidates = np.where(free, overlap[index], -1)
             best = int(candidates.argmax())
-            hit = candidates[best] >= threshold
-            if hit:
-                free[best] = False
-            scored.append((boxes[i, 4], hit))
-    if not total or not scored:
-        return 0.0
-    hits = np.array([hit for _, hit in sorted(scored, key=lambda entry: -entry[0])], float)
-    recall, precision = hits.cumsum() / total, hits.cumsum() / np.arange(1, len(hits) + 1)
-    precision = np.maximum.accumulate(precision[::-1])[::-1]
-    at = np.searchsorted(recall, np.linspace(0, 1, 101))
-    return float(np.where(at < len(precision), precision[at.clip(max=len(precision) - 1)], 0).mean())
+            hits[index] = candidates[best] >= threshold
+            free[best] &= not hits[index]
+    return hits
 
 
 def fracture_figures(probabilities: np.ndarray, fractured: np.ndarray, threshold: float = 0.5) -> dict[str, float]:

@@ -28,9 +28,14 @@ def rate(how: Training, progress: float, figures: list[float]) -> float:
         return how.learning_rate * (0.05 + 0.95 * progress / WARMUP)
     if how.schedule == "plateau":
         return how.learning_rate * max(LAST / 10, 0.5 ** _plateaus(figures))
-    left = 1 - min(progress, 1.0)
-    shape = left if how.schedule == "linear" else (1 - math.cos(math.pi * left)) / 2
-    return how.learning_rate * (LAST + (1 - LAST) * shape)
+    if how.schedule == "linear":
+        return how.learning_rate * (LAST + (1 - LAST) * (1 - min(progress, 1.0)))
+    return cosine(how.learning_rate, progress)
+
+
+def cosine(learning_rate: float, progress: float) -> float:
+    """Half a cosine down to a hundredth."""
+    return learning_rate * (LAST + (1 - LAST) * (1 + math.cos(math.pi * min(progress, 1.0))) / 2)
 
 
 def _plateaus(figures: list[float]) -> int:

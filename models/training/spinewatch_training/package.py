@@ -2,25 +2,50 @@
 
 import json
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from . import batches, export
+from . import batches, card, export
+from .quantise import METHOD
 from .tasks import Task
 
 
-def write(work: Task, model: Path, float_layers: list[str], figures: dict[str, float]) -> Path:
-    """Replaces the package's folder; `figures` are those of the int8 network on the held-out studies."""
+@dataclass
+class Release:
+    """What a package tells beside its network."""
+
+    model: Path
+    method: str
+    """How activations were calibrated."""
+    float_layers: list[str]
+    figures: dict[str, float]
+    intervals: dict[str, tuple[float, float]]
+    """95 %, by bootstrap over the held-out studies."""
+    float32: dict[str, float]
+    measured: dict | None
+    """What the sensitivity measurement found, where it was made."""
+    is_fine_tuned: bool = False
+
+    @property
+    def activations(self) -> str:
+        """How the activations became int8, in words."""
+        tuned = ", after quantisation-aware fine-tuning" if self.is_fine_tuned else ""
+        return f"uint8, per tensor, range calibrated on training slices ({self.method}){tuned}"
+
+
+def write(work: Task, release: Release) -> Path:
+    """Replaces the package's folder."""
     folder = work.settings.export.package
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    shutil.copyfile(model, folder / "model.onnx")
+    shutil.copyfile(release.model, folder / "model.onnx")
     for name, values in work.files().items():
         np.save(folder / name, values)
     shape = _write_golden(work, folder)
-    (folder / "package.toml").write_text(_manifest(work, shape, float_layers, figures))
-    (folder / "README.md").write_text(_card(work, figures))
+    (folder / "package.toml").write_text(_manifest(work, shape, release))
+    (folder / "README.md").write_text(card.words(work, release))
     return folder
 
 
@@ -32,7 +57,7 @@ def _write_golden(work: Task, folder: Path) -> list[int]:
         target.mkdir(parents=True)
         row = np.array([row])
         batch = batches.plain(work.slices, row, recipe, known=case % 2 == 1)
-        expected = model.run(None, export.feed(work, batch, 0))[0]
+        expected = model.run([work.outputs[0]], export.feed(work, batch, 0))[0]
         np.save(target / "image.npy", batches.channels(work.slices, row, recipe)[0])
         np.save(target / "expected.npy", expected.astype(np.float32))
         if "metadata" in work.inputs:
@@ -40,9 +65,10 @@ def _write_golden(work: Task, folder: Path) -> list[int]:
     return list(expected.shape)
 
 
-def _manifest(work: Task, shape: list[int], float_layers: list[str], figures: dict[str, float]) -> str:
+def _manifest(work: Task, shape: list[int], release: Release) -> str:
     settings = work.settings
     recipe, what = settings.recipe, settings.export
+    before = {f"float32_{work.figure}": release.float32[work.figure]}
     tables = {
         "": {
             "format": 1, "name": settings.name, "kind": settings.kind, "version": what.version, "model": "model.onnx",
@@ -54,12 +80,10 @@ def _manifest(work: Task, shape: list[int], float_layers: list[str], figures: di
             "window_center_hu": recipe.window_center_hu, "window_width_hu": recipe.window_width_hu, "resize": recipe.resize,
             "neighbours": recipe.neighbours, "mean": recipe.mean, "std": recipe.std,
         },
-        "output": {
-            "name": work.outputs[0], "shape": shape, "classes": list(work.classes),
-        },
+        "output": {"name": work.outputs[0], "shape": shape, "classes": list(work.classes)},
         "operating_point": what.operating_point,
-        "quantisation": {"method": export.METHOD, "activations": export.ACTIVATIONS, "float_layers": float_layers},
-        "metrics": {name: round(value, 4) for name, value in figures.items()},
+        "quantisation": {"method": METHOD, "activations": release.activations, "float_layers": release.float_layers},
+        "metrics": {name: round(value, 4) for name, value in (release.figures | before).items()},
         "golden": {"cases": what.golden_cases, "tolerance": what.golden_tolerance},
     }  # fmt: skip
     parts = []
@@ -68,33 +92,3 @@ def _manifest(work: Task, shape: list[int], float_layers: list[str], figures: di
         # the strings, numbers and lists used here are written alike in JSON and TOML
         parts.append("\n".join(head + [f"{key} = {json.dumps(value)}" for key, value in table.items()]))
     return "\n\n".join(parts) + "\n"
-
-
-def _card(work: Task, figures: dict[str, float]) -> str:
-    settings, slices = work.settings, work.slices
-    held_out = len(np.unique(slices.study[work.validation]))
-    rows = "\n".join(f"| {name.replace('_', ' ')} | {value:.3f} |" for name, value in figures.items())
-    point = "\n".join(f"- `{key} = {value}`" for key, value in settings.export.operating_point.items())
-    return f"""# {settings.name} {settings.export.version}
-
-**Trained on a phantom: not for patients.** {settings.export.intended_use}
-
-- Data: {settings.data.description}
-- Split by study, decided by a hash of the StudyInstanceUID: {len(np.unique(slices.study[work.training]))} studies
-  ({len(work.training)} slices) for training, {held_out} studies ({len(work.validation)} slices) held out.
-- Training: `python -m spinewatch_training train models/training/configs/{settings.name}.toml`, then `package` in place of `train`.
-- Quantisation: {export.METHOD}; activations {export.ACTIVATIONS}.
-
-Figures of the int8 network in ONNX Runtime on the held-out studies (`float32 ...`: before quantisation). The operating point
-below was chosen on the same studies.
-
-| figure | value |
-|---|---|
-{rows}
-
-Operating point:
-
-{point}
-
-Limits: {settings.export.limits}
-"""

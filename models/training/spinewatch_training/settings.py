@@ -9,6 +9,7 @@ KINDS = ("vertebra-classifier", "fracture-detector", "fracture-classifier")
 CHOICES = {
     "recipe": {"neighbours": ("none", "adjacent"), "resize": ("area", "nearest")},
     "training": {"optimiser": ("adamw", "sgd"), "schedule": ("cosine", "linear", "plateau")},
+    "quantisation": {"calibration": ("minmax", "percentile", "entropy")},
 }
 
 
@@ -94,10 +95,25 @@ class Export:
     version: str
     intended_use: str
     limits: str
-    calibration_slices: int = 256
     golden_cases: int = 4
     golden_tolerance: float = 0.03
     operating_point: dict = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Quantisation:
+    """Static int8. `sensitivity` measures `calibration` and `float_layers`; what it found replaces what stands here."""
+
+    calibration: str = "minmax"
+    calibration_slices: int = 256
+    float_layers: tuple[str, ...] = ("output",)
+    limit: float = 0.003
+    """A group of layers that costs more of the task's figure stays in floating point."""
+    sensitivity_slices: int = 200
+    aware_epochs: int = 0
+    """Epochs of fine-tuning with quantisation in the loop, where int8 costs more than `aware_from`."""
+    aware_from: float = 0.01
+    aware_learning_rate: float = 1e-4
 
 
 @dataclass(frozen=True)
@@ -112,10 +128,18 @@ class Settings:
     net: dict
     training: Training
     augmentation: Augmentation
+    quantisation: Quantisation
     export: Export
 
 
-SECTIONS = {"data": Data, "recipe": Recipe, "training": Training, "augmentation": Augmentation, "export": Export}
+SECTIONS = {
+    "data": Data,
+    "recipe": Recipe,
+    "training": Training,
+    "augmentation": Augmentation,
+    "quantisation": Quantisation,
+    "export": Export,
+}
 
 
 def load(path: Path, folder: Path | None = None) -> Settings:

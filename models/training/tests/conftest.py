@@ -107,12 +107,20 @@ learning_rate = 3e-3
 average_decay = 0.9
 [augmentation]
 scale = 0.02
+shift = 0.02
+rotation_degrees = 3
+brightness = 0.02
+contrast = 0.05
+noise = 0.01
+blur = 0.0
+[quantisation]
+calibration_slices = 32
+sensitivity_slices = 16
 [export]
 package = "{out}/package"
 version = "0.0.1"
 intended_use = "tests \\"only\\""
 limits = "rings"
-calibration_slices = 32
 operating_point = {point}
 """
 
@@ -127,7 +135,7 @@ def run(rsna: Path, tmp_path: Path):
 
     def make(kind: str, epochs: int) -> settings.Settings:
         nets = {
-            "vertebra-classifier": ("none", GCVIT, "{ thresholds = [0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5], gate = 0.3 }", 16),
+            "vertebra-classifier": ("none", GCVIT, "{ thresholds = [0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5], gate = 0.3 }", 8),
             "fracture-classifier": ("none", UNET, "{ thresholds = [0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5] }", 8),
             "fracture-detector": ("adjacent", YOLO, "{ score = 0.25, nms_iou = 0.5, finding_score = 0.5 }", 8),
         }

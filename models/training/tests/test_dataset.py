@@ -80,3 +80,22 @@ def test_a_typo_in_a_run_names_the_key_and_what_is_allowed(tmp_path):
     (tmp_path / "run.toml").write_text('name = "a"\nkind = "vertebra-classifier"\noutput = "o"\ndata = { cache = "c" }\n[recipe]\nsise = 3\n')
     with pytest.raises(ValueError, match="sise.*allowed: size"):
         settings.load(tmp_path / "run.toml", tmp_path)
+
+
+def test_boxes_follow_the_pixels_into_a_mosaic(work):
+    made, slices = work
+    rows = np.unique(slices.box_row)
+    how = Augmentation(
+        shift=0, scale=0, rotation_degrees=0, flip=False, brightness=0, contrast=0, noise=0, blur=0, lone_slice_share=0, mosaic=1.0
+    )
+    checked = 0
+    for seed in range(6):
+        batch = batches.augmented(slices, rows, made.recipe, how, 0.3, np.random.default_rng(seed))
+        for image, boxes in zip(batch.image, batch.boxes):
+            assert ((boxes >= 0) & (boxes <= made.recipe.size)).all() and (boxes[:, 2:] > boxes[:, :2]).all()
+            for x1, y1, x2, y2 in boxes.round().int().tolist():
+                if min(x2 - x1, y2 - y1) > 14:
+                    checked += 1
+                    assert image[1, y1 + 2 : y2 - 2, x1 + 2 : x2 - 2].max() < -1.4, "the hole is where the box is"
+    assert checked > 20
+    assert how.at(0.5).mosaic == 1 and how.at(0.9).mosaic == 0

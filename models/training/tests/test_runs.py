@@ -9,8 +9,7 @@ import onnx
 import pytest
 import torch
 
-from spinewatch_training import __main__ as verbs
-from spinewatch_training import dataset, evidence, export, tasks, train
+from spinewatch_training import dataset, evidence, export, release, tasks, train
 
 KINDS = ["vertebra-classifier", "fracture-detector"]
 
@@ -23,7 +22,7 @@ def test_a_run_learns_and_its_int8_package_keeps_what_was_learnt(run, kind, epoc
     assert max(entry[figure] for entry in best["history"]) > 0.5
     assert (made.output / "curves.png").stat().st_size > 1000
 
-    folder = verbs.make_package(made)
+    folder = release.make(made)
     manifest = tomllib.loads((folder / "package.toml").read_text())
     assert manifest["kind"] == kind and manifest["intended_use"] == 'tests "only"'
     assert manifest["metrics"][figure] > manifest["metrics"][f"float32_{figure}"] - 0.1
@@ -112,7 +111,7 @@ def test_evidence_has_a_line_for_every_held_out_slice(run, tmp_path):
             settings, output=tmp_path / kind, export=dataclasses.replace(settings.export, package=tmp_path / kind / "package")
         )
         train.train(settings)
-        verbs.make_package(settings)
+        release.make(settings)
         made[kind] = settings
     evidence.write(made[KINDS[0]], made[KINDS[1]], tmp_path / "evidence.csv")
     lines = (tmp_path / "evidence.csv").read_text().splitlines()

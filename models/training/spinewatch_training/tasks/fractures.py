@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from .. import losses, metrics
 from ..batches import Batch
 from ..nets.yolov8 import YoloV8ForExport
-from .task import Task
+from .task import Task, middle
 
 
 class Fractures(Task):
@@ -62,9 +62,16 @@ class Fractures(Task):
         return YoloV8ForExport(net)
 
     def figures(self, outputs: np.ndarray, rows: np.ndarray) -> dict[str, float]:
-        size = self.settings.recipe.size
+        return self._met(outputs, rows).figures()
+
+    def intervals(self, outputs: np.ndarray, rows: np.ndarray) -> dict[str, tuple[float, float]]:
+        met = self._met(outputs, rows)
+        drawn = [met.figures(counts) for counts in self.draws(rows)]
+        return {name: middle([figures[name] for figures in drawn]) for name in drawn[0]}
+
+    def _met(self, outputs: np.ndarray, rows: np.ndarray) -> metrics.Met:
         found = [metrics.boxes_of_output(output) for output in outputs]
-        return metrics.detector_figures(found, [self.slices.boxes_of(row) * size for row in rows])
+        return metrics.meet(found, [self.slices.boxes_of(row) * self.settings.recipe.size for row in rows])
 
     def golden_rows(self, count: int) -> np.ndarray:
         """With boxes, and one without."""

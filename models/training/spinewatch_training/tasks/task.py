@@ -1,6 +1,7 @@
 """What the loop, the export and the package need to know of a task. Rows are rows of `Slices`."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -10,6 +11,9 @@ from .. import nets
 from ..batches import Batch
 from ..dataset import Slices
 from ..settings import Settings
+
+
+DRAWS = 200
 
 
 class Task(ABC):
@@ -51,6 +55,21 @@ class Task(ABC):
     def figures(self, outputs: np.ndarray, rows: np.ndarray) -> dict[str, float]:
         """Figures of the first output on these rows."""
 
+    def intervals(self, outputs: np.ndarray, rows: np.ndarray) -> dict[str, tuple[float, float]]:
+        """95 % of every figure, by drawing the held-out studies anew with replacement."""
+        drawn = []
+        for counts in self.draws(rows):
+            again = np.repeat(np.arange(len(rows)), counts)
+            drawn.append(self.figures(outputs[again], rows[again]))
+        return {name: middle([figures[name] for figures in drawn]) for name in drawn[0]}
+
+    def draws(self, rows: np.ndarray) -> Iterator[np.ndarray]:
+        """How often each row counts when its studies are drawn anew, `DRAWS` times."""
+        study = np.unique(self.slices.study[rows], return_inverse=True)[1]
+        rng, studies = np.random.default_rng(self.settings.training.seed), study.max() + 1
+        for _ in range(DRAWS):
+            yield np.bincount(rng.integers(0, studies, studies), minlength=studies)[study]
+
     @abstractmethod
     def golden_rows(self, count: int) -> np.ndarray:
         """Held-out rows spread over what there is to tell."""
@@ -78,3 +97,9 @@ class Task(ABC):
     def manifest_tables(self) -> dict[str, dict]:
         """Tables that only this task's packages carry."""
         return {}
+
+
+def middle(values: list[float]) -> tuple[float, float]:
+    """What 95 % of the values lie between."""
+    low, high = np.percentile(values, [2.5, 97.5])
+    return float(low), float(high)

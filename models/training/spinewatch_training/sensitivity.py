@@ -1,0 +1,66 @@
+"""Which layers int8 harms: every group is quantised alone and measured on training slices; what costs more than the limit stays
+in floating point. The way to calibrate is chosen by measuring as well."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from . import export
+from .quantise import CALIBRATIONS, OUTPUT, Quantiser
+from .settings import Settings
+from .tasks import Task
+
+
+def measure(work: Task, source: Path) -> dict:
+    """Writes and returns `sensitivity.json`: groups with what they cost, the floats, the calibrations, the chosen one."""
+    how, quantiser = work.settings.quantisation, Quantiser(work, source)
+    rows = work.calibration_rows(how.sensitivity_slices, np.random.default_rng(work.settings.training.seed + 1))
+    float32 = export.outputs(work, source, rows)
+    before = work.figures(float32, rows)[work.figure]
+    path = Path(quantiser.folder.name) / "int8.onnx"
+
+    def cost(method: str, floats: list[str], only: str | None = None) -> dict[str, float]:
+        quantiser.write(path, method, floats, only)
+        found = export.outputs(work, path, rows)
+        return {"loss": before - work.figures(found, rows)[work.figure], "error": output_error(float32, found)}
+
+    calibrations = {method: cost(method, [OUTPUT]) for method in CALIBRATIONS}
+    best = min(calibrations, key=lambda method: (round(calibrations[method]["loss"], 3), calibrations[method]["error"]))
+    groups = {group: cost(best, [], group) for group in tqdm(quantiser.groups, "sensitivity")}
+    floats = [group for group, costs in groups.items() if costs["loss"] > how.limit]
+    found = {
+        "figure": work.figure, "float32": before, "slices": len(rows), "limit": how.limit, "calibrations": calibrations,
+        "calibration": best, "groups": groups, "float_layers": floats, "rest": cost(best, floats),
+    }  # fmt: skip
+    (work.settings.output / "sensitivity.json").write_text(json.dumps(found, indent=1))
+    return found
+
+
+def output_error(expected: np.ndarray, found: np.ndarray) -> float:
+    """Root mean square of the difference over the deviation of what is expected, the mean over the output's channels."""
+    axes = tuple(axis for axis in range(expected.ndim) if axis != 1)
+    return float(np.sqrt(((found - expected) ** 2).mean(axes) / expected.var(axes).clip(1e-12)).mean())
+
+
+def measured(settings: Settings) -> dict | None:
+    """What `measure` found for this run, where it was asked."""
+    path = settings.output / "sensitivity.json"
+    return json.loads(path.read_text()) if path.exists() else None
+
+
+def table(found: dict) -> str:
+    """In Markdown, the costliest first."""
+    lines = [
+        f"Loss of {found['figure'].replace('_', ' ')} ({found['float32']:.4f} in float32) on {found['slices']} training slices, and error "
+        "of the output in shares of its deviation:",
+        "",
+        "| quantised | loss | error |",
+        "|---|---|---|",
+    ]
+    rows = [(f"all but the output, calibrated by {method}", costs) for method, costs in found["calibrations"].items()]
+    rows += [(f"all but what stays in float, calibrated by {found['calibration']}", found["rest"])]
+    costly = sorted(found["groups"].items(), key=lambda entry: (-entry[1]["loss"], -entry[1]["error"]))
+    rows += [(f"only `{group}`" + (" (stays in float)" if group in found["float_layers"] else ""), costs) for group, costs in costly]
+    return "\n".join(lines + [f"| {name} | {costs['loss']:.4f} | {costs['error']:.4f} |" for name, costs in rows])
