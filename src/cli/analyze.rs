@@ -164,7 +164,6 @@ fn analyse(args: &AnalyzeArgs, files: &[PathBuf]) -> anyhow::Result<Report> {
 
 impl AnalyzeArgs {
     /// The packages that verdicts rest on, and the fracture classifier where pictures are asked for.
-    #[expect(clippy::type_complexity, reason = "a device without packages still tells why it does not analyse")]
     fn packages(&self) -> anyhow::Result<(Result<Analyser, AnalyserError>, Option<SecondOpinion>)> {
         let (keys, dir, engine) = (self.models.trusted()?, self.models.dir(), TractEngine::default());
         if self.heatmaps.is_none() {

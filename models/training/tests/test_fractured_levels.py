@@ -6,8 +6,7 @@ import tomllib
 import numpy as np
 import torch
 
-from spinewatch_training import __main__ as verbs
-from spinewatch_training import batches, compare, dataset, export, metrics, tasks, train
+from spinewatch_training import batches, compare, dataset, export, metrics, release, tasks, train
 from spinewatch_training.tasks.fractured_levels import fractured_here
 
 
@@ -38,7 +37,7 @@ def test_what_nobody_can_tell_is_not_learnt(run):
 def test_the_package_carries_the_head_behind_its_map(run):
     made = run("fracture-classifier", 2)
     train.train(made)
-    folder = verbs.make_package(made)
+    folder = release.make(made)
     manifest = tomllib.loads((folder / "package.toml").read_text())
     features = manifest["features"]
     weights, bias = np.load(folder / features["weights"]), np.load(folder / features["bias"])
