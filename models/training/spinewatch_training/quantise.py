@@ -25,7 +25,7 @@ CALIBRATIONS = {
     "entropy": CalibrationMethod.Entropy,
 }
 OUTPUT = "output"
-GROUPS = 20
+GROUPS = 10
 SLICES_AT_ONCE = 8
 
 

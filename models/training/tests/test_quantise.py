@@ -18,7 +18,8 @@ def test_groups_follow_the_modules_and_know_what_comes_after_the_network():
     assert quantise._group("/Softmax", places) == "output"
 
 
-def test_what_sensitivity_finds_is_what_the_package_keeps_in_float(run):
+def test_what_sensitivity_finds_is_what_the_package_keeps_in_float(run, monkeypatch):
+    monkeypatch.setattr(quantise, "GROUPS", 3)
     made = run("fracture-detector", 6)
     train.train(made)
     assert "only `output`" in release.measure(made)
