@@ -40,6 +40,9 @@ enum Layout {
     Rsna,
 }
 
+/// Share of the studies with a fracture in a data set for training.
+const BALANCED_RATE: f64 = 0.6;
+
 #[derive(Debug, Args)]
 struct DatasetArgs {
     /// Number of studies; about half have fractures.
@@ -60,6 +63,12 @@ struct DatasetArgs {
     /// Difficulty of the fractures: 0 wide and displaced, 1 hair lines.
     #[arg(long, value_name = "MIN..MAX", default_value = "0..1", value_parser = difficulty)]
     difficulty: RangeInclusive<f32>,
+    /// Levels that seldom break are raised, so that a network learns them: for training, never for evaluation.
+    #[arg(long)]
+    balanced: bool,
+    /// Part of the body: heads and chests teach a network to stay silent.
+    #[arg(long, value_enum, default_value_t = Region::Neck)]
+    region: Region,
     /// Rows and columns of a slice; without it 512, and 768 in a few studies.
     #[arg(long, value_parser = clap::value_parser!(u16).range(16..=2048))]
     matrix: Option<u16>,
@@ -213,13 +222,16 @@ fn bar(length: usize, what: &str) -> anyhow::Result<ProgressBar> {
 
 fn write_dataset(args: DatasetArgs) -> anyhow::Result<()> {
     let Layout::Rsna = args.layout;
+    let usual = DatasetSpec::new(args.studies, args.seed);
     let spec = DatasetSpec {
         profile: args.profile,
+        fractures: if args.balanced { Fractures::Balanced(BALANCED_RATE) } else { usual.fractures.clone() },
+        region: args.region,
         spacing_mm: args.slice_spacing,
         difficulty: args.difficulty,
         matrix: args.matrix,
         segmentations: args.segmentations,
-        ..DatasetSpec::new(args.studies, args.seed)
+        ..usual
     };
     let bar = bar(0, "")?;
     let pool = rayon::ThreadPoolBuilder::new().num_threads(args.workers).build()?;

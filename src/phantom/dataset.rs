@@ -15,7 +15,7 @@ use super::habits::Habits;
 use super::noise::hash;
 use super::profile::Profile;
 use super::segmentation;
-use super::spec::{Protocol, StudySpec};
+use super::spec::{Fractures, PUBLISHED_RATE, Protocol, Region, StudySpec};
 use super::study::{RenderedSlice, SliceTruth, Study};
 use crate::triage::Level;
 
@@ -30,6 +30,10 @@ pub struct DatasetSpec {
     pub profile: Profile,
     /// Range of the distance between slices, mm; `None`: as the scanners of the profile are set.
     pub spacing_mm: Option<RangeInclusive<f32>>,
+    /// Which fractures; as often and as together as published unless the data set is for training.
+    pub fractures: Fractures,
+    /// Part of the body. A network that is to stay silent on heads and chests must have seen some.
+    pub region: Region,
     /// Range of the difficulty of the fractures, 0 to 1.
     pub difficulty: RangeInclusive<f32>,
     /// Rows and columns; `None`: 512, and 768 in one study of fifty.
@@ -41,8 +45,17 @@ pub struct DatasetSpec {
 impl DatasetSpec {
     /// Studies as in the published data, fractures of every difficulty, masks for all.
     pub const fn new(studies: u64, seed: u64) -> Self {
-        let profile = Profile::Standard;
-        Self { studies, seed, profile, spacing_mm: None, difficulty: 0.0..=1.0, matrix: None, segmentations: None }
+        Self {
+            studies,
+            seed,
+            profile: Profile::Standard,
+            spacing_mm: None,
+            fractures: Fractures::Sometimes(PUBLISHED_RATE),
+            region: Region::Neck,
+            difficulty: 0.0..=1.0,
+            matrix: None,
+            segmentations: None,
+        }
     }
 
     /// The specification of study `number`.
@@ -54,6 +67,8 @@ impl DatasetSpec {
             profile: self.profile,
             protocol: if self.spacing_mm.is_some() { Protocol::Spacing } else { Protocol::Drawn },
             spacing_mm: self.spacing_mm.clone().unwrap_or(usual.spacing_mm),
+            fractures: self.fractures.clone(),
+            region: self.region,
             difficulty: self.difficulty.clone(),
             matrix: self.matrix.unwrap_or(if large { 768 } else { 512 }),
             ..StudySpec::new(seed)
