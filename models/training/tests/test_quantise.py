@@ -20,6 +20,7 @@ def test_groups_follow_the_modules_and_know_what_comes_after_the_network():
 
 def test_what_sensitivity_finds_is_what_the_package_keeps_in_float(run, monkeypatch):
     monkeypatch.setattr(quantise, "GROUPS", 3)
+    monkeypatch.setattr(sensitivity, "CALIBRATIONS", ("minmax", "percentile"))
     made = run("fracture-detector", 6)
     train.train(made)
     assert "only `output`" in release.measure(made)
