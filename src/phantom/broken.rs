@@ -8,6 +8,7 @@ use std::ops::Range;
 use super::canvas::{Canvas, Painted};
 use super::geometry::{Vec3, mix};
 use super::solid::{Bone, Fragment, Inclusion, Solid};
+use super::study::FRACTURE_MM2;
 
 /// A difference from the intact bone that an eye can find, in Hounsfield units before noise.
 const VISIBLE_HU: f32 = 80.0;
@@ -17,6 +18,9 @@ const CLEAR_HU: f32 = 200.0;
 const FRACTURE_REACH_MM: f32 = 8.0;
 /// ... and up to here they are its line, which an eye finds; further away they are only a shift.
 const FRACTURE_LINE_MM: f32 = 4.0;
+
+/// Bone beside the fracture from which on it can be told for a fracture, mm2.
+const STUMP_MM2: f32 = 10.0;
 
 /// The solids of a bone that matter in one block of pixels, for the main piece or one fragment.
 struct Piece<'a> {
@@ -37,6 +41,14 @@ struct Filling {
 impl Filling {
     fn over(self, below: f32) -> f32 {
         mix(below, self.hu, self.cover)
+    }
+}
+
+impl Painted {
+    /// Whether an eye finds the fracture: its line, and bone on either side. Where a piece has left the slice and nothing
+    /// else is there, nobody sees a break.
+    pub(super) fn shows_fracture(&self) -> bool {
+        self.line >= FRACTURE_MM2 && self.stump >= STUMP_MM2
     }
 }
 
@@ -73,10 +85,16 @@ impl Canvas {
                 self.hu[at] = after;
                 self.mark(at, broken.cover, painted);
                 let contrast = (after - before).abs();
-                if contrast < VISIBLE_HU {
+                if contrast < VISIBLE_HU && broken.cover <= 0.0 {
                     continue;
                 }
                 let distance = to_fracture(bone, p);
+                if distance < FRACTURE_LINE_MM {
+                    painted.stump += broken.cover * pixel;
+                }
+                if contrast < VISIBLE_HU {
+                    continue;
+                }
                 if distance < FRACTURE_REACH_MM {
                     painted.differ(column, row);
                 }

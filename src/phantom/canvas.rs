@@ -18,6 +18,8 @@ pub(super) struct Painted {
     pub area: f32,
     /// Where broken and intact bone differ along the fracture line, mm2, weighted by contrast.
     pub line: f32,
+    /// Bone of the broken vertebra along the fracture line, mm2.
+    pub stump: f32,
     /// The pixels of all that differs near the fracture: left, top, right, bottom, all inclusive.
     pub extent: Option<[usize; 4]>,
     /// Index of the pixel that holds most bone, and its share of bone.

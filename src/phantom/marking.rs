@@ -3,7 +3,7 @@
 use super::canvas::Painted;
 use super::geometry::index_below;
 use super::noise::{hash, normal};
-use super::study::{FRACTURE_MM2, TruthBox};
+use super::study::TruthBox;
 use crate::triage::Level;
 
 /// How far a box is drawn around the fracture: so many mm ...
@@ -47,7 +47,7 @@ pub(super) fn hand(seed: u64) -> f32 {
 /// The boxes of one slice of `size` x `size` pixels, `pitch` mm apart, from what painting each vertebra showed.
 pub(super) fn boxes(painted: &[(Level, Painted)], size: usize, pitch: f32, hand: f32) -> Vec<TruthBox> {
     let mut marks: Vec<Mark> = Vec::new();
-    for (level, painted) in painted.iter().filter(|(_, painted)| painted.line >= FRACTURE_MM2) {
+    for (level, painted) in painted.iter().filter(|(_, painted)| painted.shows_fracture()) {
         let Some([l, t, r, b]) = painted.extent else { continue };
         let edges = [l, t, r + 1, b + 1].map(|edge| edge as f32 * pitch);
         let mut mark = Mark { level: *level, line: painted.line, edges };
@@ -73,10 +73,11 @@ fn around(mark: &Mark, size: usize, pitch: f32, hand: f32) -> TruthBox {
 
 #[cfg(test)]
 mod tests {
+    use super::super::study::FRACTURE_MM2;
     use super::*;
 
     fn painted(extent: [usize; 4], line: f32) -> Painted {
-        Painted { area: 100.0, line, extent: Some(extent), ..Painted::default() }
+        Painted { area: 100.0, line, stump: 50.0, extent: Some(extent), ..Painted::default() }
     }
 
     #[test]

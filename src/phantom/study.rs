@@ -227,7 +227,7 @@ impl Study {
             }
             let Some(level) = bone.level else { continue };
             truth.levels[level as usize] = painted.area >= SHOWN_MM2;
-            truth.fractured[level as usize] = painted.line >= FRACTURE_MM2;
+            truth.fractured[level as usize] = painted.shows_fracture();
             cervical.push((level, painted));
         }
         truth.boxes = marking::boxes(&cervical, canvas.size, canvas.pitch, marking::hand(self.seed));
