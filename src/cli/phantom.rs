@@ -69,6 +69,9 @@ struct DatasetArgs {
     /// Part of the body: heads and chests teach a network to stay silent.
     #[arg(long, value_enum, default_value_t = Region::Neck)]
     region: Region,
+    /// Only a stretch of this many mm of each study, around a fracture where there is one: for training.
+    #[arg(long, value_name = "MM", value_parser = excerpt)]
+    excerpt: Option<f32>,
     /// Rows and columns of a slice; without it 512, and 768 in a few studies.
     #[arg(long, value_parser = clap::value_parser!(u16).range(16..=2048))]
     matrix: Option<u16>,
@@ -157,6 +160,11 @@ fn spacing(text: &str) -> Result<RangeInclusive<f32>, String> {
     range(text, 0.1..=20.0)
 }
 
+fn excerpt(text: &str) -> Result<f32, String> {
+    let one = range(text, 5.0..=1000.0)?;
+    if text.contains("..") { Err("want one length in mm".into()) } else { Ok(*one.start()) }
+}
+
 fn difficulty(text: &str) -> Result<RangeInclusive<f32>, String> {
     range(text, 0.0..=1.0)
 }
@@ -231,6 +239,7 @@ fn write_dataset(args: DatasetArgs) -> anyhow::Result<()> {
         difficulty: args.difficulty,
         matrix: args.matrix,
         segmentations: args.segmentations,
+        excerpt_mm: args.excerpt,
         ..usual
     };
     let bar = bar(0, "")?;

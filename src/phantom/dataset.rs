@@ -2,15 +2,19 @@
 
 use std::fs;
 use std::io::Write;
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 use std::path::Path;
 
 use anyhow::Context;
 use clap::ValueEnum;
+use rand::Rng;
+use rand::seq::IndexedRandom;
 use rayon::prelude::*;
 
+use super::anatomy::stream;
 use super::dicom_writer::{encode, study_instance_uid};
 use super::fracture::Fracture;
+use super::geometry::index_below;
 use super::habits::Habits;
 use super::noise::hash;
 use super::profile::Profile;
@@ -38,8 +42,11 @@ pub struct DatasetSpec {
     pub difficulty: RangeInclusive<f32>,
     /// Rows and columns; `None`: 512, and 768 in one study of fifty.
     pub matrix: Option<u16>,
-    /// The first so many studies get masks; `None`: all.
+    /// The first so many studies get masks; `None`: all. Excerpts get none.
     pub segmentations: Option<u64>,
+    /// Only a stretch of this many mm of each study, around a fracture where there is one, under the numbers that its slices
+    /// have in the whole: many patients for the time of few, for training. `None`: whole studies.
+    pub excerpt_mm: Option<f32>,
 }
 
 impl DatasetSpec {
@@ -55,6 +62,7 @@ impl DatasetSpec {
             difficulty: 0.0..=1.0,
             matrix: None,
             segmentations: None,
+            excerpt_mm: None,
         }
     }
 
@@ -108,14 +116,19 @@ pub fn write(spec: &DatasetSpec, out: &Path, progress: &(impl Fn(u64, usize) + S
         let uid = study_instance_uid(study.seed());
         let folder = out.join("train_images").join(&uid);
         let habits = Habits::research(study.seed());
-        let done = || progress(number, study.len());
-        let truths = if spec.segmentations.is_none_or(|studies| number < studies) {
-            let slices = write_slices(&study, &habits, &folder, |index| study.render_with_mask(index), &done)?;
+        let range = spec.excerpt_mm.map_or(0..study.len(), |extent| excerpt(&study, extent));
+        let done = || progress(number, range.len());
+        let with_masks = spec.excerpt_mm.is_none() && spec.segmentations.is_none_or(|studies| number < studies);
+        let truths: Vec<SliceTruth> = if with_masks {
+            let render = |index| study.render_with_mask(index);
+            let slices = write_slices(&study, &habits, &folder, range.clone(), render, &done)?;
             let (truths, masks): (_, Vec<_>) = slices.into_iter().unzip();
             segmentation::write(&study, &masks, &out.join("segmentations").join(format!("{uid}.nii.gz")))?;
             truths
         } else {
-            write_series(&study, &habits, &folder, &done)?
+            let render = |index| (study.render(index), ());
+            let slices = write_slices(&study, &habits, &folder, range.clone(), render, &done)?;
+            slices.into_iter().map(|(truth, ())| truth).collect()
         };
         let broken = study.truth();
         writeln!(studies, "{uid},{},{}", u8::from(broken.contains(&true)), flags(broken))?;
@@ -123,7 +136,7 @@ pub fn write(spec: &DatasetSpec, out: &Path, progress: &(impl Fn(u64, usize) + S
             let kind = kind.to_possible_value().map(|kind| kind.get_name().to_owned()).unwrap_or_default();
             writeln!(fractures, "{uid},{},{kind},{difficulty:.3}", level.name())?;
         }
-        for (n, truth) in (1..).zip(&truths) {
+        for (n, truth) in (range.start + 1..).zip(&truths) {
             writeln!(slices, "{uid},{n},{}", flags(truth.levels))?;
             for b in &truth.boxes {
                 writeln!(boxes, "{uid},{}.0,{}.0,{}.0,{}.0,{n}", b.x, b.y, b.width, b.height)?;
@@ -131,6 +144,20 @@ pub fn write(spec: &DatasetSpec, out: &Path, progress: &(impl Fn(u64, usize) + S
         }
     }
     Ok(())
+}
+
+/// Slices of a stretch of `extent` mm, drawn from the study's seed: around one of its fractures, anywhere in an intact study.
+/// Never from the first slice on, so that an excerpt can be told from a whole study.
+fn excerpt(study: &Study, extent: f32) -> Range<usize> {
+    let rng = &mut stream(study.seed(), 41);
+    let geometry = study.geometry();
+    let count = index_below(extent / geometry.spacing_mm).clamp(1, study.len().saturating_sub(1).max(1));
+    let middle = match study.fractures().choose(rng) {
+        Some(fracture) => study.nearest_slice(fracture.level, rng.random_range(-0.3..=0.3) * extent),
+        None => rng.random_range(0..study.len()),
+    };
+    let from = middle.saturating_sub(count / 2).min(study.len() - count).max(1);
+    from..(from + count).min(study.len())
 }
 
 fn flags(levels: [bool; 7]) -> String {
@@ -148,20 +175,21 @@ pub fn write_series(
     folder: &Path,
     progress: &(impl Fn() + Sync),
 ) -> anyhow::Result<Vec<SliceTruth>> {
-    let slices = write_slices(study, habits, folder, |index| (study.render(index), ()), progress)?;
+    let slices = write_slices(study, habits, folder, 0..study.len(), |index| (study.render(index), ()), progress)?;
     Ok(slices.into_iter().map(|(truth, ())| truth).collect())
 }
 
-/// As [`write_series`], with what `render` gives beside each slice.
+/// As [`write_series`], of some slices only and with what `render` gives beside each.
 fn write_slices<T: Send>(
     study: &Study,
     habits: &Habits,
     folder: &Path,
+    range: Range<usize>,
     render: impl Fn(usize) -> (RenderedSlice, T) + Sync,
     progress: &(impl Fn() + Sync),
 ) -> anyhow::Result<Vec<(SliceTruth, T)>> {
     fs::create_dir_all(folder).with_context(|| format!("could not create {}", folder.display()))?;
-    (0..study.len())
+    range
         .into_par_iter()
         .map(|index| {
             let (slice, beside) = render(index);
@@ -204,5 +232,28 @@ mod tests {
             let study = studies.iter().find(|s| s[0] == row[0]).unwrap();
             assert_eq!(study[1], "1");
         }
+    }
+    #[test]
+    fn an_excerpt_is_a_stretch_around_a_fracture_under_the_numbers_of_the_whole() {
+        let fractures = Fractures::Fractured;
+        let whole = DatasetSpec { spacing_mm: Some(4.0..=4.0), matrix: Some(32), fractures, ..DatasetSpec::new(6, 9) };
+        for number in 0..whole.studies {
+            let study = Study::generate(&whole.study(number));
+            let range = excerpt(&study, 40.0);
+            assert!(range.start > 0 && range.len() == 10, "{range:?} of {}", study.len());
+            let boxed = range.clone().any(|index| !study.render(index).truth.boxes.is_empty());
+            assert!(boxed, "{range:?}: {:?}", study.fractures());
+        }
+        let out = tempfile::tempdir().unwrap();
+        let spec = DatasetSpec { studies: 1, excerpt_mm: Some(40.0), ..whole };
+        write(&spec, out.path(), &|_, _| ()).unwrap();
+        let range = excerpt(&Study::generate(&spec.study(0)), 40.0);
+        let table = fs::read_to_string(out.path().join("slices.csv")).unwrap();
+        for (line, index) in table.lines().skip(1).zip(range.clone()) {
+            let row: Vec<&str> = line.split(',').collect();
+            assert_eq!(row[1], (index + 1).to_string());
+            assert!(out.path().join("train_images").join(row[0]).join(format!("{}.dcm", row[1])).is_file());
+        }
+        assert_eq!(table.lines().count(), 1 + range.len());
     }
 }

@@ -9,7 +9,7 @@ use crate::triage::Level;
 /// How far a box is drawn around the fracture: so many mm ...
 const MARGIN_MM: f32 = 2.6;
 /// ... and this share of its width and of its height.
-const MARGIN_SHARE: f32 = 0.35;
+const MARGIN_SHARE: f32 = 0.42;
 /// Fractures that are nearer to each other than this get one box, mm.
 const JOINED_MM: f32 = 18.0;
 

@@ -84,7 +84,6 @@ impl Tilt {
         }
         anatomy.head = self.of_gantry(anatomy.head);
         anatomy.centres.iter_mut().for_each(|centre| *centre = turned(*centre));
-        anatomy.head = self.of_gantry(anatomy.head);
     }
 
     /// How far the table, which moves straight, has shifted the patient to the back at a height, mm.
@@ -153,7 +152,7 @@ impl Geometry {
         let spacing = if spec.slices.is_some() { extent / slices.max(1) as f32 } else { spacing };
         let field = if spec.region == Region::Chest { 2.0 * field } else { field };
         let centre = anatomy.centre();
-        let shift: [f32; 2] = [rng.random_range(-12.0..=12.0), rng.random_range(-8.0..=28.0)];
+        let shift: [f32; 2] = [rng.random_range(-12.0..=12.0), rng.random_range(-6.0..=50.0)];
         let backwards = rng.random_bool(0.1);
         let padded = rng.random_bool(0.35);
         let padding = *[-1024, -2000, -2048, -3024].choose(rng).unwrap_or(&-1024);

@@ -155,6 +155,13 @@ impl Study {
         self.geometry.slices == 0
     }
 
+    /// The slice nearest to `above` mm above the middle of a vertebra.
+    pub(super) fn nearest_slice(&self, level: Level, above: f32) -> usize {
+        let wanted = self.anatomy.centres.get(level as usize).map_or(0.0, |centre| centre.z) + above;
+        let away = |index: &usize| (self.geometry.height(*index) - wanted).abs();
+        (0..self.len()).min_by(|a, b| away(a).total_cmp(&away(b))).unwrap_or(0)
+    }
+
     /// Renders slice `index`, 0 to `len() - 1`, in the order of the series. About 40 ms at 512 x 512.
     pub fn render(&self, index: usize) -> RenderedSlice {
         self.render_with_mask(index).0

@@ -41,6 +41,7 @@ def normalise(values: Tensor, recipe: Recipe) -> Tensor:
 
 def metadata(slices: Slices, rows: np.ndarray, known: np.ndarray, offset_m: np.ndarray | float = 0.0) -> Tensor:
     """N x 3: position in metres, slice ratio (0 while unknown), 1 where the ratio is known."""
+    known = known & (slices.ratio[rows] >= 0)
     position = slices.z_mm[rows] / 1000 + offset_m
     return torch.from_numpy(np.stack([position, np.where(known, slices.ratio[rows], 0), known], 1).astype(np.float32))
 

@@ -44,7 +44,7 @@ class Slices:
     z_mm: np.ndarray
     """N, along the body, growing towards the head."""
     ratio: np.ndarray
-    """N, 0 at the head end to 1 at the foot end."""
+    """N, 0 at the head end to 1 at the foot end; -1 in an excerpt: nobody knows where in the series it stands."""
     matrix: np.ndarray
     """N x 2, rows and columns as stored."""
     visible: np.ndarray
@@ -103,9 +103,16 @@ def load(data: Data, recipe: Recipe) -> Slices:
     return Slices(
         Planes([folder / f"{file.stem}.npy" for file in files], counts),
         study=np.repeat(np.arange(len(files), dtype=np.int32), counts),
-        ratio=np.concatenate([np.arange(n, dtype=np.float32) / max(1, n - 1) for n in counts]),
+        ratio=np.concatenate([_ratio(entry["number"]) for entry in entries]),
         **{name: joined(name) for name in ("number", "z_mm", "matrix", "visible", "boxes")},
         box_row=np.concatenate([entry["box_row"] + start for entry, start in zip(entries, first)]),
         studies=[file.stem for file in files],
         fractured=np.stack([entry["fractured"] for entry in entries]),
     )
+
+
+def _ratio(numbers: np.ndarray) -> np.ndarray:
+    """Of a study from head to foot; one whose files do not begin at 1 is an excerpt."""
+    if numbers.min() > 1:
+        return np.full(len(numbers), -1, np.float32)
+    return np.arange(len(numbers), dtype=np.float32) / max(1, len(numbers) - 1)

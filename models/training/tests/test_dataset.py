@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from conftest import SLICES, SPACING_MM, STUDIES
@@ -74,6 +76,15 @@ def test_the_ratio_is_hidden_unless_known_and_the_position_is_moved_about(work):
         batches.augmented(slices, rows, made.recipe, made.augmentation, 0.0, np.random.default_rng(s)).metadata for s in (1, 2)
     )
     assert (first[:, 0] != second[:, 0]).all() and first[:, 1:].abs().max() == 0
+
+
+def test_where_an_excerpt_stands_in_its_series_is_never_told(work):
+    made, slices = work
+    excerpt = dataclasses.replace(slices, ratio=dataset._ratio(np.arange(7, 7 + SLICES)))
+    numbers = batches.metadata(excerpt, np.arange(SLICES), np.full(SLICES, True))
+    assert numbers[:, 1:].abs().max() == 0
+    whole = dataclasses.replace(slices, ratio=dataset._ratio(np.arange(SLICES, 0, -1)))
+    assert batches.metadata(whole, np.arange(SLICES), np.full(SLICES, True))[:, 2].min() == 1
 
 
 def test_a_typo_in_a_run_names_the_key_and_what_is_allowed(tmp_path):

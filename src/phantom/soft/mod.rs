@@ -109,10 +109,26 @@ fn distances(canvas: &mut Canvas, tissue: &SoftTissue, midline: Midline) -> Vec<
 }
 
 impl Painter<'_> {
+    /// How much further up the head's own axis this slice lies per mm to the back; further down, up the neck.
+    fn incline(&self) -> f32 {
+        let Midline { height: h, tilt, slope, .. } = self.midline;
+        mix(slope, -tilt, ramp(-60.0, -25.0, h))
+    }
+
     /// Height of the head's own plane that this slice meets `y` mm behind the midline; further down, the slice's height.
     fn height_at(&self, y: f32) -> f32 {
-        let Midline { height: h, tilt, slope, .. } = self.midline;
-        h + y * mix(slope, -tilt, ramp(-60.0, -25.0, h))
+        self.midline.height + y * self.incline()
+    }
+
+    /// Where this slice cuts an ellipsoid around (0, `y`, `z`) in the head's own axes.
+    fn ellipsoid(&mut self, y: f32, z: f32, [rx, ry, rz]: [f32; 3], hu: f32) {
+        let (incline, deep) = (self.incline(), self.height_at(0.0) - z);
+        let curve = 1.0 / (ry * ry) + (incline / rz).powi(2);
+        let middle = (y / (ry * ry) - incline * deep / (rz * rz)) / curve;
+        let left = 1.0 - ((middle - y) / ry).powi(2) - ((deep + incline * middle) / rz).powi(2);
+        if left > 0.0 {
+            self.spot(0.0, middle, rx * left.sqrt(), (left / curve).sqrt(), hu);
+        }
     }
 
     /// An ellipse at `x`, `y` mm from the midline, half axes `rx` and `ry`.
@@ -179,10 +195,8 @@ impl Painter<'_> {
 
     fn canal(&mut self) {
         // Inside the skull: cerebellum and brain.
-        for (y, z, [rx, ry, rz]) in [(34.0, 48.0, [55.5, 52.5, 35.0]), (8.0, 92.0, [68.0, 85.5, 57.5])] {
-            let r = (1.0 - ((self.height_at(y) - z) / rz).powi(2)).max(0.0).sqrt();
-            self.spot(0.0, y, rx * r, ry * r, 36.0);
-        }
+        self.ellipsoid(34.0, 48.0, [55.5, 52.5, 35.0], 36.0);
+        self.ellipsoid(8.0, 92.0, [68.0, 85.5, 57.5], 36.0);
         let h = self.midline.height;
         if h > 15.0 {
             self.spot(0.0, 7.0, 15.0, 13.0, 14.0);

@@ -37,7 +37,7 @@ pub(super) fn posterior_arch(shape: &mut Shape, m: &Measures, pillar: Vec3, wide
         above: facet(m.pillar_above),
         below: facet(m.pillar_below),
     });
-    laminae_and_spine(shape, m, 2.2 * k);
+    laminae_and_spine(shape, m, 2.7 * k);
 }
 
 /// Front and back bar with the tubercles, and the foramen of the vertebral artery between them; `tubercle` is the
