@@ -10,7 +10,7 @@ import pydicom
 
 from .settings import Recipe
 
-JPEG_CURE = "compressed pixel data need a decoder: pip install -r models/training/requirements-jpeg.txt"
+JPEG_CURE = "compressed pixel data need a decoder: pip install -r models/training/requirements.txt"
 
 
 def read_slice(path: Path) -> tuple[np.ndarray, float]:
