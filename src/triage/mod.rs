@@ -1,6 +1,6 @@
 //! Evidence per slice in; findings per vertebra, verdict and priority out. Pure: no clock, no file, no randomness.
 //!
-//! [`rule`] is the rule in words and numbers. `spine` reads the vertebrae out of the slices, `runs` joins boxes over
+//! [`rule`] is the rule in words and numbers. `spine` reads the vertebrae out of the slices, counted in `column`, `runs` joins boxes over
 //! slices, `ruler` says where among the vertebrae a slice lies, `attribution` gives runs to vertebrae, `assess` takes the verdict, `revision` says what changed.
 
 mod domain;
@@ -8,6 +8,8 @@ mod domain;
 mod context;
 
 pub mod rule;
+
+mod column;
 
 mod spine;
 

@@ -2,12 +2,13 @@
 //!
 //! All lengths are millimetres along the body, never counts of slices, so that 0.5 mm and 3 mm series are judged alike.
 //!
-//! **Vertebrae.** The seven probabilities are smoothed by a running median ([`Rule::smoothing_mm`]). Stretches at or
-//! above the operating point's threshold are candidates (dips up to [`Rule::dip_mm`] are bridged). Of all candidates,
-//! the heaviest chain is kept in which the vertebrae follow each other from head to foot at a plausible pitch
-//! ([`Rule::pitch_mm`]); what the classifier sees elsewhere (skull base, thorax) is dropped. A vertebra is *seen* when
-//! its stretch shows at least [`Rule::seen_mm`]; where the stretch touches an end of the series and may be cut off,
-//! at least [`Rule::seen_at_the_edge`] of its typical extent.
+//! **Vertebrae.** The seven probabilities are smoothed by a running median ([`Rule::smoothing_mm`]) and count as log odds
+//! against the operating point's threshold, at most [`Rule::most_log_odds`] a mm. Single slices of neighbours look alike, so
+//! vertebrae are counted as a reader counts them: `column` gives every level, from the first to the last that shows, the place
+//! that fits best while neighbours lie [`Rule::typical_pitch_mm`] apart or pay for it ([`Rule::pitch_cost`]); what the
+//! classifier sees elsewhere (skull base, thorax) is dropped. A vertebra is *seen* when the slices at or above the threshold
+//! within its stretch make up [`Rule::seen_mm`]; where the stretch touches an end of the series and may be cut off, at least
+//! [`Rule::seen_at_the_edge`] of its typical extent.
 //!
 //! **Runs.** Boxes of different slices are joined when they overlap or lie close in the plane, and are at most
 //! [`Rule::link_mm`] or one missing slice apart. Each slice adds its box's score times the length that it stands for, at
@@ -51,8 +52,14 @@ use super::Level;
 pub struct Rule {
     /// Reach of the running median to either side, mm.
     pub smoothing_mm: f64,
-    /// Dips below the threshold up to this length do not end a vertebra, mm.
+    /// Stretches without any vertebra up to this length are no gap in the neck, mm.
     pub dip_mm: f64,
+    /// Most that a mm of the body may say for or against a vertebra, as the logarithm of the odds.
+    pub most_log_odds: f64,
+    /// How far neighbours usually lie from their typical distance, mm ...
+    pub pitch_spread_mm: f64,
+    /// ... and what that costs, in the same coin in which a mm is worth at most [`Rule::most_log_odds`].
+    pub pitch_weight: f64,
     /// Least and greatest distance between the centres of two neighbouring vertebrae, mm: an infant's, a tall adult's.
     pub pitch_mm: [f64; 2],
     /// Least distance where either is cut off by an end of the series, mm.
@@ -73,7 +80,7 @@ pub struct Rule {
     pub slice_weight_mm: f64,
     /// Mass at which a run's score reaches 63 % of its boxes' score, mm.
     pub mass_scale_mm: f64,
-    /// Distance between the centres of two vertebrae where it cannot be measured, mm.
+    /// Typical distance between the centres of two neighbouring vertebrae, mm.
     pub typical_pitch_mm: f64,
     /// Mass that a vertebra must explain beyond what others do to be taken for fractured, mm.
     pub level_cost_mm: f64,
@@ -93,7 +100,10 @@ impl Rule {
     pub const SHIPPED: Self = Self {
         smoothing_mm: 1.6,
         dip_mm: 5.0,
-        pitch_mm: [6.0, 45.0],
+        most_log_odds: 3.0,
+        pitch_spread_mm: 4.0,
+        pitch_weight: 20.0,
+        pitch_mm: [6.0, 36.0],
         cut_pitch_mm: 2.5,
         seen_mm: 8.0,
         seen_at_the_edge: 0.6,
@@ -110,12 +120,9 @@ impl Rule {
         provisional_margin: 0.35,
     };
 
-    /// True if a vertebra may lie `descent_mm` below another that is `levels` (at least 1) above it; `cut` when an end
-    /// of the series cuts one of them off.
-    pub(super) fn is_plausible_descent(&self, levels: usize, descent_mm: f64, cut: bool) -> bool {
-        let least = if cut { self.cut_pitch_mm } else { self.pitch_mm[0] };
-        let levels = levels as f64;
-        (levels * least..=levels * self.pitch_mm[1]).contains(&descent_mm)
+    /// What it costs that two neighbours lie `descent_mm` apart in a patient of this size.
+    pub(super) fn pitch_cost(&self, descent_mm: f64, size: f64) -> f64 {
+        self.pitch_weight * ((descent_mm - self.typical_pitch_mm * size) / self.pitch_spread_mm).powi(2)
     }
 
     /// How much of `level` must be seen, mm; `at_the_edge` when its stretch touches an end of the series.

@@ -1,5 +1,6 @@
 //! Seven probabilities per slice in; which stretch of the series shows which vertebra out. Knows nothing of fractures.
 
+use super::column;
 use super::rule::{Rule, TYPICAL_EXTENT_MM};
 use super::{Evidence, Level};
 
@@ -140,78 +141,21 @@ fn median_around(planes: &[Plane], centre: usize, reach_mm: f64) -> [f32; 7] {
     })
 }
 
-/// Most stretches per vertebra that the choice looks at, heaviest first: bounds the work on noise.
-const MOST_CANDIDATES: usize = 16;
-
-/// One stretch per vertebra at most, such that together they weigh most and follow each other like a neck's vertebrae.
+/// What the classifier says within the stretch that [`column`] gives each vertebra; `None` where it says nothing.
 fn extents(planes: &[Plane], thresholds: &[f32; 7], rule: &Rule) -> [Option<Extent>; 7] {
-    let candidates = Level::ALL.map(|level| {
-        let mut found = stretches(planes, level, thresholds[level as usize], rule);
-        found.sort_by(|a, b| b.mass_mm.total_cmp(&a.mass_mm));
-        found.truncate(MOST_CANDIDATES);
-        found
-    });
-    heaviest_chain(&candidates, planes.len(), rule)
-}
-
-/// Stretches at or above the threshold; short dips are bridged.
-fn stretches(planes: &[Plane], level: Level, threshold: f32, rule: &Rule) -> Vec<Extent> {
-    let mut found: Vec<Extent> = Vec::new();
-    for (i, plane) in planes.iter().enumerate() {
-        let probability = plane.smoothed[level as usize];
-        if probability < threshold {
-            continue;
+    let stretches = column::read(planes, thresholds, rule);
+    std::array::from_fn(|level| {
+        let [first, last] = stretches[level]?;
+        let said = planes[first..=last].iter().filter(|plane| plane.smoothed[level] >= thresholds[level]);
+        let (mut seen_mm, mut mass_mm, mut moment) = (0.0, 0.0, 0.0);
+        for plane in said {
+            let mass = f64::from(plane.smoothed[level]) * plane.span_mm;
+            seen_mm += plane.span_mm;
+            mass_mm += mass;
+            moment += mass * plane.evidence.z_mm;
         }
-        let z = plane.evidence.z_mm;
-        let mass = f64::from(probability) * plane.span_mm;
-        match found.last_mut() {
-            Some(e) if planes[e.last].evidence.z_mm - z <= rule.dip_mm + plane.span_mm => {
-                e.centre_mm = (e.centre_mm * e.mass_mm + z * mass) / (e.mass_mm + mass).max(f64::MIN_POSITIVE);
-                e.last = i;
-                e.seen_mm += plane.span_mm;
-                e.mass_mm += mass;
-            }
-            _ => found.push(Extent { first: i, last: i, seen_mm: plane.span_mm, mass_mm: mass, centre_mm: z }),
-        }
-    }
-    found
-}
-
-/// Dynamic programme over the vertebrae from head to foot: the heaviest chain in which `n` levels further down means
-/// `n` plausible pitches further down.
-fn heaviest_chain(candidates: &[Vec<Extent>; 7], planes: usize, rule: &Rule) -> [Option<Extent>; 7] {
-    /// The best chain that ends in one stretch: its weight, and the link before.
-    type Link = (f64, Option<(usize, usize)>);
-    let is_cut = |e: &Extent| e.first == 0 || e.last + 1 == planes;
-    let mut links: Vec<Vec<Link>> = Vec::with_capacity(7);
-    for (level, stretches) in candidates.iter().enumerate() {
-        let best_end_in = |stretch: &Extent| {
-            let mut best: Link = (stretch.mass_mm, None);
-            for (above, ends) in links.iter().enumerate() {
-                for (j, (weight, _)) in ends.iter().enumerate() {
-                    let upper = &candidates[above][j];
-                    let descent = upper.centre_mm - stretch.centre_mm;
-                    let cut = is_cut(upper) || is_cut(stretch);
-                    let weight = weight + stretch.mass_mm;
-                    if rule.is_plausible_descent(level - above, descent, cut) && weight > best.0 {
-                        best = (weight, Some((above, j)));
-                    }
-                }
-            }
-            best
-        };
-        let ends = stretches.iter().map(best_end_in).collect();
-        links.push(ends);
-    }
-    let every_end =
-        links.iter().enumerate().flat_map(|(l, ends)| ends.iter().enumerate().map(move |(j, e)| (e.0, (l, j))));
-    let mut at = every_end.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, end)| end);
-    let mut chain = [None; 7];
-    while let Some((level, j)) = at {
-        chain[level] = Some(candidates[level][j]);
-        at = links[level][j].1;
-    }
-    chain
+        (mass_mm > 0.0).then(|| Extent { first, last, seen_mm, mass_mm, centre_mm: moment / mass_mm })
+    })
 }
 
 #[cfg(test)]
@@ -293,16 +237,18 @@ mod tests {
     }
 
     #[test]
-    fn a_short_dip_is_bridged_and_a_long_one_ends_the_vertebra() {
-        for (dip_mm, bridged) in [(4.0, true), (9.0, false)] {
+    fn a_dip_is_bridged_unless_it_outweighs_what_lies_beyond() {
+        for (dip_mm, bridged) in [(4.0, true), (9.0, true), (22.0, false)] {
             let mut evidence = Scan { spacing_mm: 0.5, ..Scan::default() }.evidence();
             for e in &mut evidence {
                 if e.z_mm.abs() < 0.5 * dip_mm {
                     e.vertebrae[3] = 0.1;
                 }
             }
-            let [top, bottom] = ends_mm(&read(&evidence), Level::C4);
-            assert_eq!(top - bottom > 20.0, bridged, "dip of {dip_mm} mm");
+            let spine = read(&evidence);
+            let length = spine.extents[Level::C4 as usize].map_or(0.0, |extent| spine.length_mm(&extent));
+            assert_eq!(length > 20.0, bridged, "dip of {dip_mm} mm");
+            assert!(spine.extents[4..].iter().all(Option::is_some), "the count goes on");
         }
     }
 
