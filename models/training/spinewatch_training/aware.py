@@ -98,7 +98,7 @@ def _epoch(work: Task, optimiser: torch.optim.Optimizer, epoch: int, device: tor
         loss = work.loss(work.net, batch, device)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        nn.utils.clip_grad_norm_(work.net.parameters(), 10.0)
+        nn.utils.clip_grad_norm_(work.net.parameters(), settings.training.clip)
         optimiser.step()
         bar.set_postfix(loss=f"{loss.item():.4f}", refresh=False)
 

@@ -53,6 +53,8 @@ class Training:
     init_from: Path | None = None
     """The `best.pt` of another run of the same network, at any input size, to start from."""
     weight_decay: float = 0.01
+    clip: float = 10.0
+    """Longest gradient; transformers want short ones."""
     average_decay: float = 0.998
     slices_per_epoch: int = 1_000_000
     """At most so many, drawn anew for every epoch: neighbouring slices are nearly alike."""

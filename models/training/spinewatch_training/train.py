@@ -82,7 +82,7 @@ class Run:
             loss = self.work.loss(self.net, batch, self.device)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        nn.utils.clip_grad_norm_(self.net.parameters(), 10.0)
+        nn.utils.clip_grad_norm_(self.net.parameters(), self.how.clip)
         self.optimiser.step()
         self.steps += 1
         self._follow()
