@@ -83,8 +83,8 @@ mod tests {
     #[test]
     fn a_box_is_drawn_around_its_fracture_and_stays_in_the_slice() {
         let boxes = boxes(&[(Level::C5, painted([0, 100, 39, 119], 9.0))], 256, 0.5, 1.0);
-        // 20 x 10 mm: margins of 9.6 and 6.1 mm.
-        assert_eq!(boxes, [TruthBox { level: Level::C5, x: 0, y: 88, width: 59, height: 44 }]);
+        // 20 x 10 mm: margins of 11.0 and 6.8 mm.
+        assert_eq!(boxes, [TruthBox { level: Level::C5, x: 0, y: 86, width: 62, height: 48 }]);
     }
 
     #[test]
