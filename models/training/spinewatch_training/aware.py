@@ -62,8 +62,8 @@ def folded(net: nn.Module) -> nn.Module:
 def fine_tune(work: Task, floats: list[str]) -> None:
     """Replaces `work.net` by a folded network that has learnt to live with int8; `floats` are groups that stay in float."""
     how = work.settings.quantisation
-    work.net = net = folded(work.net)
-    device = next(net.parameters()).device
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    work.net = net = folded(work.net).to(device)
     hooks, rounded = [], []
     for name, module in net.named_modules():
         if isinstance(module, ROUNDED) and not any(name == group or name.startswith(group + ".") for group in floats):
@@ -72,6 +72,10 @@ def fine_tune(work: Task, floats: list[str]) -> None:
                 parametrize.register_parametrization(module, "weight", RoundedWeight())
                 rounded.append(module)
     net.train()
+    for module in net.modules():
+        # one that no convolution took in keeps what it has learnt
+        if isinstance(module, nn.BatchNorm2d):
+            module.eval()
     optimiser = torch.optim.AdamW(net.parameters(), how.aware_learning_rate)
     for epoch in range(how.aware_epochs):
         _epoch(work, optimiser, epoch, device)

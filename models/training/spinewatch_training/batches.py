@@ -61,7 +61,7 @@ def augmented(
     n = len(rows)
     pixels = channels(slices, rows, recipe, rng.random(n) < how.lone_slice_share)
     if recipe.neighbours == "adjacent":
-        swap = rng.random(n) < 0.5
+        swap = rng.random(n) < how.swap_neighbours
         pixels[swap] = pixels[swap, ::-1]
     image = torch.from_numpy(pixels).float().div_(255)
     boxes = [torch.from_numpy(slices.boxes_of(row)) * recipe.size for row in rows]

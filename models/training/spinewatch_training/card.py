@@ -39,7 +39,7 @@ operating point were chosen on the same studies.
 
 ## Quantisation
 
-{METHOD}; activations {release.activations}. In floating point: {floats}.
+{METHOD + f"; activations {release.activations}. In floating point: {floats}." if release.method else "None: float32, as trained."}
 {measured}
 ## Operating point
 

@@ -22,7 +22,7 @@ def _line(run: Settings, train_first: bool) -> dict[str, str]:
         return {"run": run.name, "network": _network(run), "minutes": "not trained"}
     state = torch.load(best, map_location="cpu", weights_only=True)
     last = state["history"][-1]
-    weights = sum(value.numel() for value in state["net"].values()) / 1e6
+    weights = sum(value.numel() for name, value in state["net"].items() if "running_" not in name) / 1e6
     figures = {name: f"{value:.3f}" for name, value in last.items() if not name.endswith("_s")}
     return {
         "run": run.name, "network": _network(run), "weights": f"{weights:.1f} M", "minutes": f"{last['wall_s'] / 60:.0f}",

@@ -17,6 +17,8 @@ def write(classifier: Settings, detector: Settings, path: Path) -> None:
     The detector runs on every slice here; on the device it runs where the classifier reaches its gate.
     """
     first, second = task(classifier), task(detector)
+    if first.slices.studies != second.slices.studies:
+        raise ValueError("the two runs' caches hold different studies: prepare both configs together")
     rows = first.slices.rows(True, classifier.data.validation_share)
     probabilities = export.outputs(first, classifier.export.package / "model.onnx", rows)
     found = export.outputs(second, detector.export.package / "model.onnx", rows)

@@ -30,13 +30,15 @@ def visible(path: Path, normal: np.ndarray, z_mm: np.ndarray) -> np.ndarray:
         raise ValueError(f"{path}: has {labels.ndim} dimensions, a mask has 3")
     along = affine[:3, 2] * RAS_TO_LPS
     spacing = float(np.linalg.norm(along))
-    if abs(np.dot(along, normal)) < 0.99 * spacing:
+    step = float(np.dot(along, normal))
+    # less than the spacing where the gantry was tilted
+    if abs(step) < 0.7 * spacing:
         raise ValueError(f"{path}: its third axis does not run along the slices' normal; store it as axial slices")
     first = float(np.dot(affine[:3, 3] * RAS_TO_LPS, normal))
-    position = first + float(np.dot(along, normal)) * np.arange(labels.shape[2])
+    position = first + step * np.arange(labels.shape[2])
     shown = np.stack([(labels == level).any((0, 1)) for level in range(1, LEVELS + 1)], 1)
     nearest = abs(z_mm[:, None] - position[None]).argmin(1)
-    matched = abs(z_mm - position[nearest]) <= spacing / 2 + 1e-3
+    matched = abs(z_mm - position[nearest]) <= abs(step) / 2 + 1e-3
     if not matched.any():
         raise ValueError(f"{path}: lies at {position.min():.1f} to {position.max():.1f} mm, the study at {z_mm.min():.1f} to {z_mm.max():.1f} mm")
     return np.where(matched[:, None], shown[nearest], -1).astype(np.int8)

@@ -19,7 +19,7 @@ def classifier_figures(probabilities: np.ndarray, visible: np.ndarray, threshold
         **{f"f1_c{i + 1}": float(v) for i, v in enumerate(f1)},
         "exact_match": float(exact.mean()),
         "exact_match_with_vertebra": float(exact[any_level].mean()) if any_level.any() else 0.0,
-        "coverage_error": _coverage_error(probabilities[any_level], true[any_level]),
+        "coverage_error_with_vertebra": _coverage_error(probabilities[any_level], true[any_level]),
     }
 
 

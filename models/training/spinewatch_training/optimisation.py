@@ -1,21 +1,24 @@
 """Optimisers and learning rates."""
 
 import math
+import re
 
 import torch
 from torch import nn
 
 from .settings import Training
 
+POSITIONS = re.compile(r"rel_pos|relative_position|pos_embed|cls_token")
+"""Names that timm's networks give to what tells of positions."""
 WARMUP = 0.03
 LAST = 0.01
 PATIENCE = 3
 
 
 def optimiser(net: nn.Module, how: Training) -> torch.optim.Optimizer:
-    """Weight decay on matrices and kernels only; SGD with Nesterov's momentum."""
-    decay = [p for p in net.parameters() if p.ndim > 1]
-    plain = [p for p in net.parameters() if p.ndim <= 1]
+    """Weight decay on matrices and kernels, not on tables of positions; SGD with Nesterov's momentum."""
+    decay = [p for name, p in net.named_parameters() if p.ndim > 1 and not POSITIONS.search(name)]
+    plain = [p for name, p in net.named_parameters() if p.ndim <= 1 or POSITIONS.search(name)]
     groups = [{"params": decay, "weight_decay": how.weight_decay}, {"params": plain, "weight_decay": 0.0}]
     if how.optimiser == "sgd":
         return torch.optim.SGD(groups, how.learning_rate, momentum=0.9, nesterov=True, fused=True)
@@ -36,6 +39,11 @@ def rate(how: Training, progress: float, figures: list[float]) -> float:
 def cosine(learning_rate: float, progress: float) -> float:
     """Half a cosine down to a hundredth."""
     return learning_rate * (LAST + (1 - LAST) * (1 + math.cos(math.pi * min(progress, 1.0))) / 2)
+
+
+def waited(figures: list[float]) -> int:
+    """Epochs since the best one."""
+    return len(figures) - 1 - figures.index(max(figures)) if figures else 0
 
 
 def _plateaus(figures: list[float]) -> int:

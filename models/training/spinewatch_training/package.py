@@ -28,6 +28,18 @@ class Release:
     """What the sensitivity measurement found, where it was made."""
     is_fine_tuned: bool = False
 
+    @classmethod
+    def of_float32(cls, model: Path, figures: dict[str, float]) -> "Release":
+        """The network as it was trained."""
+        return cls(model, "", [], figures, {}, figures, None)
+
+    @property
+    def quantisation(self) -> dict:
+        """For the manifest."""
+        if not self.method:
+            return {"method": "none: float32"}
+        return {"method": METHOD, "activations": self.activations, "float_layers": self.float_layers}
+
     @property
     def activations(self) -> str:
         """How the activations became int8, in words."""
@@ -35,9 +47,8 @@ class Release:
         return f"uint8, per tensor, range calibrated on training slices ({self.method}){tuned}"
 
 
-def write(work: Task, release: Release) -> Path:
+def write(work: Task, release: Release, folder: Path) -> Path:
     """Replaces the package's folder."""
-    folder = work.settings.export.package
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     shutil.copyfile(release.model, folder / "model.onnx")
@@ -82,7 +93,7 @@ def _manifest(work: Task, shape: list[int], release: Release) -> str:
         },
         "output": {"name": work.outputs[0], "shape": shape, "classes": list(work.classes)},
         "operating_point": what.operating_point,
-        "quantisation": {"method": METHOD, "activations": release.activations, "float_layers": release.float_layers},
+        "quantisation": release.quantisation,
         "metrics": {name: round(value, 4) for name, value in (release.figures | before).items()},
         "golden": {"cases": what.golden_cases, "tolerance": what.golden_tolerance},
     }  # fmt: skip

@@ -2,11 +2,16 @@
 parts, each of which may be deleted before the next is made.
 
 `<cache>/studies/<uid>.npz` holds the labels, `<cache>/<recipe>/<uid>.npy` the planes from head to foot. Every file is written
-whole or not at all, the labels last: what was interrupted is done again, what is there is left alone.
+whole or not at all, the labels last: what was interrupted is done again, what is there is left alone. A study with a file that
+cannot be read is left out with a warning.
 """
 
+import hashlib
+import json
 import multiprocessing
 import os
+import tomllib
+import warnings
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
@@ -35,7 +40,8 @@ def labels_file(cache: Path, uid: str) -> Path:
 
 
 def prepare(folder: Path, cache: Path, recipes: Iterable[Recipe]) -> int:
-    """Adds what the cache does not have yet of `folder`; returns the number of studies that were read."""
+    """Adds what the cache does not have yet of `folder`; returns the number of studies that were added."""
+    _refuse_unseen(folder)
     recipes = list({planes_folder(cache, recipe): recipe for recipe in recipes}.values())
     for place in (cache / "studies", *(planes_folder(cache, recipe) for recipe in recipes)):
         place.mkdir(parents=True, exist_ok=True)
@@ -49,29 +55,54 @@ def prepare(folder: Path, cache: Path, recipes: Iterable[Recipe]) -> int:
     slices = sum(len(os.listdir(folder / "train_images" / job[2])) for job in jobs)
     workers = min(16, os.cpu_count() or 1, slices // SLICES_WORTH_A_PROCESS)
     if workers < 2:
-        for job in tqdm(jobs, "prepare", mininterval=2, disable=not jobs):
-            _prepare_study(*job)
-        return len(jobs)
+        return _count(_prepare_study(*job) for job in tqdm(jobs, "prepare", mininterval=2, disable=not jobs))
     with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
         running = [pool.submit(_prepare_study, *job) for job in jobs]
-        for done in tqdm(as_completed(running), "prepare", len(running), mininterval=2):
-            done.result()
-    return len(jobs)
+        return _count(done.result() for done in tqdm(as_completed(running), "prepare", len(running), mininterval=2))
+
+
+def _refuse_unseen(folder: Path) -> None:
+    """The phantom's data sets tell their profile; two of them are there to be judged by."""
+    path = folder / "phantom.toml"
+    profile = tomllib.loads(path.read_text()).get("profile", "") if path.exists() else ""
+    if profile.startswith("unseen"):
+        raise ValueError(f"{folder} is of the phantom's profile {profile!r}, which is never trained on: evaluate it instead")
+
+
+def _count(results: Iterable[str | None]) -> int:
+    """How many studies were added; warns of each that was left out."""
+    added = 0
+    for reason in results:
+        added += reason is None
+        if reason is not None:
+            warnings.warn(f"left out: {reason}", stacklevel=2)
+    return added
 
 
 def _missing(cache: Path, uid: str, recipes: list[Recipe], labels: Labels) -> list[Recipe]:
     path = labels_file(cache, uid)
     if not path.exists():
         return recipes
-    if np.load(path)["fractured"].tolist() != labels.fractured:
-        raise ValueError(f"{path}: train.csv now names other fractures for this study; delete the cache")
+    told = np.load(path)
+    if "digest" in told and str(told["digest"]) != _digest(labels):
+        raise ValueError(f"{path}: the tables now say something else of this study; delete the cache")
     return [recipe for recipe in recipes if not (planes_folder(cache, recipe) / f"{uid}.npy").exists()]
 
 
-def _prepare_study(folder: Path, cache: Path, uid: str, labels: Labels, recipes: list[Recipe]) -> None:
+def _digest(labels: Labels) -> str:
+    """Of all that the tables say of a study."""
+    said = [labels.fractured, sorted(labels.boxes.items()), sorted(labels.visible.items())]
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()
+
+
+def _prepare_study(folder: Path, cache: Path, uid: str, labels: Labels, recipes: list[Recipe]) -> str | None:
+    """Why the study was left out, if it was."""
     slices = []
     for entry in os.scandir(folder / "train_images" / uid):
-        hounsfield, z_mm = read_slice(Path(entry.path))
+        try:
+            hounsfield, z_mm = read_slice(Path(entry.path))
+        except (pydicom.errors.InvalidDicomError, AttributeError, NotImplementedError, RuntimeError, ValueError) as error:
+            return f"{entry.path}: {error}"
         slices.append((z_mm, int(Path(entry.name).stem), hounsfield.shape, planes(hounsfield, recipes)))
     slices.sort(key=lambda entry: -entry[0])
     for index, recipe in enumerate(recipes):
@@ -83,9 +114,10 @@ def _prepare_study(folder: Path, cache: Path, uid: str, labels: Labels, recipes:
     box_row, boxes = _boxes(labels, number, matrix)
     arrays = dict(
         fractured=np.array(labels.fractured, np.int8), number=number, z_mm=z_mm.astype(np.float32), matrix=matrix,
-        visible=_visible(folder, uid, labels, number, z_mm), box_row=box_row, boxes=boxes,
+        visible=_visible(folder, uid, labels, number, z_mm), box_row=box_row, boxes=boxes, digest=_digest(labels),
     )  # fmt: skip
     _write(labels_file(cache, uid), lambda file: np.savez(file, **arrays))
+    return None
 
 
 def _boxes(labels: Labels, number: np.ndarray, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

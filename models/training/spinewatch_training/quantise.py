@@ -27,19 +27,23 @@ CALIBRATIONS = {
 OUTPUT = "output"
 GROUPS = 10
 SLICES_AT_ONCE = 8
+TABLES_M = (0.0, -1.0, 1.0, 0.5, -0.5)
+"""Offsets of the table's zero, which means nothing; as far as training knows them."""
 
 
 class CalibrationSlices(CalibrationDataReader):
-    """Training slices as the device would give them."""
+    """Training slices as the device would give them: every second one after the last slice has come, each on a table of its own."""
 
-    def __init__(self, work: Task, rows: np.ndarray):
-        self.work, self.rows = work, iter(rows)
+    def __init__(self, work: Task, rows: np.ndarray, start: int):
+        self.work, self.rows = work, iter(list(enumerate(rows))[start : start + SLICES_AT_ONCE])
 
     def get_next(self) -> dict[str, np.ndarray] | None:
-        row = next(self.rows, None)
+        place, row = next(self.rows, (0, None))
         if row is None:
             return None
-        return export.feed(self.work, batches.plain(self.work.slices, np.array([row]), self.work.settings.recipe), 0)
+        batch = batches.plain(self.work.slices, np.array([row]), self.work.settings.recipe, known=place % 2 == 1)
+        batch.metadata[:, 0] += TABLES_M[place % len(TABLES_M)]
+        return export.feed(self.work, batch, 0)
 
 
 class Quantiser:
@@ -64,8 +68,8 @@ class Quantiser:
             self.prepared, list({*QLinearOpsRegistry, *QDQRegistry}), str(cache.with_suffix(".onnx")), CALIBRATIONS[method]
         )
         # histograms keep what they were given, so they are given little at a time
-        for part in tqdm(np.array_split(rows, max(1, len(rows) // SLICES_AT_ONCE)), f"calibrate, {method}", mininterval=5):
-            calibrator.collect_data(CalibrationSlices(self.work, part))
+        for start in tqdm(range(0, len(rows), SLICES_AT_ONCE), f"calibrate, {method}", mininterval=5):
+            calibrator.collect_data(CalibrationSlices(self.work, rows, start))
         save_tensors_data(calibrator.compute_data(), cache)
         return cache
 

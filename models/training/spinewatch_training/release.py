@@ -19,7 +19,7 @@ def measure(settings: Settings) -> str:
 
 
 def make(settings: Settings) -> Path:
-    """Writes the package and returns its folder."""
+    """Writes the package, and one of the float32 network beside the run's weights to compare it with; returns the package's folder."""
     work, how = tasks.task(settings), settings.quantisation
     single, integer = settings.output / "float32.onnx", settings.output / "int8.onnx"
     export.load(work, settings.output / "best.pt")
@@ -29,23 +29,25 @@ def make(settings: Settings) -> Path:
     floats = list(measured["float_layers"] if measured else how.float_layers)
     rows = work.validation
     float32 = work.figures(export.outputs(work, single, rows), rows)
-    outputs = _quantised(work, single, integer, method, floats)
-    figures, is_fine_tuned = work.figures(outputs, rows), False
-    if how.aware_epochs and float32[work.figure] - figures[work.figure] > how.aware_from:
+    Quantiser(work, single).write(integer, method, floats)
+    loss, is_fine_tuned = _loss(work, single, integer) if how.aware_epochs else 0.0, False
+    if loss > how.aware_from:
         aware.fine_tune(work, floats)
         tuned, tuned_integer = settings.output / "aware-float32.onnx", settings.output / "aware-int8.onnx"
         export.to_onnx(work, tuned)
-        tuned_outputs = _quantised(work, tuned, tuned_integer, method, floats)
-        tuned_figures = work.figures(tuned_outputs, rows)
-        if tuned_figures[work.figure] > figures[work.figure]:
+        Quantiser(work, tuned).write(tuned_integer, method, floats)
+        if is_fine_tuned := _loss(work, single, tuned_integer) < loss:
             aware.save(work, settings.output / "aware.pt")
-            integer, outputs, figures, is_fine_tuned = tuned_integer, tuned_outputs, tuned_figures, True
-    figures |= work.further_figures(lambda known: export.outputs(work, integer, rows, known))
-    intervals = work.intervals(outputs, rows)
-    return package.write(work, package.Release(integer, method, floats, figures, intervals, float32, measured, is_fine_tuned))
+            integer = tuned_integer
+    outputs = export.outputs(work, integer, rows)
+    figures = work.figures(outputs, rows) | work.further_figures(lambda known: export.outputs(work, integer, rows, known))
+    release = package.Release(integer, method, floats, figures, work.intervals(outputs, rows), float32, measured, is_fine_tuned)
+    package.write(work, package.Release.of_float32(single, float32), settings.output / "float32" / settings.name)
+    return package.write(work, release, settings.export.package)
 
 
-def _quantised(work: Task, single: Path, integer: Path, method: str, floats: list[str]) -> np.ndarray:
-    """Quantises and returns what the int8 network says of the held-out slices."""
-    Quantiser(work, single).write(integer, method, floats)
-    return export.outputs(work, integer, work.validation)
+def _loss(work: Task, single: Path, integer: Path) -> float:
+    """The most that any figure to be kept loses by int8, on training slices: the held-out ones decide nothing."""
+    rows = work.calibration_rows(work.settings.quantisation.aware_slices, np.random.default_rng(work.settings.training.seed + 2))
+    before, after = (work.figures(export.outputs(work, path, rows), rows) for path in (single, integer))
+    return max(before[name] - after[name] for name in work.kept)

@@ -1,6 +1,7 @@
 """Which layers int8 harms: every group is quantised alone and measured on training slices; what costs more than the limit stays
 in floating point. The way to calibrate is chosen by measuring as well."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -17,22 +18,33 @@ def measure(work: Task, source: Path) -> dict:
     """Writes and returns `sensitivity.json`: groups with what they cost, the floats, the calibrations, the chosen one."""
     how, quantiser = work.settings.quantisation, Quantiser(work, source)
     rows = work.calibration_rows(how.sensitivity_slices, np.random.default_rng(work.settings.training.seed + 1))
-    float32 = export.outputs(work, source, rows)
-    before = work.figures(float32, rows)[work.figure]
+    asked = np.tile(rows, len(work.ways))
+
+    def outputs(network: Path) -> np.ndarray:
+        return np.concatenate([export.outputs(work, network, rows, known) for known in work.ways])
+
+    float32 = outputs(source)
+    before = work.figures(float32, asked)[work.figure]
     path = Path(quantiser.folder.name) / "int8.onnx"
 
     def cost(method: str, floats: list[str], only: str | None = None) -> dict[str, float]:
         quantiser.write(path, method, floats, only)
-        found = export.outputs(work, path, rows)
-        return {"loss": before - work.figures(found, rows)[work.figure], "error": output_error(float32, found)}
+        found = outputs(path)
+        return {"loss": before - work.figures(found, asked)[work.figure], "error": output_error(float32, found)}
 
     calibrations = {method: cost(method, [OUTPUT]) for method in CALIBRATIONS}
     best = min(calibrations, key=lambda method: (round(calibrations[method]["loss"], 3), calibrations[method]["error"]))
     groups = {group: cost(best, [], group) for group in tqdm(quantiser.groups, "sensitivity")}
     floats = [group for group, costs in groups.items() if costs["loss"] > how.limit]
+    rest = cost(best, floats)
+    left = sorted(set(groups) - set(floats), key=lambda group: groups[group]["error"])
+    # each alone is harmless, together they may not be
+    while rest["loss"] > how.limit and left and len(floats) < how.most_floats:
+        floats.append(left.pop())
+        rest = cost(best, floats)
     found = {
-        "figure": work.figure, "float32": before, "slices": len(rows), "limit": how.limit, "calibrations": calibrations,
-        "calibration": best, "groups": groups, "float_layers": floats, "rest": cost(best, floats),
+        "weights": weights(work.settings), "figure": work.figure, "float32": before, "slices": len(rows), "limit": how.limit, "calibrations": calibrations,
+        "calibration": best, "groups": groups, "float_layers": floats, "rest": rest,
     }  # fmt: skip
     (work.settings.output / "sensitivity.json").write_text(json.dumps(found, indent=1))
     return found
@@ -45,9 +57,17 @@ def output_error(expected: np.ndarray, found: np.ndarray) -> float:
 
 
 def measured(settings: Settings) -> dict | None:
-    """What `measure` found for this run, where it was asked."""
+    """What `measure` found for this run, where it was asked; of other weights it says nothing."""
     path = settings.output / "sensitivity.json"
-    return json.loads(path.read_text()) if path.exists() else None
+    found = json.loads(path.read_text()) if path.exists() else None
+    if found and found["weights"] != weights(settings):
+        raise ValueError(f"{path} was measured on other weights than best.pt: run `sensitivity` again, or delete it")
+    return found
+
+
+def weights(settings: Settings) -> str:
+    """SHA-256 of the run's best weights."""
+    return hashlib.sha256((settings.output / "best.pt").read_bytes()).hexdigest()
 
 
 def table(found: dict) -> str:

@@ -52,6 +52,10 @@ class Training:
     """After the warm-up: `cosine` or `linear` down to a hundredth, or `plateau`: halved after three epochs without a gain."""
     init_from: Path | None = None
     """The `best.pt` of another run of the same network, at any input size, to start from."""
+    stop_after: int = 1_000_000
+    """The run ends early after so many epochs without a gain."""
+    batches_ahead: int = 0
+    """Batches that a thread makes beforehand: 2 or more keep a GPU busy; on a processor they gain nothing."""
     weight_decay: float = 0.01
     clip: float = 10.0
     """Longest gradient; transformers want short ones."""
@@ -59,7 +63,7 @@ class Training:
     slices_per_epoch: int = 1_000_000
     """At most so many, drawn anew for every epoch: neighbouring slices are nearly alike."""
     evaluation_slices: int = 1000
-    """At most so many held-out slices are looked at after an epoch, by the detector those with boxes first; the package's
+    """At most so many held-out slices are looked at after an epoch, by the detector in turn with and without a box; the package's
     figures are of all."""
     negatives_per_positive: float = 2.0
     ratio_known_share: float = 0.3
@@ -79,6 +83,8 @@ class Augmentation:
     noise: float = 0.03
     blur: float = 0.7
     lone_slice_share: float = 0.1
+    swap_neighbours: float = 0.0
+    """Share of images in which the slices above and below change places: for what does not depend on the direction."""
     mosaic: float = 0.0
     """Share of images made of four pieces."""
     mosaic_until: float = 0.75
@@ -111,9 +117,13 @@ class Quantisation:
     float_layers: tuple[str, ...] = ("output",)
     limit: float = 0.003
     """A group of layers that costs more of the task's figure stays in floating point."""
+    most_floats: int = 12
+    """Most groups in floating point that are added when all the others together cost more than `limit`."""
     sensitivity_slices: int = 200
     aware_epochs: int = 0
-    """Epochs of fine-tuning with quantisation in the loop, where int8 costs more than `aware_from`."""
+    """Epochs of fine-tuning with quantisation in the loop, where int8 costs more than `aware_from` of a figure."""
+    aware_slices: int = 600
+    """Training slices on which it is measured whether int8 costs too much, and whether the fine-tuning helped."""
     aware_from: float = 0.01
     aware_learning_rate: float = 1e-4
 

@@ -5,7 +5,11 @@ import copy
 import json
 import os
 import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -15,6 +19,8 @@ from tqdm import tqdm
 from . import batches, optimisation
 from .settings import Settings
 from .tasks import Task, task
+
+T, R = TypeVar("T"), TypeVar("R")
 
 
 def train(settings: Settings) -> Path:
@@ -44,7 +50,8 @@ class Run:
 
     @property
     def finished(self) -> bool:
-        return len(self.history) >= self.how.epochs or self.wall_s >= self.how.minutes * 60
+        done = len(self.history) >= self.how.epochs or self.wall_s >= self.how.minutes * 60
+        return done or optimisation.waited(self._figures()) >= self.how.stop_after
 
     def epoch(self) -> None:
         wall, cpu = time.monotonic(), time.process_time()
@@ -53,13 +60,13 @@ class Run:
         plan = batches.in_batches(rows, self.how.batch)
         self.net.train()
         total, steps = 0.0, 0
-        bar = tqdm(plan, f"{self.settings.name} {len(self.history) + 1}", mininterval=5)
-        for rows in bar:
-            into_epochs = (len(self.history) + steps / len(plan)) / self.how.epochs
-            into_time = (self.wall_s + time.monotonic() - wall) / (self.how.minutes * 60)
-            if steps and into_time >= 1:
+        made = ahead(lambda rows: self._batch(rows, self._progress(steps / len(plan), wall), rng), plan, self.how.batches_ahead)
+        bar = tqdm(made, f"{self.settings.name} {len(self.history) + 1}", len(plan), mininterval=5)
+        for batch in bar:
+            progress = self._progress(steps / len(plan), wall)
+            if steps and progress >= 1:
                 break
-            total += self._step(rows, max(into_epochs, into_time), rng)
+            total += self._step(batch, progress)
             steps += 1
             bar.set_postfix(loss=f"{total / steps:.4f}", refresh=False)
         figures = evaluate(self.work, self.average, self.device, self.evaluated)
@@ -71,13 +78,24 @@ class Run:
         tqdm.write(json.dumps({k: float(f"{v:.4g}") for k, v in self.history[-1].items()}))
         self._save()
 
-    def _step(self, rows: np.ndarray, progress: float, rng: np.random.Generator) -> float:
-        rate = optimisation.rate(self.how, progress, [entry[self.work.figure] for entry in self.history])
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate
+    def _figures(self) -> list[float]:
+        return [entry[self.work.figure] for entry in self.history]
+
+    def _progress(self, part: float, since: float) -> float:
+        """Of the run, 0 to 1, at this part of an epoch that began at `since`."""
+        into_epochs = (len(self.history) + part) / self.how.epochs
+        return max(into_epochs, (self.wall_s + time.monotonic() - since) / (self.how.minutes * 60))
+
+    def _batch(self, rows: np.ndarray, progress: float, rng: np.random.Generator) -> batches.Batch:
         settings, how = self.settings, self.settings.augmentation.at(progress)
         batch = batches.augmented(self.work.slices, rows, settings.recipe, how, self.how.ratio_known_share, rng)
         batch.image = batch.image.contiguous(memory_format=torch.channels_last)
+        return batch
+
+    def _step(self, batch: batches.Batch, progress: float) -> float:
+        rate = optimisation.rate(self.how, progress, self._figures())
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
         with torch.autocast(self.device.type, torch.bfloat16):
             loss = self.work.loss(self.net, batch, self.device)
         self.optimiser.zero_grad(set_to_none=True)
@@ -123,6 +141,21 @@ class Run:
         self.optimiser.load_state_dict(state["optimiser"])
         for name in ("history", "steps", "wall_s", "cpu_s", "best"):
             setattr(self, name, state[name])
+
+
+def ahead(make: Callable[[T], R], things: Iterable[T], count: int) -> Iterator[R]:
+    """What `make` makes of each, in their order; up to `count` of them are made beforehand, by a thread, while others are used."""
+    if count == 0:
+        yield from map(make, things)
+        return
+    with ThreadPoolExecutor(1) as thread:
+        waiting, things = deque(), iter(things)
+        for thing in things:
+            waiting.append(thread.submit(make, thing))
+            if len(waiting) > count:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
 def start_from(net: nn.Module, path: Path) -> None:

@@ -68,6 +68,32 @@ def test_changed_labels_are_not_mixed_with_old_ones(rsna, tmp_path):
         prepare.prepare(folder, tmp_path / "cache", [Recipe(32)])
 
 
+def test_changed_boxes_are_changed_labels(rsna, tmp_path):
+    folder = some(rsna, tmp_path / "data", [1])
+    prepare.prepare(folder, tmp_path / "cache", [Recipe(32)])
+    lines = (folder / "train_bounding_boxes.csv").read_text().splitlines()
+    (folder / "train_bounding_boxes.csv").write_text("\n".join(line for line in lines if not line.startswith("1.2.826.0.1.1,")))
+    with pytest.raises(ValueError, match="delete the cache"):
+        prepare.prepare(folder, tmp_path / "cache", [Recipe(32)])
+
+
+def test_a_study_with_a_broken_file_is_left_out_and_the_others_are_not(rsna, tmp_path):
+    folder = some(rsna, tmp_path / "data", range(3))
+    (folder / "train_images" / "1.2.826.0.1.1" / "5.dcm").write_bytes(b"not DICOM")
+    with pytest.warns(UserWarning, match="left out: .*1.2.826.0.1.1/5.dcm"):
+        assert prepare.prepare(folder, tmp_path / "cache", [Recipe(32)]) == 2
+    assert len(list((tmp_path / "cache" / "studies").iterdir())) == 2
+
+
+def test_a_profile_that_is_there_to_be_judged_by_is_refused(rsna, tmp_path):
+    folder = some(rsna, tmp_path / "data", [0])
+    (folder / "phantom.toml").write_text('profile = "unseen-scanner"\n')
+    with pytest.raises(ValueError, match="unseen-scanner.*never trained on"):
+        prepare.prepare(folder, tmp_path / "cache", [Recipe(32)])
+    (folder / "phantom.toml").write_text('profile = "standard"\n')
+    assert prepare.prepare(folder, tmp_path / "cache", [Recipe(32)]) == 1
+
+
 def write_mask(path, first_z, spacing, slices=SLICES):
     """As the field stores it: columns, rows flipped, from foot to head; RAS."""
     field = np.zeros((slices, 16, 16), np.uint8)
@@ -99,5 +125,7 @@ def test_a_mask_shorter_than_the_study_says_nothing_of_the_rest_and_one_elsewher
     assert (visible[:10] >= 0).all() and (visible[10:] == -1).all()
     with pytest.raises(ValueError, match="a.nii.gz.*the study at"):
         masks.visible(tmp_path / "m" / "a.nii.gz", head, z + 900)
+    tilted = np.array([0.0, np.sin(0.4), np.cos(0.4)])
+    assert (masks.visible(tmp_path / "m" / "a.nii.gz", tilted, z[:10] * np.cos(0.4)) == visible[:10]).all(), "a tilted gantry"
     with pytest.raises(ValueError, match="axial"):
         masks.visible(tmp_path / "m" / "a.nii.gz", np.array([1.0, 0, 0]), z)

@@ -1,5 +1,7 @@
 """Int8: groups, what is measured, fine-tuning."""
 
+import json
+
 import numpy as np
 import onnx
 import pytest
@@ -25,15 +27,46 @@ def test_what_sensitivity_finds_is_what_the_package_keeps_in_float(run, monkeypa
     train.train(made)
     assert "only `output`" in release.measure(made)
     found = sensitivity.measured(made)
-    assert set(found["float_layers"]) == {name for name, cost in found["groups"].items() if cost["loss"] > made.quantisation.limit}
     assert found["groups"]["output"]["error"] > 0
+    path = made.output / "sensitivity.json"
+    path.write_text(json.dumps(found | {"float_layers": ["output", "scores"]}))
     folder = release.make(made)
     graph = onnx.load(folder / "model.onnx").graph
-    quantised = {node.name for node in graph.node if any("DequantizeLinear" in name for name in node.input)}
-    kept = [node.name for node in graph.node if quantise._group(node.name, quantise._places(tasks.task(made).net)) in found["float_layers"]]
-    assert not [name for name in kept if name in quantised and "Conv" in name]
+    places = quantise._places(tasks.task(made).net)
+    convolutions = [node for node in graph.node if node.op_type == "Conv"]
+    in_float = [n for n in convolutions if not any("DequantizeLinear" in name for name in n.input)]
+    assert in_float and {quantise._group(node.name, places) for node in in_float} == {"scores"}
+    assert len(in_float) < len(convolutions)
+    path.write_text(json.dumps(found | {"weights": "others"}))
+    with pytest.raises(ValueError, match="other weights"):
+        release.make(made)
     card = (folder / "README.md").read_text()
     assert "not for patients" in card and "| map50 |" in card and "`spinewatch evaluate`: begin" in card
+
+
+def test_what_costs_too_much_alone_or_together_stays_in_float(run, monkeypatch):
+    """Alone only `down4` costs; the others together do until `to_p5` stays in float as well."""
+    made = run("fracture-detector", 1)
+    train.train(made)
+    work, source = tasks.task(made), made.output / "float32.onnx"
+    export.to_onnx(work, source)
+    said = {}
+
+    def write(self, path, method, floats, only=None):
+        costs = only == "down4" if only else "to_p5" not in floats
+        said["loss"] = 0.5 if costs else 0.0
+
+    def outputs(work, path, rows, known=False):
+        return np.full((len(rows), 1), said["loss"] if path.name == "int8.onnx" else 0.0) + rows[:, None]
+
+    monkeypatch.setattr(sensitivity, "CALIBRATIONS", ("minmax",))
+    monkeypatch.setattr(quantise, "GROUPS", 2)
+    monkeypatch.setattr(quantise.Quantiser, "write", write)
+    monkeypatch.setattr(export, "outputs", outputs)
+    monkeypatch.setattr(work, "figures", lambda found, rows: {work.figure: 1.0 - float((found[:, 0] - rows).mean())})
+    found = sensitivity.measure(work, source)
+    assert found["groups"]["down4"]["loss"] == 0.5 and found["groups"]["to_p5"]["loss"] == 0.0
+    assert {"down4", "to_p5"} <= set(found["float_layers"]) and found["rest"]["loss"] == 0.0
 
 
 def test_folding_and_fine_tuning_keep_the_network(run):

@@ -3,14 +3,16 @@
 import dataclasses
 import json
 import tomllib
+from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
 import torch
 
-from spinewatch_training import dataset, evidence, export, release, tasks, train
+from spinewatch_training import dataset, evidence, export, release, settings, tasks, train
 
+CONFIGS = Path(__file__).parents[1] / "configs"
 KINDS = ["vertebra-classifier", "fracture-detector"]
 
 
@@ -62,8 +64,12 @@ def test_a_stopped_run_goes_on_where_it_was(run):
     second = train.Run(made, tasks.task(made))
     second.resume()
     assert len(second.history) == 2 and second.steps == first.steps and not second.finished
-    for name, value in first.net.state_dict().items():
-        assert torch.equal(second.net.state_dict()[name], value)
+    for one, other in ((first.net, second.net), (first.average, second.average)):
+        for name, value in one.state_dict().items():
+            assert torch.equal(other.state_dict()[name], value)
+    moments, again = (run.optimiser.state_dict()["state"] for run in (first, second))
+    assert len(moments) > 10 and moments.keys() == again.keys()
+    assert all(torch.equal(moments[i]["exp_avg"], again[i]["exp_avg"]) for i in moments)
     second.epoch()
     assert second.finished
 
@@ -96,11 +102,44 @@ def test_the_detector_learns_nothing_where_the_device_does_not_run_it(run):
     made = run("fracture-detector", 1)
     slices = dataset.load(made.data, made.recipe)
     visible = slices.visible.copy()
-    visible[::2] = 0
-    visible[1::4] = -1
+    first, second = (np.flatnonzero(slices.study == study) for study in (0, 1))
+    visible[first] = 0
+    visible[first[0], 2] = 1
+    visible[second[:15]] = 0
+    visible[second[15:]] = -1
     work = tasks.Fractures(made, dataclasses.replace(slices, visible=visible))
     rows = np.concatenate([work.training, work.validation])
-    assert sorted(rows) == list(range(1, len(visible), 2)), "known to be empty are left out, unknown are not"
+    far = abs(slices.z_mm[first] - slices.z_mm[first[0]]) > tasks.fractures.AROUND_MM
+    assert np.array_equal(np.setdiff1d(first, rows), first[far]) and far.any(), "known to be empty, far from any vertebra"
+    assert np.setdiff1d(second, rows).tolist() == second[:5].tolist(), "slices of which nothing is known may show one"
+
+
+def test_half_of_the_slices_that_choose_the_best_weights_have_a_box(run):
+    work = tasks.task(run("fracture-detector", 1))
+    boxed = work._boxed(work.evaluation_rows(np.random.default_rng(1)))
+    most = 2 * min(boxed.sum(), (~boxed).sum())
+    assert most > 4 and boxed[:most].tolist() == [True, False] * (most // 2)
+
+
+def test_batches_made_beforehand_keep_their_order():
+    for count in (0, 2, 9):
+        assert list(train.ahead(lambda n: n * n, range(7), count)) == [n * n for n in range(7)]
+
+
+def test_a_run_without_a_gain_ends_early(run):
+    made = run("vertebra-classifier", 50)
+    made = dataclasses.replace(made, training=dataclasses.replace(made.training, stop_after=2))
+    going = train.Run(made, tasks.task(made))
+    going.history = [{"macro_f1": 0.3}, {"macro_f1": 0.5}, {"macro_f1": 0.4}]
+    assert not going.finished
+    going.history.append({"macro_f1": 0.5})
+    assert going.finished
+
+
+@pytest.mark.parametrize("path", sorted(CONFIGS.rglob("*.toml")), ids=lambda path: path.stem)
+def test_every_shipped_config_is_one_that_loads(path):
+    made = settings.load(path)
+    assert made.name == path.stem and made.data.validation_share == 0.125 and made.net["name"]
 
 
 def test_evidence_has_a_line_for_every_held_out_slice(run, tmp_path):

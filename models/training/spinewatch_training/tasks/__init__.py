@@ -18,7 +18,5 @@ TASKS: dict[str, type[Task]] = {
 
 def task(settings: Settings) -> Task:
     """The task of a run, with its data prepared."""
-    if settings.kind not in TASKS:
-        raise ValueError(f"kind = {settings.kind!r}: must be one of {', '.join(TASKS)}")
     torch.manual_seed(settings.training.seed)
     return TASKS[settings.kind](settings, dataset.load(settings.data, settings.recipe))

@@ -38,6 +38,7 @@ class FracturedLevels(Task):
     figure = "mean_auc"
     outputs = ("probabilities", "features")
     classes = LEVELS
+    kept = ("mean_auc", "accuracy")
 
     def __init__(self, settings: Settings, slices: Slices):
         self.targets = fractured_here(slices)
@@ -51,12 +52,16 @@ class FracturedLevels(Task):
         if not (self.targets[self.training] > 0).any():
             raise ValueError("no training slice shows a fractured vertebra: boxes and slices.csv (or masks) are needed")
 
+    def _broken(self, rows: np.ndarray) -> np.ndarray:
+        return (self.targets[rows] > 0).any(1)
+
     def epoch_rows(self, rng: np.random.Generator) -> np.ndarray:
-        """All slices with a fracture, and others drawn anew."""
-        broken = (self.targets[self.training] > 0).any(1)
-        positive, negative = self.training[broken], self.training[~broken]
-        wanted = int(len(positive) * self.settings.training.negatives_per_positive)
-        return np.concatenate([positive, rng.choice(negative, min(wanted, len(negative)), replace=False)])
+        return self.all_and_some(self._broken(self.training), rng)
+
+    def calibration_rows(self, count: int, rng: np.random.Generator) -> np.ndarray:
+        """Half of them with a fracture."""
+        rows = rng.permutation(self.training)
+        return self.in_turn(rows, self._broken(rows))[:count]
 
     def loss(self, net: nn.Module, batch: Batch, device: torch.device) -> Tensor:
         logits, _ = net(batch.image.to(device))
@@ -69,11 +74,7 @@ class FracturedLevels(Task):
         return metrics.fracture_figures(outputs, self.targets[rows])
 
     def golden_rows(self, count: int) -> np.ndarray:
-        """With fractures from the uppermost to the lowest, and one without."""
-        broken = (self.targets[self.validation] > 0).any(1)
-        with_one, without = self.validation[broken], self.validation[~broken]
-        middle = np.linspace(0, len(with_one) - 1, count + 1).astype(int)[1:-1]
-        return np.concatenate([with_one[middle], without[[len(without) // 2]]])
+        return self.most_and_one(self._broken(self.validation), count)
 
     def files(self) -> dict[str, np.ndarray]:
         head = self.net.head

@@ -9,16 +9,19 @@ from ..batches import Batch
 from ..nets.yolov8 import YoloV8ForExport
 from .task import Task, middle
 
+AROUND_MM = 20.0
+
 
 class Fractures(Task):
-    """One class of boxes, on slices that may show a vertebra."""
+    """One class of boxes, on slices at which the device may run the detector."""
 
     figure = "map50"
     outputs = ("boxes",)
     classes = ("fracture",)
+    kept = ("map50", "map50_95")
 
     def usable_rows(self) -> np.ndarray:
-        return np.flatnonzero(self._knows_its_boxes()[self.slices.study] & self._may_show_a_vertebra())
+        return np.flatnonzero(self._knows_its_boxes()[self.slices.study] & self._may_pass_the_gate())
 
     def check(self) -> None:
         if not self._boxed(self.training).any():
@@ -30,29 +33,32 @@ class Fractures(Task):
         boxed[self.slices.study[self.slices.box_row]] = True
         return boxed | ~self.slices.fractured.any(1)
 
-    def _may_show_a_vertebra(self) -> np.ndarray:
-        """The device does not run the detector where the classifier sees none; without labels every slice may show one."""
-        return (self.slices.visible != 0).any(1)
+    def _may_pass_the_gate(self) -> np.ndarray:
+        """The device runs the detector where the classifier sees a vertebra, and that errs by some mm: slices that show one or
+        lie within `AROUND_MM`, slices without labels, and studies without a neck as a whole."""
+        shows, study, z_mm = (self.slices.visible != 0).any(1), self.slices.study, self.slices.z_mm
+        reach = np.full((2, len(self.slices.studies)), np.inf, np.float32)
+        np.minimum.at(reach[0], study[shows], z_mm[shows])
+        np.minimum.at(reach[1], study[shows], -z_mm[shows])
+        low, high = reach[0], -reach[1]
+        near = (z_mm >= low[study] - AROUND_MM) & (z_mm <= high[study] + AROUND_MM)
+        return near | np.isinf(low)[study]
 
     def _boxed(self, rows: np.ndarray) -> np.ndarray:
         return np.isin(rows, self.slices.box_row)
 
     def epoch_rows(self, rng: np.random.Generator) -> np.ndarray:
-        """All slices with boxes, and others drawn anew."""
-        boxed = self._boxed(self.training)
-        positive, negative = self.training[boxed], self.training[~boxed]
-        wanted = int(len(positive) * self.settings.training.negatives_per_positive)
-        return np.concatenate([positive, rng.choice(negative, min(wanted, len(negative)), replace=False)])
+        return self.all_and_some(self._boxed(self.training), rng)
 
     def evaluation_rows(self, rng: np.random.Generator) -> np.ndarray:
+        """In turn one with a box and one without, so that few of them tell of both."""
         rows = super().evaluation_rows(rng)
-        return rows[np.argsort(~self._boxed(rows), kind="stable")]
+        return self.in_turn(rows, self._boxed(rows))
 
     def calibration_rows(self, count: int, rng: np.random.Generator) -> np.ndarray:
         """Half of them with a box."""
         rows = rng.permutation(self.training)
-        boxed = self._boxed(rows)
-        return np.concatenate([rows[boxed][: count // 2], rows[~boxed]])[:count]
+        return self.in_turn(rows, self._boxed(rows))[:count]
 
     def loss(self, net: nn.Module, batch: Batch, device: torch.device) -> Tensor:
         distances, logits = net(batch.image.to(device))
@@ -74,8 +80,4 @@ class Fractures(Task):
         return metrics.meet(found, [self.slices.boxes_of(row) * self.settings.recipe.size for row in rows])
 
     def golden_rows(self, count: int) -> np.ndarray:
-        """With boxes, and one without."""
-        boxed = self._boxed(self.validation)
-        with_box, without = self.validation[boxed], self.validation[~boxed]
-        middle = np.linspace(0, len(with_box) - 1, count + 1).astype(int)[1:-1]
-        return np.concatenate([with_box[middle], without[[len(without) // 2]]])
+        return self.most_and_one(self._boxed(self.validation), count)

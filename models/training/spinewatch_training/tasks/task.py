@@ -12,7 +12,6 @@ from ..batches import Batch
 from ..dataset import Slices
 from ..settings import Settings
 
-
 DRAWS = 200
 
 
@@ -27,6 +26,10 @@ class Task(ABC):
     """Names of the network's outputs; the figures look at the first."""
     classes: tuple[str, ...]
     """What the manifest calls the output's classes."""
+    kept: tuple[str, ...]
+    """Figures of which int8 may cost no more than `[quantisation] aware_from`."""
+    ways: tuple[bool, ...] = (False,)
+    """Whether the number of slices is known: in which of these ways int8 is measured."""
 
     def __init__(self, settings: Settings, slices: Slices):
         self.settings, self.slices = settings, slices
@@ -83,8 +86,28 @@ class Task(ABC):
         return rng.permutation(self.validation)
 
     def calibration_rows(self, count: int, rng: np.random.Generator) -> np.ndarray:
-        """Training rows whose activations set the ranges of int8."""
+        """Training rows whose activations set the ranges of int8; the number of slices is told of every second."""
         return rng.permutation(self.training)[:count]
+
+    @staticmethod
+    def in_turn(rows: np.ndarray, first: np.ndarray) -> np.ndarray:
+        """One of those marked `first`, one of the others, and so on; what is left over comes last."""
+        place = np.empty(len(rows), int)
+        for which in (first, ~first):
+            place[which] = np.arange(which.sum())
+        return rows[np.argsort(2 * place + ~first, kind="stable")]
+
+    def all_and_some(self, positive: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """The training rows marked `positive`, and `negatives_per_positive` times as many others, drawn anew."""
+        rows, others = self.training[positive], self.training[~positive]
+        wanted = int(len(rows) * self.settings.training.negatives_per_positive)
+        return np.concatenate([rows, rng.choice(others, min(wanted, len(others)), replace=False)])
+
+    def most_and_one(self, positive: np.ndarray, count: int) -> np.ndarray:
+        """`count` held-out rows: spread over those marked `positive`, and one of the others."""
+        rows, others = self.validation[positive], self.validation[~positive]
+        spread = np.linspace(0, len(rows) - 1, count + 1).astype(int)[1:-1]
+        return np.concatenate([rows[spread], others[[len(others) // 2]]])
 
     def further_figures(self, model) -> dict[str, float]:
         """What the int8 network is asked beyond `figures`; `model(known)` gives its outputs on the held-out rows."""

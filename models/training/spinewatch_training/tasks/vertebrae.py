@@ -20,6 +20,8 @@ class Vertebrae(Task):
     inputs = ("image", "metadata")
     outputs = ("probabilities",)
     classes = LEVELS
+    kept = ("macro_f1", "exact_match", "exact_match_with_vertebra")
+    ways = (False, True)
 
     def usable_rows(self) -> np.ndarray:
         return np.flatnonzero((self.slices.visible >= 0).any(1))
@@ -41,6 +43,11 @@ class Vertebrae(Task):
     def further_figures(self, model) -> dict[str, float]:
         informed = self.figures(model(known=True), self.validation)
         return {"macro_f1_with_slice_ratio": informed["macro_f1"]}
+
+    def calibration_rows(self, count: int, rng: np.random.Generator) -> np.ndarray:
+        """Every second one of a whole study: nobody knows where in its series an excerpt stands."""
+        rows = super().calibration_rows(len(self.training), rng)
+        return self.in_turn(rows, self.slices.ratio[rows] < 0)[:count]
 
     def golden_rows(self, count: int) -> np.ndarray:
         shows = self.validation[(self.slices.visible[self.validation] > 0).any(1)]
