@@ -33,6 +33,8 @@ pub mod health;
 
 pub mod update;
 
+mod published;
+
 pub mod phantom;
 
 pub mod appliance;

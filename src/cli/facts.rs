@@ -58,7 +58,9 @@ fn print(report: &Report) {
         for fact in facts {
             let difference = fact.difference.map_or_else(String::new, |value| format!("{value:+.3}"));
             let ratio = fact.ratio.map_or_else(String::new, |value| format!("{value:.2}"));
-            table.row([fact.name.clone(), number(fact.source), number(fact.value), difference, ratio]);
+            let range = |[from, to]: [f64; 2]| format!("{from:.1} to {to:.1}");
+            let source = fact.source_range.map_or_else(|| number(fact.source), range);
+            table.row([fact.name.clone(), source, number(fact.value), difference, ratio]);
         }
         print!("\n{table}");
     }

@@ -4,15 +4,16 @@ use super::statistics::{mean, percentile, share};
 use super::{Facts, Known};
 use crate::evaluation::TrueBox;
 use crate::evaluation::boxes::iou;
+use crate::published;
 use crate::triage::FractureBox;
 
 /// Key, name, and 5th, 50th and 95th percentile as published.
 const SIZES: [(&str, &str, [f64; 3]); 5] = [
-    ("width", "width, px", [31.0, 89.0, 208.0]),
-    ("height", "height, px", [28.0, 70.0, 162.0]),
-    ("centre_x", "centre x, px", [169.0, 258.0, 323.0]),
-    ("centre_y", "centre y, px", [130.0, 220.0, 317.0]),
-    ("aspect", "width over height", [0.69, 1.25, 2.38]),
+    ("width", "width, px", published::BOX_WIDTH),
+    ("height", "height, px", published::BOX_HEIGHT),
+    ("centre_x", "centre x, px", published::BOX_CENTRE_X),
+    ("centre_y", "centre y, px", published::BOX_CENTRE_Y),
+    ("aspect", "width over height", published::BOX_ASPECT),
 ];
 
 pub(super) fn add(facts: &mut Facts, studies: &[Known]) {
@@ -29,11 +30,26 @@ pub(super) fn add(facts: &mut Facts, studies: &[Known]) {
     }
     let boxed: Vec<&Known> = studies.iter().filter(|study| !study.truth.boxes.is_empty()).collect();
     let per_slice: Vec<f64> = boxed.iter().flat_map(|s| s.truth.boxes.values().map(|list| list.len() as f64)).collect();
-    facts.add("boxes.per_slice", "boxes per boxed slice, mean", Some(1.0), mean(&per_slice));
+    facts.add("boxes.per_slice", "boxes per boxed slice, mean", Some(published::BOXES_PER_SLICE), mean(&per_slice));
     let slices: Vec<f64> = boxed.iter().map(|study| study.truth.boxes.len() as f64).collect();
-    facts.add("boxes.slices_p50", "boxed slices per boxed study, median", Some(24.0), percentile(&slices, 50.0));
-    facts.add("boxes.contiguous", "boxed studies without a gap between boxes", Some(0.5), share(&boxed, is_contiguous));
-    facts.add("boxes.constant_iou", "mean IoU of a constant median box", Some(0.166), constant(&boxes));
+    facts.add(
+        "boxes.slices_p50",
+        "boxed slices per boxed study, median",
+        Some(published::BOXED_SLICES),
+        percentile(&slices, 50.0),
+    );
+    facts.add(
+        "boxes.contiguous",
+        "boxed studies without a gap between boxes",
+        Some(published::BOXES_CONTIGUOUS),
+        share(&boxed, is_contiguous),
+    );
+    facts.add(
+        "boxes.constant_iou",
+        "mean IoU of a constant median box",
+        Some(published::CONSTANT_BOX_IOU),
+        constant(&boxes),
+    );
 }
 
 /// The boxes of a study, as if its slices were 512 x 512.

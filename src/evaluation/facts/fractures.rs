@@ -2,26 +2,28 @@
 
 use super::statistics::{correlation, share};
 use super::{Facts, Known};
+use crate::published;
 use crate::triage::Level;
-
-/// Share of studies with a fracture of C1 to C7.
-const RATES: [f64; 7] = [0.072, 0.141, 0.036, 0.053, 0.080, 0.137, 0.195];
-/// Studies with one, two ... six fractured vertebrae, of those with any.
-const TOGETHER: [f64; 6] = [623.0, 239.0, 64.0, 26.0, 7.0, 2.0];
 
 pub(super) fn add(facts: &mut Facts, studies: &[Known]) {
     facts.group = "fractures, per study";
     let fractured: Vec<[bool; 7]> = studies.iter().map(|study| study.truth.fractured).collect();
-    facts.add("fractures.any", "any vertebra", Some(0.476), share(&fractured, |levels| levels.contains(&true)));
+    facts.add(
+        "fractures.any",
+        "any vertebra",
+        Some(published::FRACTURED),
+        share(&fractured, |levels| levels.contains(&true)),
+    );
     for level in Level::ALL {
         let (i, name) = (level as usize, level.name());
         let key = format!("fractures.{}", name.to_lowercase());
-        facts.add(&key, name, Some(RATES[i]), share(&fractured, |levels| levels[i]));
+        facts.add(&key, name, Some(published::FRACTURED_LEVELS[i]), share(&fractured, |levels| levels[i]));
     }
     let positive: Vec<usize> =
         fractured.iter().map(|levels| levels.iter().filter(|l| **l).count()).filter(|n| *n > 0).collect();
-    let all: f64 = TOGETHER.iter().sum();
-    for (number, studies) in (1..).zip(TOGETHER) {
+    let together = published::TOGETHER.map(f64::from);
+    let all: f64 = together.iter().sum();
+    for (number, studies) in (1..).zip(together) {
         let name = format!("{number} fractured, of the studies with any");
         facts.add(
             &format!("fractures.together_{number}"),
@@ -30,7 +32,7 @@ pub(super) fn add(facts: &mut Facts, studies: &[Known]) {
             share(&positive, |n| *n == number),
         );
     }
-    for (upper, source) in [(3, 0.34), (4, 0.36)] {
+    for (upper, source) in published::NEIGHBOURS {
         let pairs: Vec<(bool, bool)> = fractured.iter().map(|levels| (levels[upper], levels[upper + 1])).collect();
         let [a, b] = [upper, upper + 1].map(|i| Level::ALL[i].name());
         let key = format!("fractures.{}_{}", a.to_lowercase(), b.to_lowercase());

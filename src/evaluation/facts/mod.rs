@@ -24,8 +24,11 @@ pub struct Fact {
     pub group: &'static str,
     /// Its name, with the unit.
     pub name: String,
-    /// As published of the real data; `None` where nothing is.
+    /// As published of the real data; `None` where nothing is, or only a range.
     pub source: Option<f64>,
+    /// From where to where, where only that is published.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_range: Option<[f64; 2]>,
     /// Of this data set; `None` where it does not say.
     pub value: Option<f64>,
     /// This less the published one.
@@ -81,10 +84,17 @@ impl Facts {
             group: self.group,
             name: name.to_owned(),
             source,
+            source_range: None,
             value,
             difference: both.map(|(source, value)| value - source),
             ratio: both.filter(|(source, _)| *source != 0.0).map(|(source, value)| value / source),
         });
+    }
+
+    /// Adds a fact of which only a range is published.
+    fn add_range(&mut self, key: &str, name: &str, range: [f64; 2], value: Option<f64>) {
+        self.add(key, name, None, value);
+        self.list.last_mut().into_iter().for_each(|fact| fact.source_range = Some(range));
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use super::statistics::{mean, percentile, share};
 use super::{Facts, Known};
 use crate::dicom::{self, Limits, SliceHeader};
+use crate::published;
 
 /// Geometry of one study, in mm.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -30,15 +31,16 @@ pub(super) fn read(files: &[(u32, PathBuf)]) -> Option<Scan> {
         let slices = dicom::read(&fs::read(path).ok()?, &Limits::default()).ok()?;
         slices.into_iter().next().map(|slice| slice.header)
     };
-    let (first, last) = (files.first()?, files.last()?);
-    let (upper, lower) = (header(&first.1)?, header(&last.1)?);
-    let [from, to] = [&upper, &lower].map(SliceHeader::position_along_normal);
+    let ((from, first), (to, last)) = (files.first()?, files.last()?);
+    let steps = f64::from(to.saturating_sub(*from).max(1));
+    let (first, last) = (header(first)?, header(last)?);
+    let [from, to] = [&first, &last].map(SliceHeader::position_along_normal);
     Some(Scan {
-        rows: upper.rows,
-        columns: upper.columns,
-        pixel_spacing: upper.pixel_spacing[0],
-        thickness: upper.slice_thickness,
-        spacing: (from - to).abs() / f64::from(last.0.saturating_sub(first.0).max(1)),
+        rows: first.rows,
+        columns: first.columns,
+        pixel_spacing: first.pixel_spacing[0],
+        thickness: first.slice_thickness,
+        spacing: (from - to).abs() / steps,
         foot_to_head: from < to,
     })
 }
@@ -46,41 +48,52 @@ pub(super) fn read(files: &[(u32, PathBuf)]) -> Option<Scan> {
 pub(super) fn add(facts: &mut Facts, studies: &[Known]) {
     facts.group = "scans";
     let slices: Vec<f64> = studies.iter().map(|study| study.truth.files.len() as f64).collect();
-    facts.add("scan.slices_mean", "slices per study, mean", Some(352.0), mean(&slices));
-    for (name, percent, source) in
-        [("minimum", 0.0, 69.0), ("p5", 5.0, 198.0), ("p95", 95.0, 626.0), ("maximum", 100.0, 1082.0)]
-    {
+    facts.add("scan.slices_mean", "slices per study, mean", Some(published::SLICES_MEAN), mean(&slices));
+    let percentiles = [("minimum", 0.0), ("p5", 5.0), ("p95", 95.0), ("maximum", 100.0)];
+    for ((name, percent), source) in percentiles.into_iter().zip(published::SLICES) {
         let words = format!("slices per study, {name}");
         facts.add(&format!("scan.slices_{name}"), &words, Some(source), percentile(&slices, percent));
     }
     let scans: Vec<Scan> = studies.iter().filter_map(|study| study.scan).collect();
     let thickness: Vec<f64> = scans.iter().filter_map(|scan| scan.thickness).collect();
     let about = |wanted: f64| share(&thickness, |mm| (mm - wanted).abs() < 0.01);
-    facts.add("scan.thickness_625", "thickness 0.625 mm, share of studies", Some(0.5), about(0.625));
-    facts.add("scan.thickness_1000", "thickness 1.0 mm, share of studies", Some(1.0 / 3.0), about(1.0));
+    facts.add(
+        "scan.thickness_625",
+        "thickness 0.625 mm, share of studies",
+        Some(published::THICKNESS_625),
+        about(0.625),
+    );
+    facts.add("scan.thickness_1000", "thickness 1.0 mm, share of studies", Some(published::THICKNESS_1000), about(1.0));
     let thinner = share(&thickness, |mm| (0.45..0.615).contains(mm));
-    facts.add("scan.thickness_500_600", "thickness 0.5 to 0.6 mm, share of studies", Some(1.0 / 6.0), thinner);
+    facts.add(
+        "scan.thickness_500_600",
+        "thickness 0.5 to 0.6 mm, share of studies",
+        Some(published::THICKNESS_500_600),
+        thinner,
+    );
     let spacing: Vec<f64> = scans.iter().map(|scan| scan.spacing).collect();
     facts.add("scan.spacing_p50", "distance between slices, median, mm", None, percentile(&spacing, 50.0));
     add_pixels(facts, &scans);
     facts.add(
         "scan.foot_to_head",
         "from foot to head, share of studies",
-        Some(0.1),
+        Some(published::FOOT_TO_HEAD),
         share(&scans, |scan| scan.foot_to_head),
     );
 }
 
 fn add_pixels(facts: &mut Facts, scans: &[Scan]) {
     let pixels: Vec<f64> = scans.iter().map(|scan| scan.pixel_spacing).collect();
-    facts.add("scan.pixel_minimum", "pixel spacing, minimum, mm", Some(0.31), percentile(&pixels, 0.0));
-    facts.add(
+    let [least, greatest] = published::PIXEL_SPACING;
+    facts.add("scan.pixel_minimum", "pixel spacing, minimum, mm", Some(least), percentile(&pixels, 0.0));
+    let typical = published::PIXEL_SPACING_TYPICAL;
+    facts.add_range(
         "scan.pixel_p50",
-        "pixel spacing, median, mm (published: typically 0.3 to 0.4)",
-        Some(0.35),
+        "pixel spacing, median (published: typical), mm",
+        typical,
         percentile(&pixels, 50.0),
     );
-    facts.add("scan.pixel_maximum", "pixel spacing, maximum, mm", Some(2.6), percentile(&pixels, 100.0));
+    facts.add("scan.pixel_maximum", "pixel spacing, maximum, mm", Some(greatest), percentile(&pixels, 100.0));
     facts.add(
         "scan.matrix_512",
         "512 x 512, share of studies",
@@ -100,6 +113,9 @@ mod tests {
         let facts = facts(&studies());
         assert_eq!(value(&facts, "scan.slices_p95"), Some(4.0));
         assert_eq!((value(&facts, "scan.thickness_1000"), value(&facts, "scan.thickness_625")), (Some(1.0), Some(0.0)));
+        let median = facts.iter().find(|fact| fact.key == "scan.pixel_p50").unwrap();
+        assert_eq!((median.source, median.source_range, median.value), (None, Some([0.3, 0.4]), Some(0.35)));
+        assert_eq!((median.difference, median.ratio), (None, None), "a range has no difference");
         assert_eq!((value(&facts, "scan.foot_to_head"), value(&facts, "scan.matrix_512")), (Some(0.0), Some(0.0)));
     }
 

@@ -2,33 +2,30 @@
 
 use super::statistics::{percentile, share};
 use super::{Facts, Known};
+use crate::published;
 use crate::triage::Level;
 
-/// Share of slices that show no vertebra, one, two, three, four.
-const AT_ONCE: [(&str, f64); 5] = [("none", 0.370), ("one", 0.203), ("two", 0.392), ("three", 0.032), ("four", 0.002)];
-/// Share of slices that show C1 to C7.
-const PREVALENCE: [f64; 7] = [0.137, 0.222, 0.136, 0.140, 0.144, 0.148, 0.165];
-/// Median extent of C1 to C7 along the body, mm.
-const EXTENTS: [f64; 7] = [27.5, 43.8, 27.5, 27.6, 28.8, 29.0, 32.5];
+/// How many vertebrae a slice shows.
+const AT_ONCE: [&str; 5] = ["none", "one", "two", "three", "four"];
 
 pub(super) fn add(facts: &mut Facts, studies: &[Known]) {
     let slices: Vec<[bool; 7]> = studies.iter().flat_map(|study| study.truth.visible.values().copied()).collect();
     facts.group = "vertebrae in a slice";
-    for (number, (name, source)) in AT_ONCE.into_iter().enumerate() {
+    for (number, (name, source)) in AT_ONCE.into_iter().zip(published::VISIBLE_AT_ONCE).enumerate() {
         let value = share(&slices, |levels| levels.iter().filter(|shown| **shown).count() == number);
         facts.add(&format!("visibility.{name}"), &format!("{name} of them"), Some(source), value);
     }
     for level in Level::ALL {
         let i = level as usize;
         let key = format!("visibility.{}", level.name().to_lowercase());
-        facts.add(&key, level.name(), Some(PREVALENCE[i]), share(&slices, |levels| levels[i]));
+        facts.add(&key, level.name(), Some(published::VISIBLE[i]), share(&slices, |levels| levels[i]));
     }
     facts.group = "extent along the body, mm";
     for level in Level::ALL {
         let i = level as usize;
         let extents: Vec<f64> = studies.iter().filter_map(|study| extent(study, i)).collect();
         let key = format!("visibility.{}.extent", level.name().to_lowercase());
-        facts.add(&key, &format!("{}, median", level.name()), Some(EXTENTS[i]), percentile(&extents, 50.0));
+        facts.add(&key, &format!("{}, median", level.name()), Some(published::EXTENTS[i]), percentile(&extents, 50.0));
     }
 }
 
