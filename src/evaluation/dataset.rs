@@ -1,7 +1,7 @@
 //! The truth of a data set in the layout of the RSNA 2022 challenge: `train.csv`, `train_bounding_boxes.csv`,
 //! `train_images/<StudyInstanceUID>/<n>.dcm`, and, where they are there, `slices.csv` (which vertebrae each slice shows),
-//! `fractures.csv` (pattern and difficulty of each fracture) and `segmentations/<StudyInstanceUID>.nii[.gz]`, which say what
-//! a slice shows where `slices.csv` does not.
+//! `fractures.csv` (pattern and difficulty of each fracture, and whether a slice shows it) and
+//! `segmentations/<StudyInstanceUID>.nii[.gz]`, which say what a slice shows where `slices.csv` does not.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -23,7 +23,7 @@ pub struct StudyTruth {
     pub files: Vec<(u32, PathBuf)>,
     /// Which of C1 to C7 a slice shows, by its number; empty where nobody has said.
     pub visible: BTreeMap<u32, [bool; 7]>,
-    /// What is known of each fracture; empty where nobody has said.
+    /// What is known of each fracture that a slice shows; empty where nobody has said.
     pub fractures: Vec<TrueFracture>,
     /// Fractures of a slice, by its number.
     pub boxes: BTreeMap<u32, Vec<TrueBox>>,
@@ -79,7 +79,7 @@ pub fn read(folder: &Path) -> anyhow::Result<Vec<StudyTruth>> {
     if fractures.exists() {
         for row in Table::read(&fractures)?.rows() {
             if let Some(&i) = index.get(row.text("StudyInstanceUID")?) {
-                studies[i].fractures.push(row.fracture()?);
+                studies[i].fractures.extend(row.fracture()?);
             }
         }
     }
@@ -142,12 +142,17 @@ impl Row<'_> {
         whole.parse().ok().with_context(|| format!("{path}, line {line}: {column} is `{text}`, not a number"))
     }
 
-    fn fracture(&self) -> anyhow::Result<TrueFracture> {
+    /// `None` for one that no slice shows: nothing could find it.
+    fn fracture(&self) -> anyhow::Result<Option<TrueFracture>> {
         let name = self.text("level")?;
         let (path, line) = (self.table.path.display(), self.number);
         let level = Level::ALL.into_iter().find(|level| level.name() == name);
         let level = level.with_context(|| format!("{path}, line {line}: level is `{name}`, not one of C1 to C7"))?;
-        Ok(TrueFracture { level, kind: self.text("kind")?.to_owned(), difficulty: self.number("difficulty")? })
+        // A table without the column says nothing against its fractures.
+        let visible = !self.columns.contains_key("visible") || self.number::<u8>("visible")? != 0;
+        let fracture =
+            TrueFracture { level, kind: self.text("kind")?.to_owned(), difficulty: self.number("difficulty")? };
+        Ok(visible.then_some(fracture))
     }
 
     fn levels(&self) -> anyhow::Result<[bool; 7]> {
@@ -208,13 +213,24 @@ mod tests {
     }
 
     #[test]
+    fn a_fracture_that_no_slice_shows_is_left_out() {
+        let folder = folder("");
+        let write = |table: &str| fs::write(folder.path().join("fractures.csv"), table).unwrap();
+        let kinds = || -> Vec<String> {
+            read(folder.path()).unwrap().remove(0).fractures.into_iter().map(|fracture| fracture.kind).collect()
+        };
+        write("StudyInstanceUID,level,kind,difficulty,visible\n1.2,C2,hangman,0.5,1\n1.2,C7,spinous,0.9,0\n");
+        assert_eq!(kinds(), ["hangman"]);
+        write("StudyInstanceUID,level,kind,difficulty\n1.2,C2,hangman,0.5\n1.2,C7,spinous,0.9\n");
+        assert_eq!(kinds(), ["hangman", "spinous"], "without the column all of them count");
+    }
+
+    #[test]
     fn masks_say_what_the_table_of_slices_says() {
-        let out = tempfile::tempdir().unwrap();
         for (seed, profile) in [(6, Profile::Standard), (7, Profile::UnseenScanner)] {
+            let out = tempfile::tempdir().unwrap();
             let quick = DatasetSpec { spacing_mm: Some(4.0..=4.0), profile, ..DatasetSpec::new(4, seed) };
-            // A gantry tilts only where the scanner decides.
-            let spacing_mm = if profile == Profile::Standard { quick.spacing_mm } else { None };
-            let spec = DatasetSpec { spacing_mm, matrix: Some(48), ..quick };
+            let spec = DatasetSpec { matrix: Some(48), ..quick };
             crate::phantom::dataset::write(&spec, out.path(), &|_, _| ()).unwrap();
             let told = read(out.path()).unwrap();
             fs::remove_file(out.path().join("slices.csv")).unwrap();

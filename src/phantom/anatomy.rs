@@ -1,33 +1,27 @@
 //! One patient: every bone in its place, broken where asked, and the soft tissue around them. From random numbers to shapes.
 
-use rand::{Rng, SeedableRng};
+use rand::Rng;
 use rand_xoshiro::Xoshiro256PlusPlus;
 
 use super::breaking::fragments;
 use super::build::{AnatomyRange, Build};
-use super::column::Column;
+use super::column::{Column, T1};
 use super::fracture::Fracture;
 use super::geometry::{Frame, Vec3, mix, ramp, v};
 use super::haematoma::swelling;
 use super::lookalike::Lookalikes;
-use super::noise::hash;
 use super::soft::{Devices, Midline, SoftTissue};
-use super::solid::{Bone, Solid};
+use super::solid::{Bone, Solid, Substance};
+use super::stream::{Purpose, stream};
 use super::surroundings::{Density, cervical_rib, dentition, head, ribs, shoulders, throat};
 use super::vertebra::{Measures, Shape, atlas, axis, subaxial, thoracic};
 use crate::triage::Level;
 
-/// A stream of random numbers of its own for each purpose, so that a change in one does not shift the others.
-pub(super) fn stream(seed: u64, purpose: u64) -> Xoshiro256PlusPlus {
-    Xoshiro256PlusPlus::seed_from_u64(hash(hash(seed) ^ purpose))
-}
-
-/// Height of T1 below the centre of C1, mm at scale 1.
-const T1: f32 = -120.5;
-
 /// A patient.
 pub(super) struct Anatomy {
     pub bones: Vec<Bone>,
+    /// Label of each bone in a mask: C1 to C7 are 1 to 7, T1 to T12 are 8 to 19, the others 0.
+    pub labels: Vec<u8>,
     pub tissue: SoftTissue,
     /// Centres of C1 to T5 (of the chest: T4 to T12) in the world, mm.
     pub centres: Vec<Vec3>,
@@ -41,7 +35,7 @@ pub(super) struct Anatomy {
 impl Anatomy {
     /// The patient of this seed, with these fractures.
     pub(super) fn new(seed: u64, range: &AnatomyRange, fractures: &[Fracture]) -> Self {
-        let mut rng = stream(seed, 1);
+        let mut rng = stream(seed, Purpose::Build);
         let build = Build::draw(range, &mut rng);
         let column = Column::new(&build, seed);
         let density = Density { cortex_hu: build.cortex_hu, inner_hu: build.inner_hu, seed: rng.random() };
@@ -57,11 +51,14 @@ impl Anatomy {
         // Bones are painted over what has swollen. The vertebrae come last: masks count them.
         bones.splice(0..0, swelling(seed, fractures, lookalikes.is_swollen(), &column, &pattern));
         bones.extend(lookalikes.loose(&column, &pattern));
-        for index in 0..column.frames.len() {
+        let mut labels = vec![0; bones.len()];
+        for (index, label) in (0..column.frames.len()).zip(1..) {
             bones.push(vertebra(&build, &column, index, fractures, &lookalikes, seed));
+            labels.push(label);
         }
         Self {
             bones,
+            labels,
             tissue: soft_tissue(&build, &column, seed),
             centres: column.frames.iter().map(|f| f.origin).collect(),
             turns: column.turns.to_vec(),
@@ -102,19 +99,9 @@ impl Anatomy {
 }
 
 fn bone(build: &Build, level: Option<Level>, frame: Frame, shape: Shape, seed: u32) -> Bone {
-    Bone {
-        level,
-        frame,
-        solids: shape.solids,
-        hollows: shape.hollows,
-        fragments: Vec::new(),
-        inclusions: Vec::new(),
-        cortex_hu: build.cortex_hu,
-        inner_hu: build.inner_hu,
-        cortex_mm: build.cortex_mm,
-        grain_hu: 0.32 * build.inner_hu,
-        seed,
-    }
+    let Build { cortex_hu, inner_hu, cortex_mm, .. } = *build;
+    let substance = Substance { cortex_hu, inner_hu, cortex_mm, grain_hu: 0.32 * inner_hu, seed };
+    Bone { level, ..Bone::new(frame, shape.solids, shape.hollows, &substance) }
 }
 
 fn vertebra(
@@ -126,14 +113,14 @@ fn vertebra(
     seed: u64,
 ) -> Bone {
     let level = Level::ALL.get(index).copied();
-    let mut rng = stream(seed, 100 + index as u64);
+    let mut rng = stream(seed, Purpose::Vertebra(index));
     let mut m = column.measures[index];
     lookalikes.shape(index, &mut m);
     let shape = shape(&m, index, build.cleft_mm);
     let mut bone = bone(build, level, column.frames[index], shape, rng.random());
     lookalikes.dress(index, &m, &mut bone);
     for fracture in fractures.iter().filter(|f| Some(f.level) == level) {
-        let mut rng = stream(seed, 1000 + 100 * index as u64 + fracture.kind as u64);
+        let mut rng = stream(seed, Purpose::Break(index, fracture.kind));
         bone.fragments.extend(fragments(fracture, &m, &mut rng));
     }
     bone
@@ -180,7 +167,7 @@ fn surroundings(build: &Build, column: &Column, density: &Density, rng: &mut Xos
 }
 
 fn soft_tissue(build: &Build, column: &Column, seed: u64) -> SoftTissue {
-    let rng = &mut stream(seed, 12);
+    let rng = &mut stream(seed, Purpose::SoftTissue);
     let contrast = rng.random_bool(0.15);
     let (top, low) = (column.frames[0].origin, column.frames[7].origin);
     let back = low.y.max(top.y + 20.0) + rng.random_range(66.0..=88.0) * build.girth.max(1.0);
@@ -207,7 +194,7 @@ mod tests {
 
     /// C1 to T5, whole and healthy.
     fn column_of(seed: u64, range: &AnatomyRange) -> Vec<Bone> {
-        let build = Build::draw(range, &mut stream(seed, 1));
+        let build = Build::draw(range, &mut stream(seed, Purpose::Build));
         let column = Column::new(&build, seed);
         let places = column.frames.iter().zip(&column.measures).enumerate();
         places.map(|(i, (frame, m))| bone(&build, Level::ALL.get(i).copied(), *frame, shape(m, i, 0.0), 7)).collect()
@@ -249,7 +236,8 @@ mod tests {
 
     #[test]
     fn c1_turns_with_the_head_and_the_neck_follows_less_and_less() {
-        let build = Build { pose: turned(0.3), ..Build::draw(&AnatomyRange::standard(), &mut stream(3, 1)) };
+        let build =
+            Build { pose: turned(0.3), ..Build::draw(&AnatomyRange::standard(), &mut stream(3, Purpose::Build)) };
         let turns = Column::new(&build, 3).turns;
         assert!(turns.windows(2).all(|pair| pair[0] >= pair[1]), "{turns:?}");
         assert!(turns[0] - turns[1] > 0.55 * (turns[0] - turns[7]), "most of it between C1 and C2: {turns:?}");
@@ -262,7 +250,7 @@ mod tests {
     #[test]
     fn unseen_patients_are_others_than_the_standard_ones() {
         let draw = |range: &AnatomyRange| -> Vec<Build> {
-            (0..300).map(|seed| Build::draw(range, &mut stream(seed, 1))).collect()
+            (0..300).map(|seed| Build::draw(range, &mut stream(seed, Purpose::Build))).collect()
         };
         let (standard, unseen) = (draw(&AnatomyRange::standard()), draw(&AnatomyRange::unseen()));
         let most = |builds: &[Build], of: fn(&Build) -> f32| builds.iter().map(of).fold(f32::MIN, f32::max);
@@ -279,7 +267,7 @@ mod tests {
 
     #[test]
     fn a_cleft_opens_the_posterior_arch_of_c1() {
-        let build = Build::draw(&AnatomyRange::standard(), &mut stream(4, 1));
+        let build = Build::draw(&AnatomyRange::standard(), &mut stream(4, Purpose::Build));
         let column = Column::new(&build, 4);
         let middle = |cleft_mm: f32| {
             let shape = atlas(&column.measures[0], cleft_mm);

@@ -8,7 +8,7 @@ use std::ops::Range;
 use super::canvas::{Canvas, Painted};
 use super::geometry::{Vec3, mix};
 use super::solid::{Bone, Fragment, Inclusion, Solid};
-use super::study::FRACTURE_MM2;
+use super::truth::FRACTURE_MM2;
 
 /// A difference from the intact bone that an eye can find, in Hounsfield units before noise.
 const VISIBLE_HU: f32 = 80.0;

@@ -28,8 +28,26 @@ pub(super) struct Painted {
 
 impl Painted {
     pub(super) fn differ(&mut self, x: usize, y: usize) {
-        let [l, t, r, b] = self.extent.unwrap_or([x, y, x, y]);
-        self.extent = Some([l.min(x), t.min(y), r.max(x), b.max(y)]);
+        self.reach([x, y, x, y]);
+    }
+
+    fn reach(&mut self, [l, t, r, b]: [usize; 4]) {
+        let [left, top, right, bottom] = self.extent.unwrap_or([l, t, r, b]);
+        self.extent = Some([left.min(l), top.min(t), right.max(r), bottom.max(b)]);
+    }
+
+    /// The mean of the same bone in two planes of one slice: half of each plane's areas, and the extent of both.
+    pub(super) fn mean(self, other: Self) -> Self {
+        let half = |a: f32, b: f32| 0.5 * (a + b);
+        let mut mean = Self {
+            area: half(self.area, other.area),
+            line: half(self.line, other.line),
+            stump: half(self.stump, other.stump),
+            extent: self.extent,
+            densest: if other.densest.1 > self.densest.1 { other.densest } else { self.densest },
+        };
+        other.extent.into_iter().for_each(|extent| mean.reach(extent));
+        mean
     }
 }
 
@@ -55,11 +73,10 @@ pub(super) struct Canvas {
     pub pitch: f32,
     /// World position of the centre of the first pixel, mm.
     pub origin: Vec3,
-    /// Width of the edge of a bone, mm: the blur of the scanner.
+    /// Width of the edge of a bone, mm: partial volume. The blur of the scanner's kernel comes later.
     pub edge: f32,
     pub hu: Vec<f32>,
-    /// Displacements along x and y, mm, at most `WARP_MM` long, that make the outlines of ellipses uneven.
-    /// Pixel by pixel.
+    /// Displacements of each pixel along x and along y, each at most `WARP_MM`, that make the outlines of soft tissue uneven.
     pub warp: Option<[Vec<f32>; 2]>,
     /// What each pixel shows, for masks: 0, or the `label` of the bone that was painted last.
     pub labels: Vec<u8>,
@@ -162,17 +179,10 @@ impl Canvas {
         shown.iter().for_each(|(label, at)| self.labels[*at] = *label);
     }
 
-    /// Adds the labels of another plane of the same slice; each label of either is kept.
+    /// Adds the labels of another plane of the same slice where this one has none.
     pub(super) fn join_labels(&mut self, other: &Self) {
-        let mut kept = [false; 256];
         for (label, too) in self.labels.iter_mut().zip(&other.labels) {
             *label = if *label == 0 { *too } else { *label };
-            kept[usize::from(*label)] = true;
-        }
-        for (label, too) in self.labels.iter_mut().zip(&other.labels) {
-            if !kept[usize::from(*too)] {
-                *label = *too;
-            }
         }
     }
 

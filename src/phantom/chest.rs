@@ -2,43 +2,50 @@
 
 use rand::Rng;
 
-use super::anatomy::{Anatomy, stream};
+use super::anatomy::Anatomy;
 use super::canvas::{Canvas, Ellipse};
 use super::geometry::{Frame, ramp, v};
 use super::soft::{Devices, Midline, SoftTissue};
 use super::solid::{Bone, ball, plate};
+use super::stream::{Purpose, stream};
 use super::surroundings::{Density, ribs};
 use super::vertebra::{Measures, thoracic};
 
 /// Distance between thoracic vertebrae, mm at scale 1.
 const STEP: f32 = 22.0;
+/// Label of T4 in a mask: T1 is 8.
+const T4: u8 = 11;
 
 /// The thoracic spine from T4 to T12, ribs and breast bone.
 pub(super) fn anatomy(seed: u64) -> Anatomy {
-    let mut rng = stream(seed, 11);
+    let mut rng = stream(seed, Purpose::Chest);
     let size = rng.random_range(0.9..=1.1_f32);
     let strength = rng.random_range(-1.0..=1.0_f32);
     let density =
         Density { cortex_hu: 1000.0 + 100.0 * strength, inner_hu: 260.0 + 60.0 * strength, seed: rng.random() };
     let kyphosis = rng.random_range(6.0..=16.0_f32);
     let centre = |i: f32| v(0.0, kyphosis * (1.0 - ((i - 4.0) / 4.0).powi(2)), -STEP * i) * size;
-    let mut bones = Vec::new();
-    let mut centres = Vec::new();
-    for i in 0..9_u8 {
+    let substance = density.substance(1.2, 80.0);
+    let (mut bones, mut labels, mut centres) = (Vec::new(), Vec::new(), Vec::new());
+    for (i, label) in (0..9_u8).zip(T4..) {
         let i = f32::from(i);
         let way = (centre(i - 1.0) - centre(i + 1.0)).unit();
         let frame = Frame::new(centre(i), -(way.y / way.z).atan(), 0.0, 0.0);
         let measures = Measures::new(9, size, STEP * size, STEP * size, false);
         let shape = thoracic(&measures, false);
-        bones.push(Bone { solids: shape.solids, hollows: shape.hollows, ..bare(frame, &density) });
+        bones.push(Bone::new(frame, shape.solids, shape.hollows, &substance));
+        labels.push(label);
         bones.extend(ribs(frame, measures.k, 4.0, &density));
+        labels.resize(bones.len(), 0);
         centres.push(frame.origin);
     }
     let front = |z: f32, y: f32| v(0.0, y, z) * size;
-    let mut sternum = bare(Frame::new(centres[0], 0.0, 0.0, 0.0), &density);
-    sternum.solids = vec![plate(front(0.0, -84.0), front(-110.0, -100.0), 5.0, 1.0)];
-    sternum.solids.push(ball(front(4.0, -84.0), v(22.0, 7.0, 22.0) * size));
-    bones.push(sternum);
+    let sternum = vec![
+        plate(front(0.0, -84.0), front(-110.0, -100.0), 5.0, 1.0),
+        ball(front(4.0, -84.0), v(22.0, 7.0, 22.0) * size),
+    ];
+    bones.push(Bone::new(Frame::new(centres[0], 0.0, 0.0, 0.0), sternum, Vec::new(), &substance));
+    labels.push(0);
     let tissue = SoftTissue {
         size,
         fat_mm: rng.random_range(6.0..=24.0),
@@ -51,23 +58,7 @@ pub(super) fn anatomy(seed: u64) -> Anatomy {
         devices: Devices::table(0.0),
         seed: rng.random(),
     };
-    Anatomy { bones, tissue, turns: vec![0.0; centres.len()], head: v(0.0, 0.0, 1.0), centres, size }
-}
-
-fn bare(frame: Frame, density: &Density) -> Bone {
-    Bone {
-        level: None,
-        frame,
-        solids: Vec::new(),
-        hollows: Vec::new(),
-        fragments: Vec::new(),
-        inclusions: Vec::new(),
-        cortex_hu: density.cortex_hu,
-        inner_hu: density.inner_hu,
-        cortex_mm: 1.2,
-        grain_hu: 80.0,
-        seed: density.seed,
-    }
+    Anatomy { bones, labels, tissue, turns: vec![0.0; centres.len()], head: v(0.0, 0.0, 1.0), centres, size }
 }
 
 /// Paints the soft tissue of one slice of the chest onto an empty canvas.

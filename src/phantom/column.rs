@@ -2,15 +2,17 @@
 
 use rand::Rng;
 
-use super::anatomy::stream;
 use super::build::Build;
 use super::geometry::{Frame, Vec3, v};
+use super::stream::{Purpose, stream};
 use super::vertebra::Measures;
 
 /// Vertebrae from C1 to T5: enough for the longest scan of a neck.
 pub(super) const COUNT: usize = 12;
 /// Height of each vertebra's origin above the centre of C1, C1 to T5, mm at scale 1.
 const HEIGHTS: [f32; COUNT] = [0.0, -22.5, -39.5, -55.0, -70.5, -86.3, -102.8, -120.5, -139.0, -158.0, -177.5, -197.5];
+/// Height of T1.
+pub(super) const T1: f32 = HEIGHTS[7];
 /// How much of the head's turn against the chest each of them has made: two thirds lie between C1 and C2.
 const TURNED: [f32; COUNT] = [1.0, 0.34, 0.28, 0.22, 0.16, 0.1, 0.05, 0.0, 0.0, 0.0, 0.0, 0.0];
 
@@ -26,7 +28,7 @@ pub(super) struct Column {
 
 impl Column {
     pub(super) fn new(build: &Build, seed: u64) -> Self {
-        let rng = &mut stream(seed, 13);
+        let rng = &mut stream(seed, Purpose::Column);
         let jitter: [f32; COUNT] = std::array::from_fn(|_| rng.random_range(-1.0..=1.0) * build.jitter);
         let centres = centres(build, &jitter);
         let turns = TURNED.map(|share| build.pose.turn + share * build.pose.head_turn);

@@ -27,8 +27,8 @@ fn plain(habits: &Habits) -> Habits {
 /// When the writer refuses the data set.
 pub fn scout(study: &Study, habits: &Habits) -> Result<Vec<u8>, EncodeError> {
     let (g, habits) = (study.geometry(), plain(habits));
-    let (class, instance) = (uids::CT_IMAGE_STORAGE, uid(study.seed(), 0x5C0));
-    let mut header = Header::new(study.seed(), &habits, class, &instance, &uid(study.seed(), 0x5C1));
+    let (class, instance) = (uids::CT_IMAGE_STORAGE, uid(study.uid_seed(), 0x5C0));
+    let mut header = Header::new(study, &habits, class, &instance, &uid(study.uid_seed(), 0x5C1));
     header.put(tags::MODALITY, VR::CS, "CT");
     header.put(tags::IMAGE_TYPE, VR::CS, image_type("LOCALIZER"));
     header.put(tags::INSTANCE_NUMBER, VR::IS, "1");
@@ -74,8 +74,8 @@ fn projection(study: &Study, height: f32) -> Vec<i16> {
 pub fn dose_report(study: &Study, habits: &Habits) -> Result<Vec<u8>, EncodeError> {
     const SIDE: u16 = 128;
     let habits = plain(habits);
-    let (class, instance) = (uids::SECONDARY_CAPTURE_IMAGE_STORAGE, uid(study.seed(), 0xD0));
-    let mut header = Header::new(study.seed(), &habits, class, &instance, &uid(study.seed(), 0xD1));
+    let (class, instance) = (uids::SECONDARY_CAPTURE_IMAGE_STORAGE, uid(study.uid_seed(), 0xD0));
+    let mut header = Header::new(study, &habits, class, &instance, &uid(study.uid_seed(), 0xD1));
     header.put(tags::MODALITY, VR::CS, "CT");
     header.put(
         tags::IMAGE_TYPE,
@@ -111,7 +111,8 @@ mod tests {
     use dicom_object::from_reader;
 
     use super::*;
-    use crate::phantom::{Opening, StudySpec};
+    use crate::phantom::StudySpec;
+    use crate::phantom::habits::Opening;
 
     #[test]
     fn companions_belong_to_the_study_and_say_what_they_are() {

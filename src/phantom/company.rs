@@ -5,15 +5,13 @@ use rand::seq::IndexedRandom;
 use rand_xoshiro::Xoshiro256PlusPlus;
 
 use super::fracture::FractureKind;
+use crate::published;
 use crate::triage::Level;
 
-/// Fractured studies with one, two ... six fractured vertebrae (RSNA 2022).
-const TOGETHER: [f32; 6] = [623.0, 239.0, 64.0, 26.0, 7.0, 2.0];
 /// How readily each vertebra breaks, and ...
 const LEVELS: [f32; 7] = [0.948, 2.443, 0.423, 0.459, 0.574, 1.222, 3.167];
-/// ... by how much more often it does together with the next one below. With `TOGETHER`, both give the published rates of
-/// C1 to C7 (7.2, 14.1, 3.6, 5.3, 8.0, 13.7, 19.5 %) and the correlations of C4 with C5 (0.34) and of C5 with C6 (0.36);
-/// the other four pairs are not published.
+/// ... by how much more often it does together with the next one below. With the published numbers of fractured vertebrae,
+/// both give the published rates of C1 to C7 and the published correlations of neighbours.
 const NEIGHBOURS: [f32; 6] = [7.5, 2.0, 18.7, 18.7, 16.0, 7.5];
 /// How often a neighbour breaks in the same way, where it can.
 const ALIKE: f64 = 0.35;
@@ -42,7 +40,7 @@ fn sets(count: u32, balanced: bool) -> Vec<(Set, f32)> {
 /// The fractured vertebrae of one fractured study, from head to foot, each with its pattern.
 /// `balanced` raises the rare levels.
 pub(super) fn draw(rng: &mut Xoshiro256PlusPlus, balanced: bool) -> Vec<(Level, FractureKind)> {
-    let counts: Vec<(u32, f32)> = (1..).zip(TOGETHER).collect();
+    let counts: Vec<(u32, f32)> = (1..).zip(published::TOGETHER.map(f32::from)).collect();
     let count = counts.choose_weighted(rng, |c| c.1).map_or(1, |c| c.0);
     let set = sets(count, balanced).choose_weighted(rng, |s| s.1).map_or(1, |s| s.0);
     let mut drawn: Vec<(Level, FractureKind)> = Vec::new();
@@ -64,29 +62,28 @@ fn draw_kind(level: Level, rng: &mut Xoshiro256PlusPlus) -> FractureKind {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::phantom::anatomy::stream;
-    use crate::phantom::spec::PUBLISHED_RATE;
+    use crate::phantom::stream::{Purpose, stream};
 
     /// Share of all studies in which `holds`, exactly.
     fn rate(holds: impl Fn(Set) -> bool) -> f64 {
-        let all: f32 = TOGETHER.iter().sum();
+        let together = published::TOGETHER.map(f32::from);
+        let all: f32 = together.iter().sum();
         let among = |(count, studies): (u32, f32)| {
             let sets = sets(count, false);
             let total: f32 = sets.iter().map(|s| s.1).sum();
             let held: f32 = sets.iter().filter(|s| holds(s.0)).map(|s| s.1).sum();
             f64::from(studies / all * held / total)
         };
-        PUBLISHED_RATE * (1..).zip(TOGETHER).map(among).sum::<f64>()
+        published::FRACTURED * (1..).zip(together).map(among).sum::<f64>()
     }
 
     #[test]
     fn levels_break_as_often_and_as_together_as_published() {
-        let rates = [0.072, 0.141, 0.036, 0.053, 0.080, 0.137, 0.195];
-        for (level, published) in rates.into_iter().enumerate() {
+        for (level, published) in published::FRACTURED_LEVELS.into_iter().enumerate() {
             let found = rate(|set| has(set, level));
             assert!((found - published).abs() < 0.001, "C{}: {found:.4}, published {published}", level + 1);
         }
-        for (upper, published) in [(3, 0.34), (4, 0.36)] {
+        for (upper, published) in published::NEIGHBOURS {
             let [a, b] = [rate(|set| has(set, upper)), rate(|set| has(set, upper + 1))];
             let both = rate(|set| has(set, upper) && has(set, upper + 1));
             let phi = (both - a * b) / (a * (1.0 - a) * b * (1.0 - b)).sqrt();
@@ -96,9 +93,10 @@ mod tests {
 
     #[test]
     fn two_thousand_draws_have_the_published_number_of_levels_and_only_fitting_patterns() {
-        let drawn: Vec<_> = (0..2000).map(|seed| draw(&mut stream(seed, 2), false)).collect();
+        let drawn: Vec<_> = (0..2000).map(|seed| draw(&mut stream(seed, Purpose::Fractures), false)).collect();
         let share = |n: usize| drawn.iter().filter(|d| d.len() == n).count() as f64 / 2000.0;
-        for (count, published) in [(1, 0.648), (2, 0.249), (3, 0.067)] {
+        let all: f64 = published::TOGETHER.map(f64::from).iter().sum();
+        for (count, published) in (1..).zip(published::TOGETHER.map(|studies| f64::from(studies) / all)) {
             assert!((share(count) - published).abs() < 0.03, "{count} levels: {:.3}", share(count));
         }
         for (level, kind) in drawn.iter().flatten() {
@@ -111,7 +109,7 @@ mod tests {
     #[test]
     fn balanced_draws_raise_rare_levels() {
         let share = |balanced| {
-            let drawn = (0..1500).map(|seed| draw(&mut stream(seed, 2), balanced));
+            let drawn = (0..1500).map(|seed| draw(&mut stream(seed, Purpose::Fractures), balanced));
             drawn.filter(|d| d.iter().any(|(level, _)| *level == Level::C3)).count()
         };
         assert!(share(true) * 10 > share(false) * 13, "{} against {}", share(true), share(false));

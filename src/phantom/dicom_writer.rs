@@ -36,19 +36,19 @@ pub(super) fn uid(seed: u64, purpose: u64) -> String {
     format!("2.25.{}", (u128::from(high >> 4) << 64) | u128::from(low))
 }
 
-/// StudyInstanceUID of a seed; the series of one seed belong to one study.
+/// StudyInstanceUID of a seed; the series of one seed belong to one study. Data sets that are not plain have others.
 pub fn study_instance_uid(seed: u64) -> String {
     uid(seed, 0x0057_0DD7)
 }
 
 /// SeriesInstanceUID of a study's series.
 pub fn series_instance_uid(study: &Study) -> String {
-    uid(study.seed(), 0x5E41 + series(study.region()))
+    uid(study.uid_seed(), 0x5E41 + series(study.region()))
 }
 
 /// SOPInstanceUID of slice `index`.
 pub fn sop_instance_uid(study: &Study, index: usize) -> String {
-    uid(study.seed(), 0x1000 + index as u64 + (series(study.region()) << 32))
+    uid(study.uid_seed(), 0x1000 + index as u64 + (series(study.region()) << 32))
 }
 
 const fn series(region: Region) -> u64 {
@@ -82,18 +82,18 @@ impl Header {
     }
 
     /// What every instance of a study starts with.
-    pub(super) fn new(seed: u64, habits: &Habits, class: &str, instance: &str, series_uid: &str) -> Self {
+    pub(super) fn new(study: &Study, habits: &Habits, class: &str, instance: &str, series_uid: &str) -> Self {
         let mut header = Self { object: InMemDicomObject::new_empty(), habits: *habits };
         header.put(tags::SOP_INSTANCE_UID, VR::UI, instance);
-        header.put(tags::STUDY_INSTANCE_UID, VR::UI, study_instance_uid(seed));
+        header.put(tags::STUDY_INSTANCE_UID, VR::UI, study_instance_uid(study.uid_seed()));
         header.put(tags::SERIES_INSTANCE_UID, VR::UI, series_uid);
         if !habits.stripped {
             header.put(tags::SOP_CLASS_UID, VR::UI, class);
             header.put(tags::MANUFACTURER, VR::LO, "Spinewatch phantom");
-            header.put(tags::FRAME_OF_REFERENCE_UID, VR::UI, uid(seed, 0xF0));
+            header.put(tags::FRAME_OF_REFERENCE_UID, VR::UI, uid(study.uid_seed(), 0xF0));
         }
         if habits.identity {
-            header.identity(seed);
+            header.identity(study.seed());
         }
         header
     }
@@ -191,7 +191,7 @@ fn odd_decimal(value: f64) -> String {
 pub fn encode(study: &Study, index: usize, hounsfield: &[i16], habits: &Habits) -> Result<Vec<u8>, EncodeError> {
     let g = study.geometry();
     let (class, instance) = (uids::CT_IMAGE_STORAGE, sop_instance_uid(study, index));
-    let mut header = Header::new(study.seed(), habits, class, &instance, &series_instance_uid(study));
+    let mut header = Header::new(study, habits, class, &instance, &series_instance_uid(study));
     if !habits.stripped {
         header.put(tags::MODALITY, VR::CS, "CT");
         header.put(tags::BODY_PART_EXAMINED, VR::CS, body_part(study.region()));
@@ -235,8 +235,8 @@ pub fn encode_multi_frame(study: &Study, habits: &Habits) -> Result<Vec<u8>, Enc
         return Err(EncodeError::CompressedMultiFrame);
     }
     let g = study.geometry();
-    let (class, instance) = (uids::ENHANCED_CT_IMAGE_STORAGE, uid(study.seed(), 0xE0 + series(study.region())));
-    let mut header = Header::new(study.seed(), habits, class, &instance, &series_instance_uid(study));
+    let (class, instance) = (uids::ENHANCED_CT_IMAGE_STORAGE, uid(study.uid_seed(), 0xE0 + series(study.region())));
+    let mut header = Header::new(study, habits, class, &instance, &series_instance_uid(study));
     if !habits.stripped {
         header.put(tags::MODALITY, VR::CS, "CT");
         header.put(tags::IMAGE_TYPE, VR::CS, image_type("VOLUME"));

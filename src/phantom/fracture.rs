@@ -1,5 +1,7 @@
 //! The names of the fracture patterns, and which vertebra can have which. `breaking` knows their shapes.
 
+use clap::ValueEnum;
+
 use crate::triage::Level;
 
 /// A pattern of fracture.
@@ -12,11 +14,14 @@ pub enum FractureKind {
     /// C1: lengthwise through one lateral mass.
     LateralMass,
     /// C2: type I, the tip of the dens.
-    DensTip,
+    #[value(name = "dens-type-1", alias = "dens-tip")]
+    DensType1,
     /// C2: type II, through the waist or base of the dens.
-    Dens,
+    #[value(name = "dens-type-2", alias = "dens")]
+    DensType2,
     /// C2: type III, below the dens into the body.
-    DensBody,
+    #[value(name = "dens-type-3", alias = "dens-body")]
+    DensType3,
     /// C2: through both partes interarticulares.
     Hangman,
     /// Body: split lengthwise, the back wall pushed into the canal.
@@ -42,14 +47,19 @@ pub enum FractureKind {
 }
 
 impl FractureKind {
+    /// Its name on the command line and in tables.
+    pub fn name(self) -> String {
+        self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+    }
+
     /// Every pattern.
     pub const ALL: [Self; 17] = [
         Self::Jefferson,
         Self::AtlasArch,
         Self::LateralMass,
-        Self::DensTip,
-        Self::Dens,
-        Self::DensBody,
+        Self::DensType1,
+        Self::DensType2,
+        Self::DensType3,
         Self::Hangman,
         Self::Burst,
         Self::Wedge,
@@ -82,9 +92,9 @@ impl FractureKind {
                 Self::Jefferson
                     | Self::AtlasArch
                     | Self::LateralMass
-                    | Self::DensTip
-                    | Self::Dens
-                    | Self::DensBody
+                    | Self::DensType1
+                    | Self::DensType2
+                    | Self::DensType3
                     | Self::Hangman
             ),
         }
@@ -99,10 +109,10 @@ impl FractureKind {
             return 0.0;
         }
         match (self, level) {
-            (Self::Transverse, Level::C1) | (Self::DensTip | Self::Spinous | Self::Teardrop, Level::C2) => 0.5,
-            (Self::AtlasArch | Self::Dens, _) => 4.0,
+            (Self::Transverse, Level::C1) | (Self::DensType1 | Self::Spinous | Self::Teardrop, Level::C2) => 0.5,
+            (Self::AtlasArch | Self::DensType2, _) => 4.0,
             (Self::Jefferson | Self::Hangman | Self::Facet, _) => 3.0,
-            (Self::DensBody, _) | (Self::Spinous, Level::C6) => 2.5,
+            (Self::DensType3, _) | (Self::Spinous, Level::C6) => 2.5,
             (Self::Spinous | Self::Transverse, Level::C7) => 3.5,
             (Self::Transverse | Self::Lamina, _) => 2.0,
             (Self::LateralMass | Self::ArticularMass | Self::ExtensionTeardrop, _) => 1.5,

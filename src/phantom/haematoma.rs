@@ -2,11 +2,11 @@
 
 use rand::Rng;
 
-use super::anatomy::stream;
 use super::column::Column;
 use super::fracture::Fracture;
 use super::geometry::v;
 use super::solid::{Bone, ball};
+use super::stream::{Purpose, stream};
 
 /// Share of the displaced fractures in front that bleed visibly.
 const BLEEDS: f64 = 0.55;
@@ -21,7 +21,7 @@ pub(super) fn swelling(
     column: &Column,
     pattern: &Bone,
 ) -> Option<Bone> {
-    let rng = &mut stream(seed, 24);
+    let rng = &mut stream(seed, Purpose::Swelling);
     let idle = rng.random_range(1..=5);
     let bleeding = fractures
         .iter()
@@ -31,9 +31,7 @@ pub(super) fn swelling(
     let (m, thick) = (&column.measures[index], rng.random_range(2.0..=7.0));
     let half = v(rng.random_range(13.0..=18.0), 2.0 + thick, rng.random_range(16.0..=26.0));
     let at = v(rng.random_range(-2.0..=2.0), -m.b - 1.5 - 0.5 * thick, rng.random_range(-5.0..=5.0));
-    let mut bone = pattern.clone();
-    (bone.level, bone.frame, bone.solids) = (None, column.frames[index], vec![ball(at, half)]);
-    (bone.hollows, bone.fragments, bone.inclusions) = (Vec::new(), Vec::new(), Vec::new());
+    let mut bone = pattern.like(column.frames[index], vec![ball(at, half)]);
     (bone.cortex_hu, bone.inner_hu, bone.grain_hu) = (48.0, 54.0, 12.0);
     Some(bone)
 }

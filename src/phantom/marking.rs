@@ -3,7 +3,7 @@
 use super::canvas::Painted;
 use super::geometry::index_below;
 use super::noise::{hash, normal};
-use super::study::TruthBox;
+use super::truth::TruthBox;
 use crate::triage::Level;
 
 /// How far a box is drawn around the fracture: so many mm ...
@@ -73,7 +73,7 @@ fn around(mark: &Mark, size: usize, pitch: f32, hand: f32) -> TruthBox {
 
 #[cfg(test)]
 mod tests {
-    use super::super::study::FRACTURE_MM2;
+    use super::super::truth::FRACTURE_MM2;
     use super::*;
 
     fn painted(extent: [usize; 4], line: f32) -> Painted {

@@ -3,14 +3,16 @@
 //! From a seed to a patient (`anatomy`), to slices in Hounsfield units with their truth (`study`), to DICOM files.
 //! Synthetic through and through: nothing here was derived from a person's images.
 
+mod fracture;
+
 mod geometry;
 mod noise;
+
+mod stream;
 
 mod solid;
 
 mod vertebra;
-
-mod fracture;
 
 mod breaking;
 
@@ -48,6 +50,8 @@ mod marking;
 
 mod scanner;
 
+mod truth;
+
 mod study;
 
 mod habits;
@@ -69,10 +73,9 @@ pub mod dataset;
 #[cfg(test)]
 mod tests;
 
-pub use build::AnatomyRange;
-pub use fracture::{Fracture, FractureKind};
-pub use habits::{CANARY, Habits, Opening, PaddingTag, Syntax};
+pub use fracture::FractureKind;
+pub use habits::{Habits, Syntax};
 pub use profile::Profile;
-pub use scan::{Geometry, Tilt};
-pub use spec::{Direction, Fractures, PUBLISHED_RATE, Padding, Protocol, Region, StudySpec};
-pub use study::{FRACTURE_MM2, RenderedSlice, SHOWN_MM2, SliceTruth, Study, TruthBox};
+pub use spec::{Direction, Fractures, Padding, Protocol, Region, StudySpec};
+pub use study::{RenderedSlice, Study};
+pub use truth::SliceTruth;

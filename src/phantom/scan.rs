@@ -6,9 +6,11 @@ use rand::Rng;
 use rand::seq::IndexedRandom;
 use rand_xoshiro::Xoshiro256PlusPlus;
 
-use super::anatomy::{Anatomy, stream};
+use super::anatomy::Anatomy;
 use super::geometry::{Frame, Vec3, index_below, v};
 use super::spec::{Direction, Padding, Protocol, Region, StudySpec};
+use super::stream::{Purpose, stream};
+use crate::published;
 
 /// Slices of a spacing that is asked for are at most so thick, mm.
 const THICKEST_MM: f32 = 1.0;
@@ -50,9 +52,9 @@ pub struct Tilt {
 impl Tilt {
     /// The tilt that the seed gives.
     pub(super) fn draw(spec: &StudySpec, anatomy: &Anatomy) -> Self {
-        let rng = &mut stream(spec.seed, 31);
+        let rng = &mut stream(spec.seed, Purpose::Tilt);
         let centre = anatomy.centre();
-        let degrees = if spec.protocol == Protocol::Drawn { spec.profile.scanner().tilt_deg(rng) } else { 0.0 };
+        let degrees = if spec.protocol == Protocol::Spacing { 0.0 } else { spec.profile.scanner().tilt_deg(rng) };
         Self { angle: degrees.to_radians(), pivot: [centre.y, centre.z] }
     }
 
@@ -120,7 +122,8 @@ impl Settings {
             return quick;
         }
         let range = spec.profile.scanner();
-        let [thickness, spacing] = range.slices(rng);
+        let [thickness, usual] = range.slices(rng);
+        let spacing = if spec.protocol == Protocol::Respaced { spacing } else { usual };
         let finest = 0.31 * if spec.matrix > 512 { f32::from(spec.matrix) } else { 512.0 };
         Self { thickness, spacing, extent: neck + beyond_mm(rng), field: range.field_mm(rng).max(finest) }
     }
@@ -139,7 +142,7 @@ fn beyond_mm(rng: &mut Xoshiro256PlusPlus) -> f32 {
 impl Geometry {
     /// The scan of this patient that the seed gives.
     pub(super) fn draw(spec: &StudySpec, anatomy: &Anatomy, tilt: Tilt) -> Self {
-        let rng = &mut stream(spec.seed, 3);
+        let rng = &mut stream(spec.seed, Purpose::Scan);
         let [top, bottom] = anatomy.neck();
         let Settings { thickness, spacing, extent, field } = Settings::draw(spec, [top, bottom], rng);
         let above = (extent - (top - bottom)) * rng.random_range(0.3..=0.65);
@@ -153,9 +156,9 @@ impl Geometry {
         let field = if spec.region == Region::Chest { 2.0 * field } else { field };
         let centre = anatomy.centre();
         let shift: [f32; 2] = [rng.random_range(-12.0..=12.0), rng.random_range(-6.0..=50.0)];
-        let backwards = rng.random_bool(0.1);
+        let backwards = rng.random_bool(published::FOOT_TO_HEAD);
         let padded = rng.random_bool(0.35);
-        let padding = *[-1024, -2000, -2048, -3024].choose(rng).unwrap_or(&-1024);
+        let padding = *[-1024, -2048, -2048, -3024].choose(rng).unwrap_or(&-1024);
         Self {
             slices,
             spacing_mm: spacing,
@@ -221,15 +224,36 @@ mod tests {
     fn scans_are_as_thin_and_as_long_as_the_published_ones() {
         let all: Vec<Geometry> = (0..400).map(|i| *Study::generate(&drawn(i, Profile::Standard)).geometry()).collect();
         let mean = all.iter().map(|g| g.slices).sum::<usize>() / all.len();
-        assert!((325..=380).contains(&mean), "published: 352, here {mean}");
+        assert!((mean as f64 / published::SLICES_MEAN - 1.0).abs() < 0.08, "here {mean}");
+        let mut slices: Vec<usize> = all.iter().map(|g| g.slices).collect();
+        slices.sort_unstable();
+        for (percent, published) in [(5, published::SLICES[1]), (95, published::SLICES[2])] {
+            let found = slices[slices.len() * percent / 100];
+            assert!((found as f64 / published - 1.0).abs() < 0.12, "p{percent}: {found}, published {published}");
+        }
         let share = |thickness: f32| all.iter().filter(|g| g.thickness_mm == thickness).count() as f32 / 400.0;
-        assert!((share(0.625) - 0.5).abs() < 0.07 && (share(1.0) - 0.33).abs() < 0.07);
+        for (thickness, published) in [(0.625, published::THICKNESS_625), (1.0, published::THICKNESS_1000)] {
+            assert!((f64::from(share(thickness)) - published).abs() < 0.07, "{thickness} mm");
+        }
         assert!(all.iter().all(|g| g.tilt.angle == 0.0 && g.spacing_mm <= g.thickness_mm));
         let unseen: Vec<Geometry> =
             (0..40).map(|i| *Study::generate(&drawn(i, Profile::UnseenScanner)).geometry()).collect();
         assert!(
             unseen.iter().all(|g| g.spacing_mm >= 1.25 && (10.0..=25.0).contains(&g.tilt.angle.to_degrees().abs()))
         );
+    }
+
+    #[test]
+    fn a_distance_that_is_asked_for_changes_nothing_else_of_an_unseen_scanner() {
+        let spec = drawn(5, Profile::UnseenScanner);
+        let usual = *Study::generate(&spec).geometry();
+        let asked = StudySpec { protocol: Protocol::spaced(spec.profile), spacing_mm: 4.0..=4.0, ..spec };
+        let spaced = *Study::generate(&asked).geometry();
+        let [before, after] = [usual, spaced].map(|g| g.slices as f32 * g.spacing_mm);
+        assert!((before - after).abs() < 4.0, "as long: {before} and {after} mm");
+        let rest = Geometry { slices: usual.slices, spacing_mm: usual.spacing_mm, ..spaced };
+        assert_eq!((rest, spaced.spacing_mm), (usual, 4.0));
+        assert_eq!(Protocol::spaced(Profile::Standard), Protocol::Spacing);
     }
 
     #[test]

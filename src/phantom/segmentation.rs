@@ -16,24 +16,58 @@ const SCANNER_COORDINATES: i16 = 1;
 /// NIfTI's code for mm.
 const MILLIMETRES: u8 = 2;
 
-/// Writes the masks of all slices, in the order of the series, to a `.nii.gz` file: unsigned bytes.
-///
-/// # Errors
-/// When the file cannot be written.
-pub(super) fn write(study: &Study, masks: &[Vec<u8>], path: &Path) -> anyhow::Result<()> {
-    let words = || format!("could not write {}", path.display());
-    let (size, header) = (usize::from(study.geometry().matrix), header(study).with_context(words)?);
-    let mut voxels = Vec::with_capacity(masks.len() * size * size);
-    let mut stack = |mask: &Vec<u8>| mask.chunks_exact(size).rev().for_each(|row| voxels.extend_from_slice(row));
-    if study.geometry().foot_to_head {
-        masks.iter().for_each(&mut stack);
-    } else {
-        masks.iter().rev().for_each(&mut stack);
+/// The masks of all slices of a study, in the order of the file.
+pub(super) struct Masks {
+    /// Rows and columns of a slice.
+    size: usize,
+    foot_to_head: bool,
+    voxels: Vec<u8>,
+}
+
+/// Where the mask of one slice goes.
+pub(super) struct Place<'a> {
+    size: usize,
+    voxels: &'a mut [u8],
+}
+
+impl Masks {
+    /// Empty masks.
+    pub(super) fn new(study: &Study) -> Self {
+        let (size, foot_to_head) = (usize::from(study.geometry().matrix), study.geometry().foot_to_head);
+        Self { size, foot_to_head, voxels: vec![0; study.len() * size * size] }
     }
-    let volume = InMemNiftiVolume::from_raw_data(&header, voxels)
-        .and_then(IntoNdArray::into_ndarray::<u8>)
-        .with_context(words)?;
-    WriterOptions::new(path).reference_header(&header).write_nifti(&volume).with_context(words)
+
+    /// The places of all slices, in the order of the series.
+    pub(super) fn places(&mut self) -> Vec<Place<'_>> {
+        let size = self.size;
+        let place = |voxels| Place { size, voxels };
+        let mut places: Vec<Place<'_>> = self.voxels.chunks_exact_mut(size * size).map(place).collect();
+        if !self.foot_to_head {
+            places.reverse();
+        }
+        places
+    }
+
+    /// Writes a `.nii.gz` file of unsigned bytes.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub(super) fn write(self, study: &Study, path: &Path) -> anyhow::Result<()> {
+        let words = || format!("could not write {}", path.display());
+        let header = header(study).with_context(words)?;
+        let volume = InMemNiftiVolume::from_raw_data(&header, self.voxels)
+            .and_then(IntoNdArray::into_ndarray::<u8>)
+            .with_context(words)?;
+        WriterOptions::new(path).reference_header(&header).write_nifti(&volume).with_context(words)
+    }
+}
+
+impl Place<'_> {
+    /// Puts a mask there: row by row from front to back, as it was rendered.
+    pub(super) fn put(self, mask: &[u8]) {
+        let rows = self.voxels.chunks_exact_mut(self.size).rev();
+        rows.zip(mask.chunks_exact(self.size)).for_each(|(voxels, row)| voxels.copy_from_slice(row));
+    }
 }
 
 /// Size, spacing and place of the volume; the affine maps voxels to mm to the right, front and head.

@@ -4,10 +4,10 @@ use std::ops::RangeInclusive;
 
 use rand::Rng;
 
-use super::anatomy::stream;
 use super::company;
 use super::fracture::{Fracture, FractureKind};
 use super::profile::Profile;
+use super::stream::{Purpose, stream};
 use crate::triage::Level;
 
 /// Which fractures a study has.
@@ -17,16 +17,13 @@ pub enum Fractures {
     Intact,
     /// One level or, less often, more, as often and as together as published; drawn from the seed.
     Fractured,
-    /// `Fractured` with this probability, drawn from the seed, else intact; see [`PUBLISHED_RATE`].
+    /// `Fractured` with this probability, drawn from the seed, else intact.
     Sometimes(f64),
     /// As `Sometimes`, but rare levels are raised so that a network learns them too: for training, not for evaluation.
     Balanced(f64),
     /// Exactly these.
     Exactly(Vec<(Level, FractureKind)>),
 }
-
-/// Share of the published studies that have a fracture (RSNA 2022).
-pub const PUBLISHED_RATE: f64 = 0.476;
 
 /// The order of the slices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,12 +54,25 @@ pub enum Protocol {
     Spacing,
     /// As the scanners of the profile are set: thickness, distance, length, field of view, tilt; drawn from the seed.
     Drawn,
+    /// As `Drawn`, but `spacing_mm` apart.
+    Respaced,
+}
+
+impl Protocol {
+    /// Where someone asks for a distance between slices: scans of the standard profile become quick to render, those of the
+    /// others keep what sets their scanners apart.
+    pub const fn spaced(profile: Profile) -> Self {
+        match profile {
+            Profile::Standard => Self::Spacing,
+            Profile::UnseenScanner | Profile::UnseenAnatomy => Self::Respaced,
+        }
+    }
 }
 
 /// The value outside the scanned circle, in Hounsfield units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Padding {
-    /// In about one study in three: -1024, -2000, -2048 or -3024; drawn from the seed.
+    /// In about one study in three: -1024, -2048 or -3024, as published; drawn from the seed.
     Drawn,
     /// The scanner reconstructs the whole square.
     Nothing,
@@ -87,7 +97,7 @@ pub struct StudySpec {
     pub slices: Option<usize>,
     /// Range of the distance between slices in mm, drawn from the seed.
     pub spacing_mm: RangeInclusive<f32>,
-    /// Rows and columns.
+    /// Rows and columns: slices are square, the published 512 x 519 is not made.
     pub matrix: u16,
     /// Order of the slices.
     pub direction: Direction,
@@ -98,7 +108,7 @@ pub struct StudySpec {
 }
 
 impl StudySpec {
-    /// A study as the training data has them: 512 x 512, fractured or not, 0.8 to 2.5 mm apart.
+    /// A study that is quick to render: 512 x 512, fractured or not, 0.8 to 2.5 mm apart.
     pub const fn new(seed: u64) -> Self {
         Self {
             seed,
@@ -121,7 +131,7 @@ pub(super) fn draw_fractures(spec: &StudySpec) -> Vec<Fracture> {
     if spec.region != Region::Neck {
         return Vec::new();
     }
-    let rng = &mut stream(spec.seed, 2);
+    let rng = &mut stream(spec.seed, Purpose::Fractures);
     let chosen: Vec<(Level, FractureKind)> = match &spec.fractures {
         Fractures::Intact => Vec::new(),
         Fractures::Exactly(list) => list.clone(),

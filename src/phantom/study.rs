@@ -2,7 +2,7 @@
 //!
 //! A slice is rendered when it is asked for; the study itself holds only shapes. Writes nothing.
 
-use super::anatomy::{Anatomy, stream};
+use super::anatomy::Anatomy;
 use super::canvas::Canvas;
 use super::chest;
 use super::fracture::Fracture;
@@ -11,30 +11,10 @@ use super::marking;
 use super::scan::{Geometry, Tilt};
 use super::scanner::{self, Scanner};
 use super::soft::{self, Midline, SoftTissue};
-use super::solid::Bone;
 use super::spec::{Region, StudySpec, draw_fractures};
+use super::stream::{Purpose, stream};
+use super::truth::{Showing, SliceTruth};
 use crate::triage::Level;
-
-/// Bone of a vertebra in a slice from which on the slice shows that vertebra, mm2.
-pub const SHOWN_MM2: f32 = 8.0;
-/// Difference from the intact bone along the fracture line from which on a slice shows the fracture, mm2;
-/// half for faint ones, twice for breaks in thick cortex.
-pub const FRACTURE_MM2: f32 = 2.5;
-
-/// A box around a fracture, in whole pixels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TruthBox {
-    /// The fractured vertebra; of several in one box, the one that shows most.
-    pub level: Level,
-    /// Left edge.
-    pub x: usize,
-    /// Upper edge.
-    pub y: usize,
-    /// Width, > 0.
-    pub width: usize,
-    /// Height, > 0.
-    pub height: usize,
-}
 
 /// Thicker slices are the mean of two planes, mm.
 const THIN_MM: f32 = 1.2;
@@ -42,46 +22,6 @@ const THIN_MM: f32 = 1.2;
 const EDGE_MM: f32 = 0.45;
 /// Teeth lie further in front of the vertebral bodies than this, mm.
 const TEETH_MM: f32 = 22.0;
-
-/// What one slice shows.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct SliceTruth {
-    /// C1 to C7: at least [`SHOWN_MM2`] of its bone is in the slice.
-    pub levels: [bool; 7],
-    /// C1 to C7: at least [`FRACTURE_MM2`] of its fracture is in the slice.
-    pub fractured: [bool; 7],
-    /// Around those fractures; neighbours share one.
-    pub boxes: Vec<TruthBox>,
-}
-
-impl SliceTruth {
-    /// What either of two planes of a slice shows.
-    fn join(&mut self, other: Self) {
-        for (shown, too) in self.levels.iter_mut().zip(other.levels) {
-            *shown |= too;
-        }
-        for (fractured, too) in self.fractured.iter_mut().zip(other.fractured) {
-            *fractured |= too;
-        }
-        for b in other.boxes {
-            match self.boxes.iter_mut().find(|own| own.level == b.level) {
-                Some(own) => *own = own.joined(&b),
-                None => self.boxes.push(b),
-            }
-        }
-        self.boxes.sort_by_key(|b| b.level);
-    }
-}
-
-impl TruthBox {
-    /// The smallest box around both.
-    fn joined(&self, other: &Self) -> Self {
-        let (x, y) = (self.x.min(other.x), self.y.min(other.y));
-        let right = (self.x + self.width).max(other.x + other.width);
-        let bottom = (self.y + self.height).max(other.y + other.height);
-        Self { level: self.level, x, y, width: right - x, height: bottom - y }
-    }
-}
 
 /// A slice with its truth.
 #[derive(Clone, Debug, PartialEq)]
@@ -95,13 +35,12 @@ pub struct RenderedSlice {
 /// A synthetic study.
 pub struct Study {
     seed: u64,
+    uid_seed: u64,
     region: Region,
     anatomy: Anatomy,
     fractures: Vec<Fracture>,
     geometry: Geometry,
     scanner: Scanner,
-    /// Label of each bone in a mask.
-    labels: Vec<u8>,
 }
 
 impl Study {
@@ -115,14 +54,24 @@ impl Study {
         let tilt = Tilt::draw(spec, &anatomy);
         tilt.turn(&mut anatomy);
         let geometry = Geometry::draw(spec, &anatomy, tilt);
-        let scanner = Scanner::draw(&spec.profile.scanner(), anatomy.neck(), &mut stream(spec.seed, 32));
-        let labels = labels(&anatomy);
-        Self { seed: spec.seed, region: spec.region, anatomy, fractures, geometry, scanner, labels }
+        let scanner = Scanner::draw(&spec.profile.scanner(), anatomy.neck(), &mut stream(spec.seed, Purpose::Scanner));
+        Self { seed: spec.seed, uid_seed: spec.seed, region: spec.region, anatomy, fractures, geometry, scanner }
+    }
+
+    /// The same study under other UIDs; 0 leaves them as they are.
+    #[must_use]
+    pub(super) fn with_uid_salt(self, salt: u64) -> Self {
+        Self { uid_seed: self.seed ^ salt, ..self }
     }
 
     /// The seed it came from.
     pub const fn seed(&self) -> u64 {
         self.seed
+    }
+
+    /// What its UIDs are made from: the seed, unless they were salted.
+    pub(super) const fn uid_seed(&self) -> u64 {
+        self.uid_seed
     }
 
     /// The part of the body.
@@ -167,8 +116,8 @@ impl Study {
         self.render_with_mask(index).0
     }
 
-    /// Renders slice `index` with its mask, row by row: 0, C1 to C7 as 1 to 7, T1 and further as 8 and further.
-    /// A vertebra is in the mask of those slices that show it by [`SliceTruth::levels`].
+    /// Renders slice `index` with its mask, row by row: 0, C1 to C7 as 1 to 7, T1 to T12 as 8 to 19.
+    /// A vertebra is in the mask of those slices that show it by [`SliceTruth::levels`], or would, were it cervical.
     pub fn render_with_mask(&self, index: usize) -> (RenderedSlice, Vec<u8>) {
         let g = &self.geometry;
         let height = g.height(index);
@@ -191,28 +140,44 @@ impl Study {
         if thickness <= THIN_MM {
             return self.plane(height, size);
         }
-        let (mut canvas, midline, mut truth) = self.plane(height + 0.25 * thickness, size);
-        let (lower, _, below) = self.plane(height - 0.25 * thickness, size);
+        let (mut canvas, midline, above) = self.painted(height + 0.25 * thickness, size);
+        let (mut lower, _, below) = self.painted(height - 0.25 * thickness, size);
+        let showing = above.mean(&below);
         canvas.hu.iter_mut().zip(&lower.hu).for_each(|(hu, other)| *hu = 0.5 * (*hu + other));
+        for plane in [&mut canvas, &mut lower] {
+            plane.keep_labels(&showing.labels());
+        }
         canvas.join_labels(&lower);
-        truth.join(below);
         canvas.origin.z = height;
+        let truth = self.truth_of(&showing, &canvas);
         (canvas, midline, truth)
     }
 
     /// The plane at a height of the phantom without noise, on a grid of `size` x `size` over the same field of view.
     pub(super) fn plane(&self, height: f32, size: usize) -> (Canvas, Midline, SliceTruth) {
+        let (mut canvas, midline, showing) = self.painted(height, size);
+        canvas.keep_labels(&showing.labels());
+        let truth = self.truth_of(&showing, &canvas);
+        (canvas, midline, truth)
+    }
+
+    fn truth_of(&self, showing: &Showing, canvas: &Canvas) -> SliceTruth {
+        showing.truth(canvas.size, canvas.pitch, marking::hand(self.seed))
+    }
+
+    /// As [`Self::plane`], with what painting showed and the labels of all that was painted.
+    fn painted(&self, height: f32, size: usize) -> (Canvas, Midline, Showing) {
         let g = &self.geometry;
         let pitch = g.pixel_spacing_mm * (f32::from(g.matrix) / size as f32);
         let corner = g.corner(height) - v(0.0, self.scanner.shift(height), 0.0);
         let edge = EDGE_MM + 0.3 * g.thickness_mm.min(THIN_MM);
         let mut canvas = Canvas::new(size, pitch, corner, edge);
-        let (midline, truth) = self.paint(&mut canvas);
-        (canvas, midline, truth)
+        let (midline, showing) = self.paint(&mut canvas);
+        (canvas, midline, showing)
     }
 
     /// Paints the plane of the canvas, and says what it shows.
-    fn paint(&self, canvas: &mut Canvas) -> (Midline, SliceTruth) {
+    fn paint(&self, canvas: &mut Canvas) -> (Midline, Showing) {
         let height = canvas.origin.z;
         let slope = self.geometry.tilt.angle.sin();
         let midline = Midline { slope, ..self.anatomy.midline(height) };
@@ -223,23 +188,15 @@ impl Study {
             Region::Neck | Region::Head => soft::paint(canvas, &tissue, midline),
             Region::Chest => chest::paint(canvas, &tissue, midline),
         }
-        let mut truth = SliceTruth::default();
-        let mut shown: Vec<(u8, usize)> = Vec::new();
-        let mut cervical = Vec::new();
-        for (bone, label) in self.anatomy.bones.iter().zip(&self.labels) {
+        let mut showing = Showing::default();
+        for (bone, label) in self.anatomy.bones.iter().zip(&self.anatomy.labels) {
             canvas.label = *label;
             let painted = canvas.bone(bone);
-            if *label > 0 && painted.area >= SHOWN_MM2 {
-                shown.push((*label, painted.densest.0));
+            if *label > 0 {
+                showing.add(*label, painted);
             }
-            let Some(level) = bone.level else { continue };
-            truth.levels[level as usize] = painted.area >= SHOWN_MM2;
-            truth.fractured[level as usize] = painted.shows_fracture();
-            cervical.push((level, painted));
         }
-        truth.boxes = marking::boxes(&cervical, canvas.size, canvas.pitch, marking::hand(self.seed));
-        canvas.keep_labels(&shown);
-        (midline, truth)
+        (midline, showing)
     }
 
     fn quantise(&self, canvas: &Canvas) -> Vec<i16> {
@@ -256,21 +213,4 @@ impl Study {
         }
         hounsfield
     }
-}
-
-/// C1 to C7 are 1 to 7; the bones that follow C7 in the list are T1 and further.
-fn labels(anatomy: &Anatomy) -> Vec<u8> {
-    let mut below = None;
-    let label = |bone: &Bone| match (bone.level, &mut below) {
-        (Some(level), _) => {
-            below = (level == Level::C7).then_some(8);
-            level as u8 + 1
-        }
-        (None, Some(next)) => {
-            *next += 1;
-            *next - 1
-        }
-        (None, None) => 0,
-    };
-    anatomy.bones.iter().map(label).collect()
 }

@@ -8,19 +8,6 @@ use crate::phantom::column::Column;
 use crate::phantom::geometry::{Frame, Vec3, v};
 use crate::phantom::solid::{Bone, Solid, ball};
 
-/// A bone of no vertebra like `pattern`.
-fn like(pattern: &Bone, frame: Frame, solids: Vec<Solid>) -> Bone {
-    Bone {
-        level: None,
-        frame,
-        solids,
-        hollows: Vec::new(),
-        fragments: Vec::new(),
-        inclusions: Vec::new(),
-        ..pattern.clone()
-    }
-}
-
 pub(super) fn bones(
     range: &LookalikeRange,
     wear: f32,
@@ -38,7 +25,7 @@ pub(super) fn bones(
         let m = &column.measures[index];
         let at = m.spinolaminar() + v(rng.random_range(-1.5..=1.5), m.spine + 9.0, -m.drop - 4.0);
         let half = v(rng.random_range(1.5..=2.5), rng.random_range(2.0..=3.5), rng.random_range(5.0..=13.0));
-        bones.push(like(pattern, column.frames[index], vec![ball(at, half)]));
+        bones.push(pattern.like(column.frames[index], vec![ball(at, half)]));
     }
     for side in [1.0, -1.0] {
         if chance(rng, range.vessels * aged) {
@@ -65,7 +52,7 @@ fn posterior_ligament(column: &Column, pattern: &Bone, rng: &mut Xoshiro256PlusP
             let y = m.b + 0.4 + thick;
             let (a, b) = (v(x, y, m.back), v(x, y - 0.3 * thick, -m.below + m.back));
             let solid = Solid::Rod { a, b, r0: thick, r1: thick * 0.8, flat: v(0.4, 1.0, 1.0) };
-            like(pattern, column.frames[index], vec![solid])
+            pattern.like(column.frames[index], vec![solid])
         })
         .collect()
 }
@@ -90,7 +77,7 @@ fn plaque(pattern: &Bone, frame: Frame, at: Vec3, r: f32, rng: &mut Xoshiro256Pl
     } else {
         ball(at + v(side * r, 0.0, 0.0), v(thick + 0.3, thick + 0.6, rng.random_range(1.5..=4.0)))
     };
-    let mut bone = like(pattern, frame, vec![solid]);
+    let mut bone = pattern.like(frame, vec![solid]);
     bone.cortex_hu = rng.random_range(450.0..=1000.0);
     bone
 }

@@ -12,9 +12,9 @@ mod spurs;
 use rand::Rng;
 use rand_xoshiro::Xoshiro256PlusPlus;
 
-use super::anatomy::stream;
 use super::column::{COUNT, Column};
 use super::solid::Bone;
+use super::stream::{Purpose, stream};
 use super::vertebra::Measures;
 use discs::Disc;
 use healed::Healed;
@@ -104,7 +104,7 @@ fn chance(rng: &mut Xoshiro256PlusPlus, rate: f64) -> bool {
 impl Lookalikes {
     /// For a patient with this wear, 0 to 1; a vertebra that is `fractured` has no old fracture.
     pub(super) fn draw(range: &LookalikeRange, wear: f32, seed: u64, fractured: [bool; 7]) -> Self {
-        let rng = &mut stream(seed, 21);
+        let rng = &mut stream(seed, Purpose::Lookalikes);
         let wear = (wear + range.wear).clamp(0.0, 1.0);
         let discs = discs::draw(rng, range, wear);
         let healed = std::array::from_fn(|index| {
@@ -123,7 +123,7 @@ impl Lookalikes {
 
     /// Adds to a vertebra that has been built from the measures `m`; before it breaks.
     pub(super) fn dress(&self, index: usize, m: &Measures, bone: &mut Bone) {
-        let rng = &mut stream(self.seed, 500 + index as u64);
+        let rng = &mut stream(self.seed, Purpose::LookalikesOf(index));
         if index > 0 {
             discs::endplates(bone, m, index, &self.discs);
             spurs::add(bone, m, index, self.wear * self.range.degeneration, rng);
@@ -141,12 +141,12 @@ impl Lookalikes {
 
     /// Ossified ligaments and calcified vessels: bones that belong to no vertebra, made like `pattern`.
     pub(super) fn loose(&self, column: &Column, pattern: &Bone) -> Vec<Bone> {
-        loose::bones(&self.range, self.wear, column, pattern, &mut stream(self.seed, 22))
+        loose::bones(&self.range, self.wear, column, pattern, &mut stream(self.seed, Purpose::LooseBones))
     }
 
     /// Whether the tissue in front of an unbroken spine is swollen.
     pub(super) fn is_swollen(&self) -> bool {
-        chance(&mut stream(self.seed, 23), self.range.swelling)
+        chance(&mut stream(self.seed, Purpose::IdleSwelling), self.range.swelling)
     }
 }
 

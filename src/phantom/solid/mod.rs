@@ -76,6 +76,19 @@ impl Inclusion {
     }
 }
 
+/// What a bone is made of.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Substance {
+    /// Hounsfield units of the cortex and of the inside.
+    pub cortex_hu: f32,
+    pub inner_hu: f32,
+    /// Usual thickness of the cortex, mm.
+    pub cortex_mm: f32,
+    /// Amplitude of the trabecular texture in Hounsfield units.
+    pub grain_hu: f32,
+    pub seed: u32,
+}
+
 /// A bone with its own frame and densities.
 #[derive(Clone, Debug)]
 pub(super) struct Bone {
@@ -101,6 +114,30 @@ const CLEAR_MM: f32 = 2.5;
 const DISPLACEMENT_MARGIN: f32 = 8.0;
 
 impl Bone {
+    /// A whole bone that is no cervical vertebra.
+    pub(super) const fn new(frame: Frame, solids: Vec<Solid>, hollows: Vec<Solid>, substance: &Substance) -> Self {
+        let Substance { cortex_hu, inner_hu, cortex_mm, grain_hu, seed } = *substance;
+        Self {
+            level: None,
+            frame,
+            solids,
+            hollows,
+            fragments: Vec::new(),
+            inclusions: Vec::new(),
+            cortex_hu,
+            inner_hu,
+            cortex_mm,
+            grain_hu,
+            seed,
+        }
+    }
+
+    /// Another bone of the same substance, whole and without hollows.
+    pub(super) const fn like(&self, frame: Frame, solids: Vec<Solid>) -> Self {
+        let Self { cortex_hu, inner_hu, cortex_mm, grain_hu, seed, .. } = *self;
+        Self::new(frame, solids, Vec::new(), &Substance { cortex_hu, inner_hu, cortex_mm, grain_hu, seed })
+    }
+
     /// A box in world millimetres that holds the bone: least and greatest corner.
     pub(super) fn bounds(&self) -> (Vec3, Vec3) {
         let margin = if self.fragments.is_empty() { 1.5 } else { DISPLACEMENT_MARGIN };
@@ -146,7 +183,7 @@ impl Bone {
     }
 
     /// Hounsfield units at a depth of `depth` mm below the surface; `p` in the bone's frame.
-    /// `inclusions` are those that may be near; `edge` mm is the blur of the scanner.
+    /// `inclusions` are those that may be near; `edge` is the width of the bone's edge, mm.
     pub(super) fn density(&self, depth: f32, p: Vec3, inclusions: &[Inclusion], edge: f32) -> f32 {
         let mut hu = self.cortex_hu;
         // No cortex is thicker than twice its usual thickness: deep inside, the question need not be asked.

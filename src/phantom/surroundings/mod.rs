@@ -15,7 +15,7 @@ pub(super) use thorax::{cervical_rib, ribs, shoulders};
 pub(super) use throat::throat;
 
 use super::geometry::Frame;
-use super::solid::{Bone, Solid};
+use super::solid::{Bone, Solid, Substance};
 
 /// Densities that differ from patient to patient.
 #[derive(Clone, Copy, Debug)]
@@ -27,19 +27,12 @@ pub(super) struct Density {
 
 impl Density {
     fn bone(&self, frame: Frame, solids: Vec<Solid>, hollows: Vec<Solid>) -> Bone {
-        Bone {
-            level: None,
-            frame,
-            solids,
-            hollows,
-            fragments: Vec::new(),
-            inclusions: Vec::new(),
-            cortex_hu: self.cortex_hu,
-            inner_hu: self.inner_hu,
-            cortex_mm: 1.5,
-            grain_hu: 110.0,
-            seed: self.seed,
-        }
+        Bone::new(frame, solids, hollows, &self.substance(1.5, 110.0))
+    }
+
+    /// Bone with a cortex of `cortex_mm` mm and trabeculae that differ by `grain_hu`.
+    pub(super) const fn substance(&self, cortex_mm: f32, grain_hu: f32) -> Substance {
+        Substance { cortex_hu: self.cortex_hu, inner_hu: self.inner_hu, cortex_mm, grain_hu, seed: self.seed }
     }
 }
 
