@@ -12,7 +12,7 @@ use std::process::Command;
 use rand::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use spinewatch::evaluation::predictions::{self, Run};
-use spinewatch::evaluation::{Cuts, SliceResult, StudyResult, TrueBox, figures};
+use spinewatch::evaluation::{Cuts, FractureOpinion, SliceResult, StudyResult, TrueBox, figures};
 use spinewatch::triage::{
     Assessment, BestSlice, Completeness, Coverage, Finding, FractureBox, Level, OperatingPoint, Verdict,
 };
@@ -66,7 +66,12 @@ fn slice(random: &mut Xoshiro256PlusPlus, number: u32, fractured: bool, truth_kn
         *second = TrueBox { x: first.x + 2.0, ..*first };
     }
     let boxes = boxes(random, &true_boxes);
-    SliceResult { number, visible: truth_known.then_some(visible), vertebrae, true_boxes, boxes, opinion: None }
+    let visible = truth_known.then_some(visible);
+    // C7 is never said, and of some slices nobody was asked
+    let probabilities = std::array::from_fn(|i| if i == 6 { coarse(random) * 0.45 } else { coarse(random) });
+    let opinion = FractureOpinion { probabilities, said: probabilities.map(|p| p >= 0.5) };
+    let opinion = random.random_bool(0.9).then_some(opinion);
+    SliceResult { number, visible, vertebrae, true_boxes, boxes, opinion }
 }
 
 fn finding(level: Level, score: f32) -> Finding {
@@ -88,7 +93,8 @@ fn study(random: &mut Xoshiro256PlusPlus, number: u32) -> StudyResult {
         .map(|level| finding(level, vertebrae[level as usize]))
         .collect();
     findings.sort_by(|a, b| b.score.total_cmp(&a.score));
-    let verdict = if findings.is_empty() { Verdict::NoneSuspected } else { Verdict::Suspected };
+    let none = if number == 6 { Verdict::PartlyAnalysed { missing: vec![] } } else { Verdict::NoneSuspected };
+    let verdict = if findings.is_empty() { none } else { Verdict::Suspected };
     // one study has no slice, one no truth per slice, one no truth per box
     let slices = if number == 3 { 0 } else { random.random_range(4..14) };
     let slices = (1..=slices).map(|n| slice(random, n, fractured.contains(&true), number != 4)).collect();

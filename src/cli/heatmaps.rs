@@ -134,7 +134,7 @@ mod tests {
         let grey = Plane { size: 64, pixels: vec![100; 64 * 64] };
         let mut values = vec![0.0; 16];
         values[5] = 2.0;
-        let heat = Heat { rows: 4, columns: 4, values };
+        let heat = Heat::new(4, 4, values);
         let found = FractureBox { x: 256.0, y: 64.0, width: 128.0, height: 128.0, score: 0.9 };
         let rgb = picture(&grey, &heat, &found, [512, 512]);
         assert_eq!(rgb.len(), 3 * 64 * 64);
@@ -150,7 +150,7 @@ mod tests {
     #[test]
     fn a_box_that_leaves_the_slice_is_drawn_at_its_edge() {
         let grey = Plane { size: 64, pixels: vec![0; 64 * 64] };
-        let cold = Heat { rows: 1, columns: 1, values: vec![0.0] };
+        let cold = Heat::new(1, 1, vec![0.0]);
         let found = FractureBox { x: -9.0, y: 500.0, width: 600.0, height: 90.0, score: 0.9 };
         let rgb = picture(&grey, &cold, &found, [512, 512]);
         assert_eq!((pixel(&rgb, 63, 0), pixel(&rgb, 63, 63)), (BOX, BOX));

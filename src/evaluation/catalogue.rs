@@ -142,6 +142,7 @@ fn studies(visit: &mut Visit) {
     let site = |of: fn(&Drawn) -> Option<f64>| move |m: &Measured, drawn: &[u32]| of(&m.studies(drawn));
     add("sensitivity", "sensitivity", &site(|drawn| drawn.sensitivity()));
     add("specificity", "specificity", &site(|drawn| drawn.specificity()));
+    add("judged", "studies with a verdict on the whole neck", &site(|drawn| drawn.judged()));
     add(
         "ppv_at_10_percent",
         "positive predictive value at a prevalence of 10 %",
@@ -155,7 +156,7 @@ fn studies(visit: &mut Visit) {
     add("level_recall", "fractured vertebrae that are named", &site(|drawn| drawn.level_recall()));
     add("level_accuracy", "vertebrae judged right", &site(|drawn| drawn.level_accuracy()));
     add("all_levels_right", "studies with all levels right", &site(|drawn| drawn.all_levels_right()));
-    add("weighted_log_loss", "weighted log loss", &site(|drawn| drawn.log_loss()));
+    add("weighted_log_loss", "weighted log loss, scores clipped to 0.001", &site(|drawn| drawn.log_loss()));
     add("calibration_error", "expected calibration error of the studies", &|m, drawn| {
         calibration_error(&m.study_scores, drawn)
     });

@@ -67,15 +67,17 @@ impl Affine {
         let rows = if header.sform_code > 0 {
             [header.srow_x, header.srow_y, header.srow_z]
         } else if header.qform_code > 0 {
-            // Upright volumes need no more of the quaternion than where they begin.
-            let z = f64::from(header.pixdim[3]) * if header.pixdim[0] < 0.0 { -1.0 } else { 1.0 };
-            let [x, y] = [header.quatern_x, header.quatern_y];
-            return Ok(Self { first: [-x, -y, header.quatern_z].map(f64::from), step: [0.0, 0.0, z] });
+            let [b, c, d] = [header.quatern_b, header.quatern_c, header.quatern_d].map(f64::from);
+            let a = (1.0 - b * b - c * c - d * d).max(0.0).sqrt();
+            let step = f64::from(header.pixdim[3]) * if header.pixdim[0] < 0.0 { -1.0 } else { 1.0 };
+            // The third column of the rotation that the quaternion stands for (nifti1.h, method 2).
+            let axis = [2.0 * (b * d + a * c), 2.0 * (c * d - a * b), a * a + d * d - b * b - c * c];
+            let first = [header.quatern_x, header.quatern_y, header.quatern_z].map(f64::from);
+            return Ok(Self { first: to_dicom(first), step: to_dicom(axis.map(|v| v * step)) });
         } else {
             bail!("{}: neither sform_code nor qform_code says where the mask lies", path.display());
         };
-        // NIfTI's x and y point to the right and to the front, DICOM's to the left and to the back.
-        let column = |i: usize| [-rows[0][i], -rows[1][i], rows[2][i]].map(f64::from);
+        let column = |i: usize| to_dicom([rows[0][i], rows[1][i], rows[2][i]].map(f64::from));
         let affine = Self { first: column(3), step: column(2) };
         if affine.step == [0.0; 3] {
             bail!("{}: all slices of the mask lie at one place (srow_x, srow_y, srow_z)", path.display());
@@ -86,6 +88,11 @@ impl Affine {
     fn slice(&self, k: f64) -> [f64; 3] {
         [0, 1, 2].map(|axis| self.first[axis] + k * self.step[axis])
     }
+}
+
+/// NIfTI's x and y point to the right and to the front, DICOM's to the left and to the back.
+const fn to_dicom([x, y, z]: [f64; 3]) -> [f64; 3] {
+    [-x, -y, z]
 }
 
 /// The plane of a slice: a point of it, and its normal.
@@ -116,5 +123,46 @@ impl Plane {
     /// How far a point lies from the plane, mm along its normal.
     fn distance(&self, point: [f64; 3]) -> f64 {
         (0..3).map(|axis| (point[axis] - self.at[axis]) * self.normal[axis]).sum()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    fn by_quaternion(quaternion: [f32; 3], qfac: f32) -> Affine {
+        let [quatern_b, quatern_c, quatern_d] = quaternion;
+        let pixdim = [qfac, 0.4, 0.4, 2.5, 0.0, 0.0, 0.0, 0.0];
+        let (quatern_x, quatern_y, quatern_z) = (10.0, -20.0, 30.0);
+        let header = NiftiHeader {
+            qform_code: 1,
+            sform_code: 0,
+            pixdim,
+            quatern_b,
+            quatern_c,
+            quatern_d,
+            quatern_x,
+            quatern_y,
+            quatern_z,
+            ..NiftiHeader::default()
+        };
+        Affine::of(&header, Path::new("mask.nii")).unwrap()
+    }
+
+    fn close(a: [f64; 3], b: [f64; 3]) -> bool {
+        a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-5)
+    }
+
+    #[test]
+    fn a_quaternion_says_which_way_the_slices_run() {
+        let upright = by_quaternion([0.0; 3], 1.0);
+        assert!(close(upright.first, [-10.0, 20.0, 30.0]) && close(upright.step, [0.0, 0.0, 2.5]));
+        assert!(close(by_quaternion([0.0; 3], -1.0).step, [0.0, 0.0, -2.5]));
+        // the axes of most converted series: -x, +y, and the slices still from foot to head
+        assert!(close(by_quaternion([0.0, 1.0, 0.0], -1.0).step, [0.0, 0.0, 2.5]));
+        // a quarter turn about x lays the slices along the body's front
+        let half = std::f32::consts::FRAC_1_SQRT_2;
+        assert!(close(by_quaternion([half, 0.0, 0.0], 1.0).step, [0.0, 2.5, 0.0]));
     }
 }

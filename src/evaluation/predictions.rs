@@ -62,6 +62,9 @@ enum Line<'a> {
         /// Of the fracture classifier, where there is one.
         #[serde(skip_serializing_if = "Option::is_none")]
         fractures: Option<[f32; 7]>,
+        /// Which of them reach their thresholds.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        fractures_said: Option<[u8; 7]>,
     },
     Study {
         study: &'a str,
@@ -107,6 +110,7 @@ fn of_slice<'a>(study: &'a StudyResult, slice: &SliceResult) -> Line<'a> {
         true_boxes: slice.true_boxes.iter().map(truth).collect(),
         boxes: slice.boxes.iter().map(found).collect(),
         fractures: slice.opinion.map(|opinion| opinion.probabilities),
+        fractures_said: slice.opinion.map(|opinion| opinion.said.map(u8::from)),
     }
 }
 

@@ -16,6 +16,8 @@ pub(super) struct Judged {
     /// The vertebra of the strongest finding is fractured.
     first_is_right: bool,
     suspected: bool,
+    /// Suspected, or all of the neck analysed.
+    judged: bool,
     scores: [f32; 7],
     loss: f64,
 }
@@ -29,6 +31,7 @@ impl Judged {
             named,
             first_is_right: study.assessment.findings.first().is_some_and(|f| study.fractured[f.level as usize]),
             suspected: study.assessment.verdict == Verdict::Suspected,
+            judged: matches!(study.assessment.verdict, Verdict::Suspected | Verdict::NoneSuspected),
             scores: study.assessment.vertebrae,
             loss: weighted_log_loss(study),
         }
@@ -90,8 +93,14 @@ impl Drawn<'_> {
         self.share(|s| s.suspected, Judged::is_fractured)
     }
 
+    /// Not suspected is right here, whatever keeps it from being so: read it beside [`Drawn::judged`].
     pub fn specificity(&self) -> Option<f64> {
         self.share(|s| !s.suspected, |s| !s.is_fractured())
+    }
+
+    /// Studies that are suspected or none suspected, neither partly analysed nor not at all.
+    pub fn judged(&self) -> Option<f64> {
+        self.share(|s| s.judged, |_| true)
     }
 
     /// Positive predictive value where one study in ten is fractured.
@@ -197,6 +206,14 @@ mod tests {
         assert_eq!((drawn.confusion(), drawn.level_confusion(4)), ([1, 1, 1, 1], [1, 1, 0, 2]));
         let intact_only = Drawn { studies: &judged, times: &[0, 0, 1, 0] };
         assert_eq!((intact_only.sensitivity(), intact_only.specificity()), (None, Some(1.0)));
+    }
+
+    #[test]
+    fn a_study_that_was_not_analysed_is_not_judged() {
+        let mut idle = study(C5, vec![]);
+        idle.assessment.verdict = Verdict::NotAnalysed { why: String::new() };
+        let judged = [Judged::of(&idle), Judged::of(&study(C5, vec![]))];
+        assert_eq!(Drawn { studies: &judged, times: &[1, 1] }.judged(), Some(0.5));
     }
 
     #[test]

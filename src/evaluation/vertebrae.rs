@@ -100,6 +100,12 @@ impl Counts {
         (self.slices > 0).then(|| f64::from(self.shown.iter().sum::<u32>()) / f64::from(self.slices))
     }
 
+    /// Shown and said, shown only, said only, neither.
+    pub fn confusion(&self, level: usize) -> [u32; 4] {
+        let hit = self.hit[level];
+        [hit, self.shown[level] - hit, self.said[level] - hit, self.neither(level)]
+    }
+
     pub fn sensitivity(&self, level: usize) -> Option<f64> {
         ratio(self.hit[level], self.shown[level])
     }

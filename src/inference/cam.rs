@@ -28,6 +28,7 @@ pub struct Heat {
     pub columns: usize,
     /// Row by row, 0 where nothing speaks for a fracture; in units of the logit.
     pub values: Vec<f32>,
+    hottest: f32,
 }
 
 /// A layer whose values are no numbers.
@@ -67,8 +68,7 @@ impl LinearHead {
             let share = weight / area as f32;
             values.iter_mut().zip(map).for_each(|(sum, value)| *sum += share * value);
         }
-        values.iter_mut().for_each(|value| *value = value.max(0.0));
-        Heat { rows, columns, values }
+        Heat::new(rows, columns, values)
     }
 
     fn channels(&self) -> usize {
@@ -77,19 +77,22 @@ impl LinearHead {
 }
 
 impl Heat {
+    /// What speaks against a fracture is no heat.
+    pub(crate) fn new(rows: usize, columns: usize, mut values: Vec<f32>) -> Self {
+        values.iter_mut().for_each(|value| *value = value.max(0.0));
+        let hottest = values.iter().copied().fold(0.0, f32::max);
+        Self { rows, columns, values, hottest }
+    }
+
     /// Heat at a place of the image, both from 0 to 1, between the centres of the map's cells; 1 is the hottest cell.
     /// 0 everywhere where nothing speaks for a fracture.
     pub fn at(&self, down: f32, across: f32) -> f32 {
-        let hottest = self.values.iter().copied().fold(0.0, f32::max);
-        if hottest <= 0.0 {
-            return 0.0;
-        }
         let (upper, lower, below) = between(down, self.rows);
         let (left, right, beyond) = between(across, self.columns);
         let value = |row: usize, column: usize| self.values[row * self.columns + column];
         let mix = |a: f32, b: f32, share: f32| a + (b - a) * share;
         let row = |row: usize| mix(value(row, left), value(row, right), beyond);
-        mix(row(upper), row(lower), below) / hottest
+        if self.hottest > 0.0 { mix(row(upper), row(lower), below) / self.hottest } else { 0.0 }
     }
 }
 

@@ -51,9 +51,9 @@ fn the_probabilities_are_those_of_the_network() {
 
 #[test]
 fn heat_is_read_between_the_cells_and_is_one_at_the_hottest() {
-    let heat = Heat { rows: 1, columns: 2, values: vec![0.0, 2.0] };
+    let heat = Heat::new(1, 2, vec![0.0, 2.0]);
     assert_eq!([0.0, 0.25, 0.5, 0.75, 1.0].map(|across| heat.at(0.5, across)), [0.0, 0.0, 0.5, 1.0, 1.0]);
-    let cold = Heat { rows: 1, columns: 2, values: vec![0.0, 0.0] };
+    let cold = Heat::new(1, 2, vec![0.0, 0.0]);
     assert_eq!(cold.at(0.5, 0.5), 0.0);
 }
 

@@ -91,6 +91,30 @@ def figures_of_slices(slices, thresholds):
     return figures
 
 
+def figures_of_fractured_slices(slices, fractured):
+    """`fractured` by study. Fractured in a slice: shown by it, fractured in the study, and the slice has a box."""
+    rows = []
+    for s in slices:
+        if "fractures" in s and (not s["true_boxes"] and s["boxes_known"] or s["true_boxes"] and s["shown"] is not None):
+            here = np.logical_and(s["shown"], fractured[s["study"]]) if s["true_boxes"] else np.zeros(7, bool)
+            rows.append((here, single(s["fractures"]), s["fractures_said"]))
+    truth, score, said = (np.array(part) for part in zip(*rows))
+    areas = [area(truth[:, i], score[:, i]) for i in range(7)]
+    figures = {
+        "macro_f1": metrics.f1_score(truth, said, average="macro", zero_division=0),
+        "accuracy": mean([metrics.accuracy_score(truth[:, i], said[:, i]) for i in range(7)]),
+        "macro_auc": mean(areas),
+    }
+    for i, name in enumerate(NAMES):
+        t, s = truth[:, i], said[:, i]
+        figures[f"{name}.sensitivity"] = number(metrics.recall_score(t, s, zero_division=np.nan))
+        figures[f"{name}.specificity"] = number(metrics.recall_score(t, s, pos_label=0, zero_division=np.nan))
+        figures[f"{name}.f1"] = metrics.f1_score(t, s, zero_division=0)
+        figures[f"{name}.accuracy"] = metrics.accuracy_score(t, s)
+        figures[f"{name}.auc"] = areas[i]
+    return figures
+
+
 def coco(slices):
     """pycocotools' evaluation of the slices, all sizes, one class."""
     images, annotations, found = [], [], []
@@ -170,6 +194,7 @@ def figures_of_studies(studies):
     figures = {
         "sensitivity": sensitivity,
         "specificity": specificity,
+        "judged": share(sum(a["verdict"] in ("suspected", "none_suspected") for a in said), len(said)),
         "ppv_at_10_percent": share(right, right + wrong),
         "alarms_per_100": 100 * (right + wrong),
         "auc": area(truth, score.max(axis=1)),
@@ -196,11 +221,13 @@ def main(path):
         lines = [json.loads(line) for line in file]
     run = lines[0]
     slices = [line for line in lines if line["what"] == "slice"]
+    studies = [line for line in lines if line["what"] == "study"]
     groups = {
         "slices": figures_of_slices(slices, run["thresholds"]),
+        "fracture_slices": figures_of_fractured_slices(slices, {s["study"]: s["fractured"] for s in studies}),
         "boxes": figures_of_boxes(slices, run["score"]),
         "images": figures_of_images(slices, run["score"]),
-        "studies": figures_of_studies([line for line in lines if line["what"] == "study"]),
+        "studies": figures_of_studies(studies),
     }
     flat = {f"{group}.{key}": value for group, figures in groups.items() for key, value in figures.items()}
     print(json.dumps({key: None if value is None else float(value) for key, value in flat.items()}, indent=1))

@@ -19,7 +19,8 @@ def measure(settings: Settings) -> str:
 
 
 def make(settings: Settings) -> Path:
-    """Writes the package, and one of the float32 network beside the run's weights to compare it with; returns the package's folder."""
+    """Writes the package, and one of the float32 network in `float32` beside the run's folder to compare it with; returns the
+    package's folder."""
     work, how = tasks.task(settings), settings.quantisation
     single, integer = settings.output / "float32.onnx", settings.output / "int8.onnx"
     export.load(work, settings.output / "best.pt")
@@ -42,7 +43,7 @@ def make(settings: Settings) -> Path:
     outputs = export.outputs(work, integer, rows)
     figures = work.figures(outputs, rows) | work.further_figures(lambda known: export.outputs(work, integer, rows, known))
     release = package.Release(integer, method, floats, figures, work.intervals(outputs, rows), float32, measured, is_fine_tuned)
-    package.write(work, package.Release.of_float32(single, float32), settings.output / "float32" / settings.name)
+    package.write(work, package.Release.of_float32(single, float32), settings.output.parent / "float32" / settings.name)
     return package.write(work, release, settings.export.package)
 
 

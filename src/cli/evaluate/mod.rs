@@ -4,7 +4,7 @@ mod output;
 mod passage;
 mod printed;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -58,9 +58,12 @@ pub struct EvaluateArgs {
     /// The same seed gives the same intervals.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Run the same packages without their quantisation too, and give each figure's difference.
-    #[arg(long)]
-    float32: bool,
+    /// Run the networks as they were trained too, and give each figure's difference: DIR holds their packages in single
+    /// precision (training writes them to out/float32). Without DIR the same packages, with activations in single
+    /// precision; their weights stay rounded.
+    #[arg(long, value_name = "DIR", num_args = 0..=1)]
+    #[expect(clippy::option_option, reason = "not asked for, asked for, asked for with a folder")]
+    float32: Option<Option<PathBuf>>,
     /// Write a page with tables, curves and the worst misses as pictures: DIR/index.html, which needs nothing else.
     #[arg(long, value_name = "DIR")]
     report: Option<PathBuf>,
@@ -93,7 +96,7 @@ struct Report {
     misjudged: Vec<Misjudged>,
 }
 
-/// The same packages without their quantisation.
+/// The networks in single precision.
 #[derive(Serialize)]
 struct Float32 {
     engine: String,
@@ -117,11 +120,15 @@ struct Misjudged {
 pub fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
     let mut truths = dataset::read(&args.dataset)?;
     truths.truncate(args.studies.unwrap_or(usize::MAX));
-    let mut quantised = args.passage(&TractEngine::default())?;
+    let mut quantised = args.passage(&TractEngine::default(), None)?;
     let studies = quantised.run(&truths, args.workers.count())?;
-    let float32 = args.float32.then(|| {
-        let mut passage = args.passage(&TractEngine { quantised: Quantised::Reals })?;
-        anyhow::Ok((passage.run(&truths, args.workers.count())?, passage.engine))
+    let float32 = args.float32.as_ref().map(|folder| {
+        let mut passage = args.passage(&TractEngine { quantised: Quantised::Reals }, folder.as_deref())?;
+        let engine = match folder {
+            Some(_) => format!("float32, {}", passage.engine),
+            None => format!("int8 weights, float32 activations, {}", passage.engine),
+        };
+        anyhow::Ok((passage.run(&truths, args.workers.count())?, engine))
     });
     let float32 = float32.transpose()?;
     let cuts = Cuts { point: quantised.point, resamples: args.resamples, seed: args.seed };
@@ -159,14 +166,14 @@ pub fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
 }
 
 impl EvaluateArgs {
-    /// The packages by an engine, with boxes down to faint ones.
-    fn passage(&self, engine: &TractEngine) -> anyhow::Result<Passage> {
+    /// The packages by an engine, with boxes down to faint ones; all of those in `folder` where there is one.
+    fn passage(&self, engine: &TractEngine, folder: Option<&Path>) -> anyhow::Result<Passage> {
         let choice = Choice { classifier: self.classifier.clone(), detector: self.detector.clone() };
         let keys = self.models.trusted()?;
-        let outcomes = if self.package.is_empty() {
-            load_all(&self.models.dir(), &keys, engine)
-        } else {
-            self.package.iter().map(|folder| load(folder, &keys, engine)).collect()
+        let outcomes = match folder {
+            Some(folder) => load_all(folder, &keys, engine),
+            None if self.package.is_empty() => load_all(&self.models.dir(), &keys, engine),
+            None => self.package.iter().map(|folder| load(folder, &keys, engine)).collect(),
         };
         let (mut loaded, mut refused) = (Vec::new(), Vec::new());
         for outcome in outcomes {

@@ -17,7 +17,7 @@ pub(super) struct Pair<'a> {
 
 /// The charts of all parts, each with its heading.
 pub(super) fn sections(pair: &Pair) -> Vec<(&'static str, Vec<String>)> {
-    vec![
+    let mut sections = vec![
         (
             "Vertebra classifier: receiver operating characteristic, per slice",
             pair.levels(|m| &m.all_levels, level, roc),
@@ -34,7 +34,16 @@ pub(super) fn sections(pair: &Pair) -> Vec<(&'static str, Vec<String>)> {
                 pair.reliability("studies", |m| &m.study_scores),
             ],
         ),
-    ]
+    ];
+    if pair.ours.has_opinions() {
+        let charts = Level::ALL.map(|level| pair.chart(level.name(), |m| fractured_level(m, level as usize), roc));
+        sections.push(("Fracture classifier: receiver operating characteristic, per slice", charts.to_vec()));
+    }
+    sections
+}
+
+fn fractured_level(measured: &Measured, level: usize) -> &Ranked {
+    &measured.fractured_levels[level]
 }
 
 fn level(measured: &Measured, level: usize) -> &Ranked {

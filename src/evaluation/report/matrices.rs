@@ -51,12 +51,13 @@ fn by_level(measured: &Measured, once: &[u32]) -> String {
     let header = ["vertebra", "true yes", "false no", "false yes", "true no"];
     let mut slices = Table::new("Slices, per vertebra: shown, and said at its threshold", &header);
     let mut studies = Table::new("Studies, per vertebra: fractured, and named", &header);
-    let counts = measured.counts(once);
+    let mut fractured = Table::new("Slices, per vertebra: fractured, and said by the fracture classifier", &header);
     for level in Level::ALL {
         let i = level as usize;
-        let hit = counts.hit[i];
-        slices.row(level.name(), &[hit, counts.shown[i] - hit, counts.said[i] - hit, counts.neither(i)]);
+        slices.row(level.name(), &measured.counts(once).confusion(i));
         studies.row(level.name(), &measured.studies(once).level_confusion(i));
+        fractured.row(level.name(), &measured.fractured(once).confusion(i));
     }
-    format!("<div class=\"matrices\">{}{}</div>\n", slices.finish(), studies.finish())
+    let fractured = if measured.has_opinions() { fractured.finish() } else { String::new() };
+    format!("<div class=\"matrices\">{}{}{fractured}</div>\n", slices.finish(), studies.finish())
 }

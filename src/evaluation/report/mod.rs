@@ -140,7 +140,7 @@ fn pictures(content: &Content, choose: &Choose, what: &str, pixels: &dyn Fn(&Mis
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::super::figures::tests::study;
-    use super::super::{SliceResult, TrueBox, TrueFracture, beside, figures, strata};
+    use super::super::{FractureOpinion, SliceResult, TrueBox, TrueFracture, beside, figures, strata};
     use super::*;
     use crate::phantom::dicom_writer::encode;
     use crate::phantom::{Habits, Study, StudySpec};
@@ -163,7 +163,7 @@ mod tests {
             vertebrae: [0.1, 0.1, 0.1, 0.1, 0.9, 0.1, 0.1],
             true_boxes: vec![TrueBox { x: 10.0, y: 10.0, width: 20.0, height: 20.0 }],
             boxes: vec![FractureBox { x: 30.0, y: 40.0, width: 9.0, height: 9.0, score: 0.9 }],
-            opinion: None,
+            opinion: Some(FractureOpinion { probabilities: [0.2; 7], said: [false; 7] }),
         };
         let mut broken = study([false, false, false, false, true, false, false], vec![slice]);
         broken.study = EVIL.into();
@@ -211,6 +211,7 @@ mod tests {
             parts.iter().all(|part| page.contains(&format!("id=\"{part}\"")) && page.contains(&format!("#{part}")))
         );
         assert!(page.contains("cannot be read any more"), "a slice that is gone is said to be gone");
+        assert!(page.contains("Fracture classifier: receiver") && page.contains("said by the fracture classifier"));
         assert_eq!(page.matches("<svg").count(), page.matches("</svg>").count());
         assert_eq!(page.matches("<table").count(), page.matches("</table>").count());
     }
