@@ -192,6 +192,11 @@ fn on_bone(spec: &StudySpec) -> [f64; 2] {
         let nearest = slices.iter().min_by(|a, b| a.locate(point).1.total_cmp(&b.locate(point).1)).unwrap();
         let ([column, row], away) = nearest.locate(point);
         assert!(away < 0.05, "{away} mm from the nearest slice");
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "beyond the slice the next line fails"
+        )]
         let [column, row] = [column, row].map(|at| at.round() as usize);
         assert_eq!(nearest.mask[row * size + column], *label, "voxel {voxel:?}: column {column}, row {row}");
         let bone = |row: usize| f64::from(u8::from(nearest.hounsfield[row * size + column] > 150));
