@@ -36,9 +36,12 @@ def to_onnx(work: Task, path: Path) -> None:
     onnx.checker.check_model(onnx.load(path), full_check=True)
 
 
-def session(path: Path) -> onnxruntime.InferenceSession:
-    """ONNX Runtime on the processor, with as many threads as PyTorch."""
+def session(path: Path, as_written: bool = False) -> onnxruntime.InferenceSession:
+    """ONNX Runtime on the processor, with as many threads as PyTorch; `as_written` without its own optimisation, which rounds
+    int8 networks in other places."""
     options = onnxruntime.SessionOptions()
+    if as_written:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.intra_op_num_threads = torch.get_num_threads()
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 

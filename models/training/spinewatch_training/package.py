@@ -61,8 +61,8 @@ def write(work: Task, release: Release, folder: Path) -> Path:
 
 
 def _write_golden(work: Task, folder: Path) -> list[int]:
-    """Inputs before normalisation and what ONNX Runtime makes of them; returns the output's shape."""
-    model, recipe = export.session(folder / "model.onnx"), work.settings.recipe
+    """Inputs before normalisation and what ONNX Runtime makes of them, operator by operator; returns the output's shape."""
+    model, recipe = export.session(folder / "model.onnx", as_written=True), work.settings.recipe
     for case, row in enumerate(work.golden_rows(work.settings.export.golden_cases)):
         target = folder / "golden" / str(case)
         target.mkdir(parents=True)
