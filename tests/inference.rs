@@ -544,11 +544,14 @@ fn many_workers_analyse_every_slice_once() {
 }
 
 #[test]
-fn the_shipped_detector_runs_in_the_int8_engine_from_end_to_end() {
+fn the_shipped_detector_runs_in_the_int8_engine_but_for_what_the_manifest_leaves_in_float() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("models/fracture-detector-edge");
     let package = Package::open(&folder, &TrustedKeys::development().unwrap()).unwrap();
     let layers = TractEngine::default().explain(&package, 1).unwrap();
-    let others: Vec<_> = layers.iter().filter(|layer| !layer.int8 && layer.kind != "Source").collect();
+    let floats = &package.manifest.quantisation.as_ref().unwrap().float_layers;
+    let is_meant = |name: &str| name.split('/').any(|part| floats.iter().any(|group| group == part));
+    let others = layers.iter().filter(|layer| !layer.int8 && layer.kind != "Source" && !is_meant(&layer.name));
+    let others: Vec<_> = others.collect();
     assert!(others.is_empty(), "tract runs {others:?}");
     assert!(layers.iter().map(|layer| layer.macs).sum::<usize>() > 100_000_000);
 }

@@ -52,7 +52,7 @@ async fn no_canary_of_any_element_folder_or_file_name_is_found_anywhere() {
     let mut canaries = Canaries::default();
     let broken = files::broken(&mut canaries);
     files::hostile_names(&share, &mut canaries, &broken);
-    files::fractured_study(&share, &mut canaries, 36);
+    files::fractured_study(&share, &mut canaries, 72);
 
     let mut device = Device::start(dir.path(), &share, Identifiers::default()).await;
     device.until(|heard| verdict_is_final(heard, "suspected")).await;

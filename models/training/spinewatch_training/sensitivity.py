@@ -42,10 +42,8 @@ def measure(work: Task, source: Path) -> dict:
     # a gain by rounding is chance, and so is a loss within the limit
     best = min(calibrations, key=lambda method: (max(0, calibrations[method]["loss"] - how.limit), calibrations[method]["error"]))
     groups = {group: cost(best, [], group) for group in tqdm(quantiser.groups, "sensitivity")}
-    floats = [group for group, costs in groups.items() if costs["loss"] > how.limit]
-    rest = cost(best, floats)
-    left = sorted(set(groups) - set(floats), key=lambda group: groups[group]["error"])
-    # each alone is harmless, together they may not be
+    floats, rest = [OUTPUT], calibrations[best]
+    left = sorted(set(groups) - {OUTPUT}, key=lambda group: (groups[group]["loss"] > how.limit, groups[group]["error"]))
     while rest["loss"] > how.limit and left and len(floats) < how.most_floats:
         floats.append(left.pop())
         rest = cost(best, floats)

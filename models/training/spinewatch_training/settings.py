@@ -116,9 +116,9 @@ class Quantisation:
     calibration_slices: int = 256
     float_layers: tuple[str, ...] = ("output",)
     limit: float = 0.003
-    """A group of layers that costs more of the task's figure stays in floating point."""
+    """While int8 costs more of the task's figure, one group of layers after another stays in floating point, the costliest first."""
     most_floats: int = 12
-    """Most groups in floating point that are added when all the others together cost more than `limit`."""
+    """Most groups in floating point."""
     sensitivity_slices: int = 200
     aware_epochs: int = 0
     """Epochs of fine-tuning with quantisation in the loop, where int8 costs more than `aware_from` of a figure."""

@@ -45,7 +45,7 @@ def test_what_sensitivity_finds_is_what_the_package_keeps_in_float(run, monkeypa
 
 
 def test_what_costs_too_much_alone_or_together_stays_in_float(run, monkeypatch):
-    """Alone only `down4` costs; the others together do until `to_p5` stays in float as well."""
+    """Alone only `down4` costs, and all together do until `to_p5` stays in float as well."""
     made = run("fracture-detector", 1)
     train.train(made)
     work, source = tasks.task(made), made.output / "float32.onnx"
