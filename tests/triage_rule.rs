@@ -21,7 +21,7 @@ fn operating_point() -> OperatingPoint {
         thresholds: [0.5; 7],
         gate: 0.3,
         score: number("SPINEWATCH_BOX_SCORE").unwrap_or(0.25),
-        finding_score: number("SPINEWATCH_FINDING_SCORE").unwrap_or(0.55),
+        finding_score: number("SPINEWATCH_FINDING_SCORE").unwrap_or(0.37),
     }
 }
 
