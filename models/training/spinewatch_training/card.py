@@ -16,6 +16,9 @@ def words(work: Task, release) -> str:
     settings, slices = work.settings, work.slices
     point = "\n".join(f"- `{key} = {value}`" for key, value in settings.export.operating_point.items())
     floats = ", ".join(f"`{group}`" for group in release.float_layers) or "nothing"
+    quantised = "None: float32, as trained."
+    if release.method:
+        quantised = f"{METHOD}; activations {release.activations}. In floating point: {floats}."
     measured = f"\n{sensitivity.table(release.measured)}\n" if release.measured else ""
     return f"""# {settings.name} {settings.export.version}
 
@@ -39,7 +42,7 @@ operating point were chosen on the same studies.
 
 ## Quantisation
 
-{METHOD + f"; activations {release.activations}. In floating point: {floats}." if release.method else "None: float32, as trained."}
+{quantised}
 {measured}
 ## Operating point
 

@@ -17,8 +17,9 @@ PATIENCE = 3
 
 def optimiser(net: nn.Module, how: Training) -> torch.optim.Optimizer:
     """Weight decay on matrices and kernels, not on tables of positions; SGD with Nesterov's momentum."""
-    decay = [p for name, p in net.named_parameters() if p.ndim > 1 and not POSITIONS.search(name)]
-    plain = [p for name, p in net.named_parameters() if p.ndim <= 1 or POSITIONS.search(name)]
+    decay, plain = [], []
+    for name, values in net.named_parameters():
+        (decay if values.ndim > 1 and not POSITIONS.search(name) else plain).append(values)
     groups = [{"params": decay, "weight_decay": how.weight_decay}, {"params": plain, "weight_decay": 0.0}]
     if how.optimiser == "sgd":
         return torch.optim.SGD(groups, how.learning_rate, momentum=0.9, nesterov=True, fused=True)

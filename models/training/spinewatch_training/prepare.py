@@ -73,8 +73,9 @@ def _count(results: Iterable[str | None]) -> int:
     """How many studies were added; warns of each that was left out."""
     added = 0
     for reason in results:
-        added += reason is None
-        if reason is not None:
+        if reason is None:
+            added += 1
+        else:
             warnings.warn(f"left out: {reason}", stacklevel=2)
     return added
 

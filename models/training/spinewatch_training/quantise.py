@@ -35,7 +35,7 @@ class CalibrationSlices(CalibrationDataReader):
     """Training slices as the device would give them: every second one after the last slice has come, each on a table of its own."""
 
     def __init__(self, work: Task, rows: np.ndarray, start: int):
-        self.work, self.rows = work, iter(list(enumerate(rows))[start : start + SLICES_AT_ONCE])
+        self.work, self.rows = work, enumerate(rows[start : start + SLICES_AT_ONCE], start)
 
     def get_next(self) -> dict[str, np.ndarray] | None:
         place, row = next(self.rows, (0, None))

@@ -31,13 +31,14 @@ def make(settings: Settings) -> Path:
     rows = work.validation
     float32 = work.figures(export.outputs(work, single, rows), rows)
     Quantiser(work, single).write(integer, method, floats)
-    loss, is_fine_tuned = _loss(work, single, integer) if how.aware_epochs else 0.0, False
-    if loss > how.aware_from:
+    is_fine_tuned = False
+    before = _on_training_slices(work, single) if how.aware_epochs else {}
+    if before and (loss := _loss(work, before, integer)) > how.aware_from:
         aware.fine_tune(work, floats)
         tuned, tuned_integer = settings.output / "aware-float32.onnx", settings.output / "aware-int8.onnx"
         export.to_onnx(work, tuned)
         Quantiser(work, tuned).write(tuned_integer, method, floats)
-        if is_fine_tuned := _loss(work, single, tuned_integer) < loss:
+        if is_fine_tuned := _loss(work, before, tuned_integer) < loss:
             aware.save(work, settings.output / "aware.pt")
             integer = tuned_integer
     outputs = export.outputs(work, integer, rows)
@@ -47,8 +48,13 @@ def make(settings: Settings) -> Path:
     return package.write(work, release, settings.export.package)
 
 
-def _loss(work: Task, single: Path, integer: Path) -> float:
-    """The most that any figure to be kept loses by int8, on training slices: the held-out ones decide nothing."""
+def _on_training_slices(work: Task, network: Path) -> dict[str, float]:
+    """Figures by which fine-tuning is decided: the held-out slices decide nothing."""
     rows = work.calibration_rows(work.settings.quantisation.aware_slices, np.random.default_rng(work.settings.training.seed + 2))
-    before, after = (work.figures(export.outputs(work, path, rows), rows) for path in (single, integer))
+    return work.figures(export.outputs(work, network, rows), rows)
+
+
+def _loss(work: Task, before: dict[str, float], network: Path) -> float:
+    """The most that any figure to be kept loses."""
+    after = _on_training_slices(work, network)
     return max(before[name] - after[name] for name in work.kept)
