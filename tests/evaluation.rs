@@ -97,7 +97,15 @@ fn study(random: &mut Xoshiro256PlusPlus, number: u32) -> StudyResult {
     let verdict = if findings.is_empty() { none } else { Verdict::Suspected };
     // one study has no slice, one no truth per slice, one no truth per box
     let slices = if number == 3 { 0 } else { random.random_range(4..14) };
-    let slices = (1..=slices).map(|n| slice(random, n, fractured.contains(&true), number != 4)).collect();
+    let mut slices: Vec<SliceResult> =
+        (1..=slices).map(|n| slice(random, n, fractured.contains(&true), number != 4)).collect();
+    if number % 4 == 1 {
+        // a run of slices that show the same vertebrae, longer than what lies within the ends of one
+        let long = slices.len().saturating_sub(2);
+        for slice in &mut slices[..long] {
+            slice.visible = Some([false, number % 8 == 1, true, false, false, false, false]);
+        }
+    }
     let coverage = Coverage {
         levels_seen: Level::ALL.to_vec(),
         slices_analysed: 0,
@@ -165,7 +173,11 @@ fn the_fixture_has_the_hard_cases() {
         assert_eq!(figures[none], None, "{none}");
     }
     let useful = |key: &str| (0.02..0.98).contains(&figures[key].unwrap());
-    assert!(["slices.macro_f1", "boxes.map50", "boxes.map50_95", "studies.sensitivity"].into_iter().all(useful));
+    assert!(
+        ["slices.macro_f1", "slices.exact_match_within", "boxes.map50", "boxes.map50_95", "studies.sensitivity"]
+            .into_iter()
+            .all(useful)
+    );
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use super::ranked::Ranked;
 use super::vertebrae::ratio;
-use super::{StudyResult, TrueBox};
+use super::{SliceResult, StudyResult, TrueBox};
 use crate::triage::FractureBox;
 
 /// IoU thresholds 0.50, 0.55 ... 0.95.
@@ -32,11 +32,11 @@ pub(super) struct Boxes {
 }
 
 impl Boxes {
-    /// Of the slices whose boxes are known.
-    pub fn of(study: &StudyResult) -> Self {
+    /// Of the chosen slices, where the boxes are known.
+    pub fn of(study: &StudyResult, chosen: impl Fn(&SliceResult) -> bool) -> Self {
         let mut boxes = Self::default();
         if study.boxes_known {
-            for slice in &study.slices {
+            for slice in study.slices.iter().filter(|slice| chosen(slice)) {
                 boxes.there += u32::try_from(slice.true_boxes.len()).unwrap_or(u32::MAX);
                 boxes.found.extend(matched(&slice.boxes, &slice.true_boxes));
             }

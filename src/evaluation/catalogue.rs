@@ -60,6 +60,9 @@ fn slices(visit: &mut Visit) {
     add("macro_f1_with_vertebra", "macro F1, slices with a vertebra", &shown(Counts::macro_f1));
     add("exact_match", "exact match ratio", &counted(Counts::exact_match));
     add("exact_match_with_vertebra", "exact match ratio, slices with a vertebra", &shown(Counts::exact_match));
+    add("exact_match_within", "exact match ratio, four slices or more from a vertebra's end", &|m, drawn| {
+        m.counts_within(drawn).exact_match()
+    });
     add("coverage_error", "coverage error", &counted(Counts::coverage_error));
     add("coverage_error_with_vertebra", "coverage error, slices with a vertebra", &shown(Counts::coverage_error));
     add("coverage_error_least", "least coverage error there can be", &counted(Counts::least_coverage_error));
@@ -121,6 +124,8 @@ fn boxes(visit: &mut Visit) {
     let mut add = |key: &str, name: &str, of: &Of| add(visit, Group::Boxes, key, name, of);
     add("map50", "mAP50", &|m, drawn| m.boxes.map50(drawn));
     add("map50_95", "mAP50-95", &|m, drawn| m.boxes.map50_95(drawn));
+    add("map50_fractured", "mAP50, slices with a fracture", &|m, drawn| m.boxes_fractured.map50(drawn));
+    add("map50_95_fractured", "mAP50-95, slices with a fracture", &|m, drawn| m.boxes_fractured.map50_95(drawn));
     add("precision", "precision at IoU 0.5", &|m, drawn| m.boxes.precision(drawn, m.score));
     add("recall", "recall at IoU 0.5", &|m, drawn| m.boxes.recall(drawn, m.score));
     add("calibration_error", "expected calibration error of the boxes", &|m, drawn| {

@@ -15,6 +15,7 @@ pub(super) struct Measured {
     pub score: f32,
     counts: Vec<Counts>,
     counts_shown: Vec<Counts>,
+    counts_within: Vec<Counts>,
     /// Slices by the classifier's probability of each level.
     pub levels: [Ranked; 7],
     /// The same, all levels in one.
@@ -24,6 +25,8 @@ pub(super) struct Measured {
     pub fractured_levels: [Ranked; 7],
     /// Boxes of the detector.
     pub boxes: Ranking,
+    /// The same of the slices with a fracture only, as the papers choose most of theirs.
+    pub boxes_fractured: Ranking,
     /// The same, each with whether it meets a fracture.
     pub box_scores: Ranked,
     images: Vec<Images>,
@@ -39,17 +42,20 @@ pub(super) struct Measured {
 impl Measured {
     pub fn of(studies: &[StudyResult], point: &OperatingPoint) -> Self {
         let judged: Vec<Judged> = studies.iter().map(Judged::of).collect();
-        let boxes = Ranking::of(&studies.iter().map(Boxes::of).collect::<Vec<_>>());
+        let boxes = Ranking::of(&studies.iter().map(|study| Boxes::of(study, |_| true)).collect::<Vec<_>>());
+        let fractured = |study| Boxes::of(study, |slice| !slice.true_boxes.is_empty());
         let levels = std::array::from_fn(|level| Ranked::of(probabilities(studies, level)));
         Self {
             score: point.score,
             counts: studies.iter().map(|study| Counts::of(study, &point.thresholds)).collect(),
             counts_shown: studies.iter().map(|study| Counts::with_vertebra(study, &point.thresholds)).collect(),
+            counts_within: studies.iter().map(|study| Counts::within_vertebrae(study, &point.thresholds)).collect(),
             all_levels: Ranked::of((0..7).flat_map(|level| probabilities(studies, level))),
             levels,
             fractured: studies.iter().map(fractured_slices::counts).collect(),
             fractured_levels: std::array::from_fn(|level| fractured_slices::ranked(studies, level)),
             box_scores: boxes.ranked(),
+            boxes_fractured: Ranking::of(&studies.iter().map(fractured).collect::<Vec<_>>()),
             boxes,
             images: studies.iter().map(|study| Images::of(study, point.score)).collect(),
             image_scores: images::ranked(studies),
@@ -66,6 +72,11 @@ impl Measured {
     /// The same over the slices that show a vertebra.
     pub fn counts_shown(&self, drawn: &[u32]) -> Counts {
         Counts::sum(&self.counts_shown, drawn)
+    }
+
+    /// The same over those that lie away from a vertebra's ends.
+    pub fn counts_within(&self, drawn: &[u32]) -> Counts {
+        Counts::sum(&self.counts_within, drawn)
     }
 
     /// Those of the fracture classifier.

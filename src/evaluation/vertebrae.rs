@@ -3,6 +3,9 @@
 
 use super::{SliceResult, StudyResult};
 
+/// Slices between which and a change of the vertebrae shown a slice lies within them.
+const APART: usize = 4;
+
 /// Counts over the slices of one study whose truth is known.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Counts {
@@ -35,6 +38,20 @@ impl Counts {
         let mut counts = Self::default();
         for slice in &study.slices {
             if let Some(visible) = slice.visible.filter(|visible| visible.contains(&true)) {
+                counts.add(&slice.vertebrae, said(slice, thresholds), visible);
+            }
+        }
+        counts
+    }
+
+    /// Of those that also show the same vertebrae as the [`APART`] slices before and after them: where one vertebra begins and
+    /// another ends, the truth of a slice is a matter of a slice.
+    pub fn within_vertebrae(study: &StudyResult, thresholds: &[f32; 7]) -> Self {
+        let mut counts = Self::default();
+        for (i, slice) in study.slices.iter().enumerate() {
+            let near = &study.slices[i.saturating_sub(APART)..study.slices.len().min(i + APART + 1)];
+            let is_within = near.iter().all(|other| other.visible == slice.visible);
+            if let Some(visible) = slice.visible.filter(|visible| is_within && visible.contains(&true)) {
                 counts.add(&slice.vertebrae, said(slice, thresholds), visible);
             }
         }

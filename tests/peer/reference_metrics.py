@@ -58,12 +58,25 @@ def calibration_error(truth, score):
     return float(np.sum(np.abs(yes - mean_score) * held[held > 0]) / len(truth))
 
 
+def within_vertebrae(known):
+    """Which slices show the same as their study's four before and after them."""
+    studies = np.array([s["study"] for s in known])
+    truth = np.array([s["shown"] for s in known], dtype=int)
+    same = np.ones(len(known), bool)
+    for apart in range(1, 5):
+        differs = (studies[apart:] == studies[:-apart]) & (truth[apart:] != truth[:-apart]).any(axis=1)
+        same[apart:] &= ~differs
+        same[:-apart] &= ~differs
+    return same
+
+
 def figures_of_slices(slices, thresholds):
     known = [s for s in slices if s["shown"] is not None]
     truth = np.array([s["shown"] for s in known], dtype=int)
     score = single([s["vertebrae"] for s in known])
     said = (score >= single(thresholds)).astype(int)
     shows = truth.any(axis=1)
+    within = shows & within_vertebrae(known)
     areas = [area(truth[:, i], score[:, i]) for i in range(7)]
     precisions = [average_precision(truth[:, i], score[:, i]) for i in range(7)]
     figures = {
@@ -71,6 +84,7 @@ def figures_of_slices(slices, thresholds):
         "macro_f1_with_vertebra": metrics.f1_score(truth[shows], said[shows], average="macro", zero_division=0),
         "exact_match": metrics.accuracy_score(truth, said),
         "exact_match_with_vertebra": metrics.accuracy_score(truth[shows], said[shows]),
+        "exact_match_within": metrics.accuracy_score(truth[within], said[within]),
         "coverage_error": metrics.coverage_error(truth, score),
         "coverage_error_with_vertebra": metrics.coverage_error(truth[shows], score[shows]),
         "coverage_error_least": metrics.coverage_error(truth, truth),
@@ -143,6 +157,7 @@ def figures_of_boxes(slices, least):
         raise SystemExit("no box to compare: take predictions with boxes and fractures")
     evaluation = coco(slices)
     precision = evaluation.eval["precision"][:, :, 0, 0, -1]
+    fractured = coco([s for s in slices if s["true_boxes"]]).eval["precision"][:, :, 0, 0, -1]
     matches = [image for image in evaluation.evalImgs if image is not None]
     score = np.concatenate([image["dtScores"] for image in matches])
     hit = np.concatenate([image["dtMatches"][0] > 0 for image in matches])
@@ -150,6 +165,8 @@ def figures_of_boxes(slices, least):
     return {
         "map50": precision[0].mean(),
         "map50_95": precision.mean(),
+        "map50_fractured": fractured[0].mean(),
+        "map50_95_fractured": fractured.mean(),
         "precision": share(hit[above].sum(), above.sum()),
         "recall": share(hit[above].sum(), there),
         "calibration_error": calibration_error(hit, score),

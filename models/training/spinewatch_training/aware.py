@@ -1,4 +1,5 @@
-"""Quantisation-aware fine-tuning: a short run in which weights and activations pass through the steps of int8.
+"""Quantisation-aware fine-tuning: a short run in which weights and activations pass through the steps of int8, and the network
+learns to say what it says without them. Its scores then mean what they meant, so that operating points still hold.
 
 Batch normalisation is folded first, as the export folds it. Weights are rounded per channel, the outputs of convolutions, linear
 layers and activations per tensor; sums and concatenations stay as they are. Calibration and quantisation come after, unchanged.
@@ -60,10 +61,11 @@ def folded(net: nn.Module) -> nn.Module:
 
 
 def fine_tune(work: Task, floats: list[str]) -> None:
-    """Replaces `work.net` by a folded network that has learnt to live with int8; `floats` are groups that stay in float."""
+    """Replaces `work.net` by a folded network that says in int8 what it said; `floats` are groups that stay in float."""
     how = work.settings.quantisation
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     work.net = net = folded(work.net).to(device)
+    teacher = copy.deepcopy(net)
     hooks, rounded = [], []
     for name, module in net.named_modules():
         if isinstance(module, ROUNDED) and not any(name == group or name.startswith(group + ".") for group in floats):
@@ -78,7 +80,7 @@ def fine_tune(work: Task, floats: list[str]) -> None:
             module.eval()
     optimiser = torch.optim.AdamW(net.parameters(), how.aware_learning_rate)
     for epoch in range(how.aware_epochs):
-        _epoch(work, optimiser, epoch, device)
+        _epoch(work, teacher, optimiser, epoch, device)
     for hook in hooks:
         hook.remove()
     for module in rounded:
@@ -86,7 +88,7 @@ def fine_tune(work: Task, floats: list[str]) -> None:
     net.eval()
 
 
-def _epoch(work: Task, optimiser: torch.optim.Optimizer, epoch: int, device: torch.device) -> None:
+def _epoch(work: Task, teacher: nn.Module, optimiser: torch.optim.Optimizer, epoch: int, device: torch.device) -> None:
     settings, how = work.settings, work.settings.quantisation
     rng = np.random.default_rng([settings.training.seed, 1000 + epoch])
     rows = rng.permutation(work.epoch_rows(rng))[: settings.training.slices_per_epoch]
@@ -99,7 +101,10 @@ def _epoch(work: Task, optimiser: torch.optim.Optimizer, epoch: int, device: tor
         batch = batches.augmented(
             work.slices, rows, settings.recipe, settings.augmentation.at(1.0), settings.training.ratio_known_share, rng
         )
-        loss = work.loss(work.net, batch, device)
+        inputs = [getattr(batch, name).to(device) for name in work.inputs]
+        with torch.no_grad():
+            taught = teacher(*inputs)
+        loss = work.imitation(work.net(*inputs), taught)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(work.net.parameters(), settings.training.clip)

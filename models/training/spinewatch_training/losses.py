@@ -21,6 +21,28 @@ def visibility_loss(logits: Tensor, visible: Tensor) -> Tensor:
     return (loss * known).sum() / known.sum().clamp(min=1)
 
 
+def imitation(logits: Tensor, taught: Tensor) -> Tensor:
+    """Mean divergence of the probabilities from those taught; 0 where they are alike."""
+    return _divergence(logits, taught).mean()
+
+
+def box_imitation(said: tuple[Tensor, Tensor], taught: tuple[Tensor, Tensor], bins: int) -> Tensor:
+    """Divergence of every anchor's score and, by the score taught, of the four distributions of its sides, per unit of score.
+
+    Both of distances N x 4*bins x A and logits N x 1 x A.
+    """
+    score = taught[1].sigmoid()
+    sides, taught_sides = (each[0].unflatten(1, (4, bins)).log_softmax(2) for each in (said, taught))
+    apart = F.kl_div(sides, taught_sides, reduction="none", log_target=True).sum(2).mean(1, keepdim=True)
+    return (_divergence(said[1], taught[1]) + apart * score).sum() / score.sum().clamp(min=1)
+
+
+def _divergence(logits: Tensor, taught: Tensor) -> Tensor:
+    """Kullback-Leibler divergence of a yes and a no from those taught."""
+    least = F.binary_cross_entropy_with_logits(taught, taught.sigmoid(), reduction="none")
+    return F.binary_cross_entropy_with_logits(logits, taught.sigmoid(), reduction="none") - least
+
+
 def iou(a: Tensor, b: Tensor) -> Tensor:
     """Intersection over union of broadcast boxes (... x 4)."""
     return _overlap(a, b)[0]

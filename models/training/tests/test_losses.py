@@ -92,3 +92,27 @@ def test_what_the_loss_says_of_single_anchors_is_what_decode_says():
 def test_unknown_labels_do_not_count():
     logits = torch.tensor([[3.0, -3.0]])
     assert losses.visibility_loss(logits, torch.tensor([[1.0, -1.0]])) == losses.visibility_loss(logits[:, :1], torch.ones(1, 1))
+
+
+def test_what_imitates_perfectly_loses_nothing_and_the_gradient_leads_there():
+    taught = box(-3.0, 0.5, 2.0)
+    said = box(-2.0, 0.5, 4.0).requires_grad_()
+    assert losses.imitation(taught, taught).item() == pytest.approx(0, abs=1e-7)
+    losses.imitation(said, taught).backward()
+    assert said.grad[0] > 0 and said.grad[1] == pytest.approx(0, abs=1e-7) and said.grad[2] > 0
+
+
+def test_the_sides_of_a_box_are_imitated_as_far_as_its_score_counts():
+    distances, other = torch.randn(1, 12, 2), torch.randn(1, 12, 2)
+    logits = torch.tensor([[[40.0, -40.0]]])
+    taught = (distances, logits)
+    assert losses.box_imitation(taught, taught, 3).item() == pytest.approx(0, abs=1e-6)
+    nobody_cares = torch.stack([distances[..., 0], other[..., 1]], 2)
+    assert losses.box_imitation((nobody_cares, logits), taught, 3).item() == pytest.approx(0, abs=1e-6)
+    # one anchor, one side moved: the divergence of its distribution, a quarter of the mean over the four
+    moved = distances.clone()
+    moved[0, 3:6, 0] = other[0, 3:6, 0]
+    expected = torch.distributions.kl_divergence(
+        torch.distributions.Categorical(logits=distances[0, 3:6, 0]), torch.distributions.Categorical(logits=other[0, 3:6, 0])
+    )
+    assert losses.box_imitation((moved, logits), taught, 3).item() == pytest.approx(expected.item() / 4, rel=1e-4)

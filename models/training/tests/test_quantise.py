@@ -69,7 +69,7 @@ def test_what_costs_too_much_alone_or_together_stays_in_float(run, monkeypatch):
     assert {"down4", "to_p5"} <= set(found["float_layers"]) and found["rest"]["loss"] == 0.0
 
 
-def test_folding_and_fine_tuning_keep_the_network(run):
+def test_folding_and_fine_tuning_keep_the_network(run, monkeypatch):
     made = run("fracture-detector", 1)
     work = tasks.task(made)
     image = torch.randn(1, 3, 64, 64)
@@ -80,7 +80,11 @@ def test_folding_and_fine_tuning_keep_the_network(run):
         found = aware.folded(work.net)(image)
     assert all(torch.allclose(a, b, atol=1e-4) for a, b in zip(expected, found))
     object.__setattr__(made.quantisation, "aware_epochs", 1)
+    imitate, heard = work.imitation, []
+    monkeypatch.setattr(work, "imitation", lambda *outputs: heard.append(outputs) or imitate(*outputs))
     aware.fine_tune(work, ["scores"])
+    said, taught = (torch.cat([part.detach().flatten() for part in which]) for which in heard[0])
+    assert not torch.equal(said, taught) and torch.allclose(said, taught, atol=0.3), "it differs by roundings only"
     weight = work.net.to_p3[0][0].weight.detach()
     steps = weight / (weight.abs().flatten(1).amax(1) / 127)[:, None, None, None]
     assert torch.allclose(steps, steps.round(), atol=1e-3), "the weights lie on the steps of int8"

@@ -1,15 +1,18 @@
 //! What a data set was made with: `phantom.toml` for those who find it, and what sets its UIDs apart from those of others.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
 use anyhow::Context;
 use clap::ValueEnum;
+use serde::Serialize;
 
 use super::DatasetSpec;
 use crate::phantom::noise::hash;
 use crate::phantom::spec::Fractures;
+
+const HEAD: &str =
+    "# Synthetic: drawn by `spinewatch phantom dataset`. No image of a person is in here, or was used to make it.\n";
 
 /// Writes `phantom.toml` into a folder.
 ///
@@ -17,37 +20,40 @@ use crate::phantom::spec::Fractures;
 /// When it cannot be written.
 pub(super) fn write(spec: &DatasetSpec, folder: &Path) -> anyhow::Result<()> {
     let path = folder.join("phantom.toml");
-    fs::write(&path, text(spec)).with_context(|| format!("could not write {}", path.display()))
+    fs::write(&path, text(spec)?).with_context(|| format!("could not write {}", path.display()))
 }
 
-/// Settings that were left to the phantom are left out.
-fn text(spec: &DatasetSpec) -> String {
-    let balanced = matches!(spec.fractures, Fractures::Balanced(_));
-    let mut text = String::from(
-        "# Synthetic: drawn by `spinewatch phantom dataset`. No image of a person is in here, or was used to make it.\n",
-    );
-    let mut line = |key: &str, value: Option<String>| {
-        if let Some(value) = value {
-            // Writing to a string does not fail.
-            let _ = writeln!(text, "{key} = {value}");
-        }
+/// What the file says; settings that were left to the phantom are left out.
+#[derive(Serialize)]
+struct Record {
+    synthetic: bool,
+    spinewatch: &'static str,
+    profile: String,
+    seed: u64,
+    studies: u64,
+    region: String,
+    balanced: bool,
+    difficulty: [f32; 2],
+    slice_spacing_mm: Option<[f32; 2]>,
+    excerpt_mm: Option<f32>,
+    matrix: Option<u16>,
+}
+
+fn text(spec: &DatasetSpec) -> Result<String, toml::ser::Error> {
+    let record = Record {
+        synthetic: true,
+        spinewatch: env!("CARGO_PKG_VERSION"),
+        profile: name(spec.profile),
+        seed: spec.seed,
+        studies: spec.studies,
+        region: name(spec.region),
+        balanced: matches!(spec.fractures, Fractures::Balanced(_)),
+        difficulty: [*spec.difficulty.start(), *spec.difficulty.end()],
+        slice_spacing_mm: spec.spacing_mm.as_ref().map(|mm| [*mm.start(), *mm.end()]),
+        excerpt_mm: spec.excerpt_mm,
+        matrix: spec.matrix,
     };
-    line("synthetic", Some("true".into()));
-    line("spinewatch", Some(quoted(env!("CARGO_PKG_VERSION"))));
-    line("profile", Some(quoted(&name(spec.profile))));
-    line("seed", Some(spec.seed.to_string()));
-    line("studies", Some(spec.studies.to_string()));
-    line("region", Some(quoted(&name(spec.region))));
-    line("balanced", Some(balanced.to_string()));
-    line("difficulty", Some(format!("[{:?}, {:?}]", spec.difficulty.start(), spec.difficulty.end())));
-    line("slice_spacing_mm", spec.spacing_mm.as_ref().map(|mm| format!("[{:?}, {:?}]", mm.start(), mm.end())));
-    line("excerpt_mm", spec.excerpt_mm.map(|mm| format!("{mm:?}")));
-    line("matrix", spec.matrix.map(|side| side.to_string()));
-    text
-}
-
-fn quoted(text: &str) -> String {
-    format!("\"{text}\"")
+    Ok(format!("{HEAD}{}", toml::to_string(&record)?))
 }
 
 fn name(value: impl ValueEnum) -> String {
@@ -115,7 +121,7 @@ mod tests {
             difficulty: 0.25..=1.0,
             ..scanner
         };
-        let text = text(&spec);
+        let text = text(&spec).unwrap();
         assert!(text.starts_with("# Synthetic"), "{text}");
         let read: toml::Table = text.parse().unwrap();
         let expected: toml::Table = format!(
@@ -126,7 +132,7 @@ mod tests {
         .parse()
         .unwrap();
         assert_eq!(read, expected);
-        let plain = super::text(&DatasetSpec::new(1, 1));
+        let plain = super::text(&DatasetSpec::new(1, 1)).unwrap();
         assert!(!plain.contains("excerpt") && plain.contains("balanced = false"), "{plain}");
     }
 }

@@ -67,6 +67,9 @@ class FracturedLevels(Task):
         logits, _ = net(batch.image.to(device))
         return losses.visibility_loss(logits, torch.from_numpy(self.targets[batch.rows].astype(np.float32)).to(device))
 
+    def imitation(self, said: tuple[Tensor, Tensor], taught: tuple[Tensor, Tensor]) -> Tensor:
+        return losses.imitation(said[0], taught[0])
+
     def for_export(self, net: nn.Module) -> nn.Module:
         return FractureClassifierForExport(net)
 

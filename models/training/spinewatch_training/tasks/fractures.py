@@ -64,6 +64,9 @@ class Fractures(Task):
         distances, logits = net(batch.image.to(device))
         return losses.detection_loss(self.net, distances, logits, batch.boxes)
 
+    def imitation(self, said: tuple[Tensor, Tensor], taught: tuple[Tensor, Tensor]) -> Tensor:
+        return losses.box_imitation(said, taught, self.net.bins)
+
     def for_export(self, net: nn.Module) -> nn.Module:
         return YoloV8ForExport(net)
 

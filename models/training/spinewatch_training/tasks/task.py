@@ -51,6 +51,10 @@ class Task(ABC):
         """The loss of one step."""
 
     @abstractmethod
+    def imitation(self, said: Tensor | tuple[Tensor, ...], taught: Tensor | tuple[Tensor, ...]) -> Tensor:
+        """The loss of a network's outputs against those of the network that it learns to imitate; least where they are alike."""
+
+    @abstractmethod
     def for_export(self, net: nn.Module) -> nn.Module:
         """The network as the package carries it: tensors of `inputs` -> tensors of `outputs`."""
 

@@ -34,6 +34,9 @@ class Vertebrae(Task):
         logits = net(batch.image.to(device), batch.metadata.to(device))
         return losses.visibility_loss(logits, batch.visible.to(device))
 
+    def imitation(self, said: Tensor, taught: Tensor) -> Tensor:
+        return losses.imitation(said, taught)
+
     def for_export(self, net: nn.Module) -> nn.Module:
         return MultiInputForExport(net)
 
