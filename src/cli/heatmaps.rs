@@ -5,17 +5,19 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::Context;
+use embedded_graphics::geometry::OriginDimensions;
 use png::{BitDepth, ColorType, Encoder};
 use serde::Serialize;
 
 use crate::appliance::Outcome;
 use crate::dicom::{self, Limits, Slice};
+use crate::display;
 use crate::inference::{Heat, SecondOpinion};
 use crate::preprocess::{Plane, plane};
 use crate::triage::{BestSlice, Finding, FractureBox};
 
-/// Rows and columns of a picture.
-const SIDE: usize = 512;
+/// Rows and columns of the slice in a picture.
+const SIDE: usize = display::CAPTURE_SIDE as usize;
 /// Colour of the heat; the hottest place is this much of it.
 const HEAT: ([f32; 3], f32) = ([255.0, 64.0, 0.0], 0.65);
 /// Colour of the box.
@@ -32,7 +34,7 @@ pub struct Heatmap {
     pub probability: f32,
 }
 
-/// Writes `<series>-<level>.png` for each finding; `series` shortens a key, `notice` goes into each file.
+/// Writes `<series>-<level>.png` for each finding; `series` shortens a key, `notice` stands below each picture and in its file.
 ///
 /// # Errors
 /// When a slice cannot be read again or a picture cannot be written.
@@ -46,7 +48,7 @@ pub fn write(
     fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
     let mut written = Vec::new();
     for (key, statement) in &outcome.statements {
-        for Finding { level, best_slice, .. } in &statement.assessment.findings {
+        for Finding { level, score, best_slice, .. } in &statement.assessment.findings {
             let slice = read_again(outcome, best_slice)?;
             let opinion = second.of_slice(&slice).context("the fracture classifier fails on a slice")?;
             let grey = plane(&slice, second.recipe(), SIDE)?;
@@ -54,9 +56,10 @@ pub fn write(
             let rgb = picture(&grey, &opinion.heat[*level as usize], &best_slice.fracture_box, matrix);
             let file = format!("{}-{}.png", series(key), level.name());
             let path = dir.join(&file);
-            let bytes = encoded(&rgb, notice).with_context(|| format!("cannot draw {}", path.display()))?;
-            fs::write(&path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
             let probability = opinion.probabilities[*level as usize];
+            let headline = format!("Suspected: {} {score:.2} · second opinion {probability:.2}", level.name());
+            let bytes = encoded(&rgb, &headline, notice).with_context(|| format!("cannot draw {}", path.display()))?;
+            fs::write(&path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
             written.push(Heatmap { file, level: level.name(), probability });
         }
     }
@@ -110,18 +113,21 @@ fn at(distance: f32, side: usize) -> usize {
     distance.clamp(0.0, (side - 1) as f32) as usize
 }
 
-fn encoded(rgb: &[u8], notice: &str) -> Result<Vec<u8>, png::EncodingError> {
-    let side = u32::try_from(SIDE).unwrap_or(0);
+/// As PNG, with a line above and the notice below.
+fn encoded(rgb: &[u8], headline: &str, notice: &str) -> Result<Vec<u8>, png::EncodingError> {
+    let [above, below] = display::around_suspicion(headline, notice);
+    let rows = above.size().height + display::CAPTURE_SIDE + below.size().height;
     let mut bytes = Vec::new();
-    let mut encoder = Encoder::new(&mut bytes, side, side);
+    let mut encoder = Encoder::new(&mut bytes, display::CAPTURE_SIDE, rows);
     encoder.set_color(ColorType::Rgb);
     encoder.set_depth(BitDepth::Eight);
     encoder.add_itxt_chunk("Disclaimer".to_owned(), notice.to_owned())?;
-    encoder.write_header()?.write_image_data(rgb)?;
+    encoder.write_header()?.write_image_data(&[above.bytes(), rgb, below.bytes()].concat())?;
     Ok(bytes)
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 
@@ -145,6 +151,28 @@ mod tests {
             assert_eq!(pixel(&rgb, row, column), BOX, "{row} {column}");
         }
         assert_ne!(pixel(&rgb, 16, 40), BOX, "not filled");
+    }
+
+    #[test]
+    fn a_picture_says_what_it_is_above_and_what_it_is_not_below() {
+        let side = display::CAPTURE_SIDE as usize;
+        let bytes = encoded(&vec![7; 3 * side * side], "Suspected: C2 0.80 · second opinion 0.51", "not for diagnosis")
+            .unwrap();
+        let mut reader = png::Decoder::new(std::io::Cursor::new(&bytes)).read_info().unwrap();
+        let mut rgb = vec![0; reader.output_buffer_size().unwrap()];
+        let info = reader.next_frame(&mut rgb).unwrap();
+        let [above, slice, below] = {
+            let (above, rest) = rgb.split_at(3 * side * 44);
+            let (slice, below) = rest.split_at(3 * side * side);
+            [above, slice, below]
+        };
+        assert_eq!((info.width as usize, below.len()), (side, 3 * side * 68));
+        assert!(slice.iter().all(|&value| value == 7), "nothing is written over the slice");
+        assert!(
+            above.starts_with(&[0xD0, 0, 0])
+                && [above, below].iter().all(|band| band.contains(&255) || band.iter().max() > Some(&150))
+        );
+        assert!(String::from_utf8_lossy(&bytes).contains("not for diagnosis"), "a program can read it too");
     }
 
     #[test]

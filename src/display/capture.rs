@@ -4,6 +4,7 @@
 //! Never shows an identity: the words are the caller's, and the picture is the networks' input.
 
 use embedded_graphics::geometry::Size;
+use embedded_graphics::pixelcolor::Rgb888;
 
 use super::alarm::{BLACK, NIGHT, PANEL, Pair, RED, SLATE, SOFT, WHITE, YELLOW};
 use super::area::{Area, round};
@@ -38,17 +39,8 @@ pub fn capture(what: &Capture<'_>) -> Frame {
     let mut scene = Scene::default();
     let mut rest = Area::of(Size::new(SIDE, SIDE));
     scene.fill(rest, NIGHT);
-    let paper = if what.suspected { RED } else { SLATE };
-    let head = rest.cut_top(HEADLINE);
-    scene.fill(head, paper);
-    scene.text(what.headline, head.inset(10, 4), Setting::line(Face::Bold, 34.0).centred(), Pair { ink: WHITE, paper });
-    let foot = rest.cut_bottom(FOOT);
-    scene.text(
-        what.foot,
-        foot.inset(10, 5),
-        Setting { lines: 3, ..Setting::line(Face::Medium, 17.0).centred() },
-        Pair { ink: SOFT, paper: NIGHT },
-    );
+    headline(&mut scene, rest.cut_top(HEADLINE), what.headline, if what.suspected { RED } else { SLATE });
+    foot(&mut scene, rest.cut_bottom(FOOT), what.foot);
     match what.picture {
         Some(shown) => slice(&mut scene, shown, rest.square()),
         None => {
@@ -58,9 +50,33 @@ pub fn capture(what: &Capture<'_>) -> Frame {
             scene.text(what.instead, card.inset(14, 14), setting, Pair { ink: WHITE, paper: PANEL });
         }
     }
-    let mut frame = Frame::new(Size::new(SIDE, SIDE));
-    scene.paint(&mut frame, Area::of(Size::new(SIDE, SIDE)));
+    painted(&scene, SIDE)
+}
+
+/// What stands above and below a picture of a suspicion that is [`SIDE`] columns wide and drawn by others.
+pub fn around_suspicion(words_above: &str, words_below: &str) -> [Frame; 2] {
+    let (mut above, mut below) = (Scene::default(), Scene::default());
+    let [head, feet] = [HEADLINE, FOOT].map(i32::unsigned_abs);
+    headline(&mut above, Area::of(Size::new(SIDE, head)), words_above, RED);
+    below.fill(Area::of(Size::new(SIDE, feet)), NIGHT);
+    foot(&mut below, Area::of(Size::new(SIDE, feet)), words_below);
+    [painted(&above, head), painted(&below, feet)]
+}
+
+fn painted(scene: &Scene, rows: u32) -> Frame {
+    let mut frame = Frame::new(Size::new(SIDE, rows));
+    scene.paint(&mut frame, Area::of(Size::new(SIDE, rows)));
     frame
+}
+
+fn headline(scene: &mut Scene, area: Area, words: &str, paper: Rgb888) {
+    scene.fill(area, paper);
+    scene.text(words, area.inset(10, 4), Setting::line(Face::Bold, 34.0).centred(), Pair { ink: WHITE, paper });
+}
+
+fn foot(scene: &mut Scene, area: Area, words: &str) {
+    let setting = Setting { lines: 3, ..Setting::line(Face::Medium, 17.0).centred() };
+    scene.text(words, area.inset(10, 5), setting, Pair { ink: SOFT, paper: NIGHT });
 }
 
 /// The slice with its box: yellow with a dark edge, so that it stands out on bone as well as on air.

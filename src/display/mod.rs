@@ -33,7 +33,7 @@ mod words;
 
 pub use alarm::{Alarm, Pair};
 pub use area::Area;
-pub use capture::{Capture, SIDE as CAPTURE_SIDE, capture};
+pub use capture::{Capture, SIDE as CAPTURE_SIDE, around_suspicion, capture};
 pub use chart::{Chart, ChartLine, draw_charts};
 pub use decide::{ATTENTION, HELD, NONE_SUSPECTED_HELD, STALE_AFTER, Screen, TURN, Turn, automatic, decide};
 pub use fault::Fault;

@@ -113,7 +113,7 @@ impl Profile {
     /// From what the patients of this population are drawn.
     pub const fn anatomy(self) -> AnatomyRange {
         match self {
-            Self::Standard | Self::UnseenScanner => AnatomyRange::standard(),
+            Self::Standard | Self::Varied | Self::UnseenScanner => AnatomyRange::standard(),
             Self::UnseenAnatomy => AnatomyRange::unseen(),
         }
     }

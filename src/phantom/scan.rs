@@ -236,11 +236,20 @@ mod tests {
             assert!((f64::from(share(thickness)) - published).abs() < 0.07, "{thickness} mm");
         }
         assert!(all.iter().all(|g| g.tilt.angle == 0.0 && g.spacing_mm <= g.thickness_mm));
-        let unseen: Vec<Geometry> =
-            (0..40).map(|i| *Study::generate(&drawn(i, Profile::UnseenScanner)).geometry()).collect();
-        assert!(
-            unseen.iter().all(|g| g.spacing_mm >= 1.25 && (10.0..=25.0).contains(&g.tilt.angle.to_degrees().abs()))
-        );
+    }
+
+    #[test]
+    fn scanners_for_training_vary_and_unseen_ones_lie_beyond() {
+        let scans =
+            |profile| -> Vec<Geometry> { (0..60).map(|i| *Study::generate(&drawn(i, profile)).geometry()).collect() };
+        let tilt = |g: &Geometry| g.tilt.angle.to_degrees().abs();
+        let field = |g: &Geometry| g.pixel_spacing_mm * f32::from(g.matrix);
+        let most = |scans: &[Geometry], of: &dyn Fn(&Geometry) -> f32| scans.iter().map(of).fold(0.0, f32::max);
+        let (varied, unseen) = (scans(Profile::Varied), scans(Profile::UnseenScanner));
+        assert!(unseen.iter().all(|g| g.spacing_mm >= 1.25 && (10.0..=25.0).contains(&tilt(g))));
+        assert!(varied.iter().all(|g| g.thickness_mm <= 1.5 && tilt(g) <= 14.0));
+        assert!(most(&varied, &tilt) > 12.0 && most(&unseen, &tilt) > most(&varied, &tilt) + 5.0);
+        assert!(most(&varied, &field) > 300.0 && most(&unseen, &field) > most(&varied, &field) + 20.0);
     }
 
     #[test]

@@ -64,7 +64,7 @@ impl Protocol {
     pub const fn spaced(profile: Profile) -> Self {
         match profile {
             Profile::Standard => Self::Spacing,
-            Profile::UnseenScanner | Profile::UnseenAnatomy => Self::Respaced,
+            Profile::Varied | Profile::UnseenScanner | Profile::UnseenAnatomy => Self::Respaced,
         }
     }
 }

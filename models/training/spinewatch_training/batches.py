@@ -127,18 +127,18 @@ def _move_boxes(boxes: Tensor, to_source: np.ndarray, size: int) -> Tensor:
 
 
 def _disturb(image: Tensor, how: Augmentation, rng: np.random.Generator) -> Tensor:
-    """Contrast, brightness, a softer kernel, noise, all in place: passes over memory are what this costs."""
+    """Contrast, brightness, a softer or a sharper kernel, noise, all in place: passes over memory are what this costs."""
     n = len(image)
 
     def per_image(values: np.ndarray) -> Tensor:
         return torch.from_numpy(values.astype(np.float32)).view(n, 1, 1, 1)
 
-    soft = np.flatnonzero(rng.random(n) < 0.5) if how.blur else []
-    if len(soft):
-        sharp = image[soft]
-        mean = F.avg_pool2d(sharp, 3, 1, 1, count_include_pad=False)
-        softness = torch.from_numpy(rng.uniform(0, how.blur, (len(soft), 1, 1, 1)).astype(np.float32))
-        image[soft] = sharp.lerp_(mean, softness)
+    filtered = np.flatnonzero(rng.random(n) < 0.5) if how.blur or how.sharpen else []
+    if len(filtered):
+        before = image[filtered]
+        mean = F.avg_pool2d(before, 3, 1, 1, count_include_pad=False)
+        softness = torch.from_numpy(rng.uniform(-how.sharpen, how.blur, (len(filtered), 1, 1, 1)).astype(np.float32))
+        image[filtered] = before.lerp_(mean, softness)
     gain = per_image(np.exp(rng.uniform(-how.contrast, how.contrast, n)))
     image.mul_(gain).add_(per_image(rng.uniform(-how.brightness, how.brightness, n)))
     seed = int(rng.integers(2**62))

@@ -82,6 +82,9 @@ class Augmentation:
     contrast: float = 0.15
     noise: float = 0.03
     blur: float = 0.7
+    """The most that half of the images are drawn towards the mean of 3 x 3 pixels: a softer kernel."""
+    sharpen: float = 0.0
+    """The most that they are drawn away from it: a sharper one."""
     lone_slice_share: float = 0.1
     swap_neighbours: float = 0.0
     """Share of images in which the slices above and below change places: for what does not depend on the direction."""

@@ -110,3 +110,15 @@ def test_boxes_follow_the_pixels_into_a_mosaic(work):
                     assert image[1, y1 + 2 : y2 - 2, x1 + 2 : x2 - 2].max() < -1.4, "the hole is where the box is"
     assert checked > 20
     assert how.at(0.5).mosaic == 1 and how.at(0.9).mosaic == 0
+
+
+def test_a_kernel_becomes_softer_or_sharper(work):
+    made, slices = work
+    still = dict(shift=0, scale=0, rotation_degrees=0, flip=False, brightness=0, contrast=0, noise=0, lone_slice_share=0)
+
+    def edges(**how):
+        augmentation = Augmentation(**still, **how)
+        image = batches.augmented(slices, np.arange(SLICES), made.recipe, augmentation, 0, np.random.default_rng(3)).image
+        return image.diff(dim=3).abs().mean()
+
+    assert edges(blur=0.9) < edges(blur=0) < edges(blur=0, sharpen=0.9)

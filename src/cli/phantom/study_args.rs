@@ -112,6 +112,7 @@ mod tests {
         assert_eq!(spec("--profile unseen-scanner").protocol, Protocol::Drawn);
         let asked = spec("--profile unseen-scanner --slice-spacing 4..4");
         assert_eq!((asked.protocol, asked.spacing_mm), (Protocol::Respaced, 4.0..=4.0));
+        assert_eq!(spec("--profile varied --slice-spacing 2..3").protocol, Protocol::Respaced);
     }
 
     #[test]

@@ -48,6 +48,16 @@ const KERNELS: [(f32, Kernel); 6] = [
     (0.08, kernel(1.05, 5.0, 0.65)),
 ];
 
+/// From softer to sharper than usual, for training.
+const VARIED_KERNELS: [(f32, Kernel); 6] = [
+    (0.15, kernel(0.34, 2.4, 0.0)),
+    (0.15, kernel(0.45, 3.0, 0.35)),
+    (0.2, kernel(0.65, 3.4, 0.6)),
+    (0.2, kernel(0.75, 4.5, 0.8)),
+    (0.15, kernel(0.95, 5.0, 0.7)),
+    (0.15, kernel(1.1, 4.0, 0.5)),
+];
+
 /// Another maker's: over-enhanced, or smoothed by an iterative reconstruction.
 const UNSEEN_KERNELS: [(f32, Kernel); 4] = [
     (0.3, kernel(0.3, 3.4, 0.2)),
@@ -70,9 +80,11 @@ const SLICES: [Slices; 11] = [
     (0.008, 2.0, 2.0),
     (0.004, 2.5, 2.5),
 ];
+const VARIED_SLICES: [Slices; 4] = [(0.4, 0.625, 0.625), (0.3, 1.0, 1.0), (0.15, 1.0, 0.5), (0.15, 1.5, 1.5)];
 const UNSEEN_SLICES: [Slices; 3] = [(0.45, 1.25, 1.25), (0.35, 2.0, 2.0), (0.2, 2.0, 1.25)];
 
 const FIELDS: [(f32, f32, f32); 4] = [(0.45, 0.311, 0.36), (0.4, 0.34, 0.42), (0.11, 0.42, 0.5), (0.04, 0.5, 0.98)];
+const VARIED_FIELDS: [(f32, f32, f32); 2] = [(0.5, 0.311, 0.42), (0.5, 0.42, 0.62)];
 const UNSEEN_FIELDS: [(f32, f32, f32); 2] = [(0.6, 0.42, 0.55), (0.4, 0.55, 0.7)];
 
 impl Profile {
@@ -89,6 +101,17 @@ impl Profile {
                 slices: &SLICES,
                 fields: &FIELDS,
                 tilt_deg: 0.0..=0.0,
+            },
+            Self::Varied => ScannerRange {
+                kernels: &VARIED_KERNELS,
+                dose: 0.35..=2.5,
+                hardening: 0.004..=0.019,
+                fillings: 0.6,
+                motion: (0.2, 0.5..=2.0),
+                rings: 0.06,
+                slices: &VARIED_SLICES,
+                fields: &VARIED_FIELDS,
+                tilt_deg: 0.0..=14.0,
             },
             Self::UnseenScanner => ScannerRange {
                 kernels: &UNSEEN_KERNELS,
