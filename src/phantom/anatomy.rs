@@ -224,7 +224,13 @@ mod tests {
     #[test]
     fn neighbouring_vertebrae_touch_at_most() {
         let cases: Vec<(u64, AnatomyRange, f32)> = (1..4)
-            .flat_map(|seed| [(seed, AnatomyRange::standard(), 1.0), (seed, AnatomyRange::unseen(), 1.5)])
+            .flat_map(|seed| {
+                [
+                    (seed, AnatomyRange::standard(), 1.0),
+                    (seed, AnatomyRange::varied(), 1.5),
+                    (seed, AnatomyRange::unseen(), 1.5),
+                ]
+            })
             .collect();
         cases.par_iter().for_each(|(seed, range, allowed)| {
             for (i, pair) in column_of(*seed, range).windows(2).enumerate() {
@@ -252,12 +258,13 @@ mod tests {
         let draw = |range: &AnatomyRange| -> Vec<Build> {
             (0..300).map(|seed| Build::draw(range, &mut stream(seed, Purpose::Build))).collect()
         };
-        let (standard, unseen) = (draw(&AnatomyRange::standard()), draw(&AnatomyRange::unseen()));
+        let [standard, varied, unseen] =
+            [AnatomyRange::standard(), AnatomyRange::varied(), AnatomyRange::unseen()].map(|range| draw(&range));
         let most = |builds: &[Build], of: fn(&Build) -> f32| builds.iter().map(of).fold(f32::MIN, f32::max);
         let measures: [fn(&Build) -> f32; 5] =
             [|b| b.lordosis, |b| -b.lordosis, |b| b.pose.head_turn, |b| b.girth, |b| -b.cortex_mm];
         for of in measures {
-            assert!(most(&unseen, of) > most(&standard, of));
+            assert!(most(&unseen, of) > most(&varied, of) && most(&varied, of) > most(&standard, of));
         }
         let rare = |builds: &[Build]| builds.iter().filter(|b| b.cleft_mm > 0.0 || b.cervical_rib.is_some()).count();
         assert!(rare(&standard) < 30 && rare(&unseen) > 45, "{} {}", rare(&standard), rare(&unseen));

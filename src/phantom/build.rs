@@ -82,6 +82,32 @@ impl AnatomyRange {
         }
     }
 
+    /// Between those and the unseen ones, for training.
+    pub const fn varied() -> Self {
+        Self {
+            size: spread(1.0, 0.06, 0.86, 1.14),
+            broad: spread(1.0, 0.06, 0.87, 1.13),
+            lordosis: spread(4.5, 5.5, -6.0, 14.0),
+            bend: spread(0.0, 3.5, -7.5, 7.5),
+            flexion: spread(0.02, 0.08, -0.18, 0.2),
+            lean: spread(0.0, 0.045, -0.12, 0.12),
+            turn: spread(0.0, 0.08, -0.2, 0.2),
+            head_turn: spread(0.0, 0.18, -0.42, 0.42),
+            nod: spread(0.0, 0.075, -0.17, 0.17),
+            strength: spread(-0.5, 1.1, -2.1, 2.0),
+            cortex: spread(0.93, 0.18, 0.6, 1.42),
+            canal: spread(1.0, 0.065, 0.84, 1.12),
+            girth: spread(1.02, 0.13, 0.79, 1.37),
+            airway: spread(1.0, 0.2, 0.62, 1.47),
+            raise_mm: spread(2.0, 11.0, -18.0, 25.0),
+            spine: spread(1.0, 0.1, 0.77, 1.21),
+            jitter: 0.04,
+            cervical_rib: 0.06,
+            cleft: 0.09,
+            lookalikes: LookalikeRange::varied(),
+        }
+    }
+
     /// Patients unlike those: larger and smaller ones, bent and turned necks, thin bone, rare variants more often.
     pub const fn unseen() -> Self {
         Self {
@@ -113,7 +139,8 @@ impl Profile {
     /// From what the patients of this population are drawn.
     pub const fn anatomy(self) -> AnatomyRange {
         match self {
-            Self::Standard | Self::Varied | Self::UnseenScanner => AnatomyRange::standard(),
+            Self::Standard | Self::UnseenScanner => AnatomyRange::standard(),
+            Self::Varied => AnatomyRange::varied(),
             Self::UnseenAnatomy => AnatomyRange::unseen(),
         }
     }

@@ -6,8 +6,9 @@ pub enum Profile {
     /// The one that networks are trained on: patients and scanners as in the published data.
     #[default]
     Standard,
-    /// The same patients on scanners that differ more than the published ones, so that a network learns not to rest on them:
-    /// wider fields of view, a gantry that is slightly tilted, more kernels, less dose. For training, never for evaluation.
+    /// Patients and scanners that differ more than the published ones, so that a network learns not to rest on what those share:
+    /// false friends and variants more often, wider fields of view, a gantry that is slightly tilted, more kernels, less dose.
+    /// For training, never for evaluation.
     Varied,
     /// The same patients on scanners that no network was trained on: another kernel, noise, spacing, tilt, artefacts.
     UnseenScanner,

@@ -67,6 +67,24 @@ impl LookalikeRange {
         }
     }
 
+    /// Worn and odd necks more often than among the published patients: a network learns to stay silent on what it has seen.
+    pub const fn varied() -> Self {
+        Self {
+            wear: 0.18,
+            degeneration: 1.15,
+            block: 0.03,
+            bridge: 0.11,
+            schmorl: 0.06,
+            vein: 0.4,
+            canal: 0.38,
+            healed: 0.045,
+            posterior_ligament: 0.08,
+            nuchal_ligament: 0.4,
+            vessels: 0.9,
+            swelling: 0.1,
+        }
+    }
+
     /// Older and odder patients than any that a model was trained on.
     pub const fn unseen() -> Self {
         Self {
