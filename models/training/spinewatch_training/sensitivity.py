@@ -43,7 +43,8 @@ def measure(work: Task, source: Path) -> dict:
     best = min(calibrations, key=lambda method: (max(0, calibrations[method]["loss"] - how.limit), calibrations[method]["error"]))
     groups = {group: cost(best, [], group) for group in tqdm(quantiser.groups, "sensitivity")}
     floats, rest = [OUTPUT], calibrations[best]
-    left = sorted(set(groups) - {OUTPUT}, key=lambda group: (groups[group]["loss"] > how.limit, groups[group]["error"]))
+    others = [group for group in groups if group != OUTPUT]
+    left = sorted(others, key=lambda group: (groups[group]["loss"] > how.limit, groups[group]["error"]))
     while rest["loss"] > how.limit and left and len(floats) < how.most_floats:
         floats.append(left.pop())
         rest = cost(best, floats)
