@@ -3,7 +3,7 @@
 
 use super::ranked::Ranked;
 use super::vertebrae::ratio;
-use super::{SliceResult, StudyResult, TrueBox};
+use super::{StudyResult, TrueBox};
 use crate::triage::FractureBox;
 
 /// IoU thresholds 0.50, 0.55 ... 0.95.
@@ -22,6 +22,8 @@ struct Found {
     score: f32,
     /// Bit `t` for threshold `t`.
     hits: u16,
+    /// Its slice shows a fracture.
+    slice_is_fractured: bool,
 }
 
 /// The boxes of one study.
@@ -32,11 +34,11 @@ pub(super) struct Boxes {
 }
 
 impl Boxes {
-    /// Of the chosen slices, where the boxes are known.
-    pub fn of(study: &StudyResult, chosen: impl Fn(&SliceResult) -> bool) -> Self {
+    /// Of all slices, where the boxes are known.
+    pub fn of(study: &StudyResult) -> Self {
         let mut boxes = Self::default();
         if study.boxes_known {
-            for slice in study.slices.iter().filter(|slice| chosen(slice)) {
+            for slice in &study.slices {
                 boxes.there += u32::try_from(slice.true_boxes.len()).unwrap_or(u32::MAX);
                 boxes.found.extend(matched(&slice.boxes, &slice.true_boxes));
             }
@@ -51,7 +53,8 @@ fn matched(found: &[FractureBox], truth: &[TrueBox]) -> Vec<Found> {
     let mut order: Vec<&FractureBox> = found.iter().collect();
     order.sort_by(|a, b| b.score.total_cmp(&a.score));
     order.truncate(MOST_BOXES);
-    let mut result: Vec<Found> = order.iter().map(|b| Found { score: b.score, hits: 0 }).collect();
+    let slice_is_fractured = !truth.is_empty();
+    let mut result: Vec<Found> = order.iter().map(|b| Found { score: b.score, hits: 0, slice_is_fractured }).collect();
     for t in 0..THRESHOLDS {
         let mut free = vec![true; truth.len()];
         for (b, found) in order.iter().zip(&mut result) {
@@ -88,6 +91,12 @@ impl Ranking {
         let mut found: Vec<(usize, Found)> = each.collect();
         found.sort_by(|a, b| b.1.score.total_cmp(&a.1.score));
         Self { found, there: studies.iter().map(|boxes| boxes.there).collect() }
+    }
+
+    /// Of the slices with a fracture only, as the papers choose most of theirs.
+    pub fn on_fractured_slices(&self) -> Self {
+        let found = self.found.iter().filter(|(_, found)| found.slice_is_fractured).copied().collect();
+        Self { found, there: self.there.clone() }
     }
 
     fn there(&self, drawn: &[u32]) -> u32 {

@@ -42,8 +42,7 @@ pub(super) struct Measured {
 impl Measured {
     pub fn of(studies: &[StudyResult], point: &OperatingPoint) -> Self {
         let judged: Vec<Judged> = studies.iter().map(Judged::of).collect();
-        let boxes = Ranking::of(&studies.iter().map(|study| Boxes::of(study, |_| true)).collect::<Vec<_>>());
-        let fractured = |study| Boxes::of(study, |slice| !slice.true_boxes.is_empty());
+        let boxes = Ranking::of(&studies.iter().map(Boxes::of).collect::<Vec<_>>());
         let levels = std::array::from_fn(|level| Ranked::of(probabilities(studies, level)));
         Self {
             score: point.score,
@@ -55,7 +54,7 @@ impl Measured {
             fractured: studies.iter().map(fractured_slices::counts).collect(),
             fractured_levels: std::array::from_fn(|level| fractured_slices::ranked(studies, level)),
             box_scores: boxes.ranked(),
-            boxes_fractured: Ranking::of(&studies.iter().map(fractured).collect::<Vec<_>>()),
+            boxes_fractured: boxes.on_fractured_slices(),
             boxes,
             images: studies.iter().map(|study| Images::of(study, point.score)).collect(),
             image_scores: images::ranked(studies),

@@ -24,34 +24,29 @@ pub(super) struct Counts {
 
 impl Counts {
     pub fn of(study: &StudyResult, thresholds: &[f32; 7]) -> Self {
-        let mut counts = Self::default();
-        for slice in &study.slices {
-            if let Some(visible) = slice.visible {
-                counts.add(&slice.vertebrae, said(slice, thresholds), visible);
-            }
-        }
-        counts
+        Self::of_chosen(study, thresholds, |_, _| true)
     }
 
     /// Of the slices that show a vertebra only, as the papers choose their slices.
     pub fn with_vertebra(study: &StudyResult, thresholds: &[f32; 7]) -> Self {
-        let mut counts = Self::default();
-        for slice in &study.slices {
-            if let Some(visible) = slice.visible.filter(|visible| visible.contains(&true)) {
-                counts.add(&slice.vertebrae, said(slice, thresholds), visible);
-            }
-        }
-        counts
+        Self::of_chosen(study, thresholds, |_, visible| visible.contains(&true))
     }
 
     /// Of those that also show the same vertebrae as the [`APART`] slices before and after them: where one vertebra begins and
     /// another ends, the truth of a slice is a matter of a slice.
     pub fn within_vertebrae(study: &StudyResult, thresholds: &[f32; 7]) -> Self {
+        let slices = &study.slices;
+        Self::of_chosen(study, thresholds, |i, visible| {
+            let near = &slices[i.saturating_sub(APART)..slices.len().min(i + APART + 1)];
+            visible.contains(&true) && near.iter().all(|other| other.visible == Some(visible))
+        })
+    }
+
+    /// Of the slices whose truth is known, as far as `is_chosen` by their place and what they show.
+    fn of_chosen(study: &StudyResult, thresholds: &[f32; 7], is_chosen: impl Fn(usize, [bool; 7]) -> bool) -> Self {
         let mut counts = Self::default();
         for (i, slice) in study.slices.iter().enumerate() {
-            let near = &study.slices[i.saturating_sub(APART)..study.slices.len().min(i + APART + 1)];
-            let is_within = near.iter().all(|other| other.visible == slice.visible);
-            if let Some(visible) = slice.visible.filter(|visible| is_within && visible.contains(&true)) {
+            if let Some(visible) = slice.visible.filter(|visible| is_chosen(i, *visible)) {
                 counts.add(&slice.vertebrae, said(slice, thresholds), visible);
             }
         }

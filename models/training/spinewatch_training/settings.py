@@ -51,7 +51,7 @@ class Training:
     schedule: str = "cosine"
     """After the warm-up: `cosine` or `linear` down to a hundredth, or `plateau`: halved after three epochs without a gain."""
     init_from: Path | None = None
-    """The `best.pt` of another run of the same network, at any input size, to start from."""
+    """What to start from: the `best.pt` of another run of the same network, at any input size, or a package's `model.onnx`."""
     stop_after: int = 1_000_000
     """The run ends early after so many epochs without a gain."""
     batches_ahead: int = 0

@@ -16,11 +16,13 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from . import batches, optimisation
+from . import batches, optimisation, restore
 from .settings import Settings
 from .tasks import Task, task
 
 T, R = TypeVar("T"), TypeVar("R")
+SPREAD_SLICES = 320
+"""Training slices on which the normalisations of a package's network are set."""
 
 
 def train(settings: Settings) -> Path:
@@ -41,7 +43,7 @@ class Run:
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.net = work.net.to(self.device, memory_format=torch.channels_last)
         if self.how.init_from is not None:
-            start_from(self.net, self.how.init_from)
+            start_from(work, self.how.init_from, self.device)
         self.evaluated = work.evaluation_rows(np.random.default_rng(self.how.seed))[: self.how.evaluation_slices]
         self.average = copy.deepcopy(self.net).eval()
         self.optimiser = optimisation.optimiser(self.net, self.how)
@@ -158,12 +160,20 @@ def ahead(make: Callable[[T], R], things: Iterable[T], count: int) -> Iterator[R
             yield waiting.popleft().result()
 
 
-def start_from(net: nn.Module, path: Path) -> None:
-    """The weights of another run; buffers that follow from the input's size are the network's own."""
+def start_from(work: Task, path: Path, device: torch.device) -> None:
+    """The weights of another run, or of a package; buffers that follow from the input's size are the network's own."""
     try:
-        net.load_state_dict(torch.load(path, map_location="cpu", weights_only=True)["net"])
-    except (RuntimeError, KeyError) as error:
+        if path.suffix != ".onnx":
+            work.net.load_state_dict(torch.load(path, map_location="cpu", weights_only=True)["net"])
+            return
+        norms = restore.restore(work.net, path)
+    except (RuntimeError, KeyError, restore.NotThisNetwork) as error:
         raise ValueError(f"init_from = {path}: not the weights of this network: {error}") from error
+    rng, settings = np.random.default_rng(work.settings.training.seed), work.settings
+    plan = batches.in_batches(rng.permutation(work.epoch_rows(rng))[:SPREAD_SLICES], settings.training.batch)
+    how, known = settings.augmentation.at(1.0), settings.training.ratio_known_share
+    made = (batches.augmented(work.slices, rows, settings.recipe, how, known, rng) for rows in plan)
+    restore.spread(work.net, norms, ([getattr(batch, name).to(device) for name in work.inputs] for batch in made))
 
 
 def _replace(path: Path, state: dict) -> None:

@@ -10,7 +10,7 @@ import onnx
 import pytest
 import torch
 
-from spinewatch_training import dataset, evidence, export, release, settings, tasks, train
+from spinewatch_training import batches, dataset, evidence, export, release, restore, settings, tasks, train
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 KINDS = ["vertebra-classifier", "fracture-detector"]
@@ -35,6 +35,23 @@ def test_a_run_learns_and_its_int8_package_keeps_what_was_learnt(run, kind, epoc
     dequantised = {n.output[0]: n.input[0] for n in graph.node if n.op_type == "DequantizeLinear"}
     assert all(weights[dequantised[n.input[1]]] == onnx.TensorProto.INT8 for n in convolutions)
     check_golden(folder, manifest)
+    check_start_from(folder / "model.onnx", made, manifest["metrics"][figure])
+
+
+def check_start_from(package, made, figure):
+    training = dataclasses.replace(made.training, init_from=package)
+    going = train.Run(dataclasses.replace(made, training=training, output=made.output / "again"), tasks.task(made))
+    going.net.eval()
+    figures = train.evaluate(going.work, going.net, going.device, going.work.validation)
+    assert abs(figures[going.work.figure] - figure) < 0.05, "it stands where the package stands"
+    batch = batches.plain(going.work.slices, going.work.training[:64], made.recipe)
+    inputs = [getattr(batch, name) for name in going.work.inputs]
+    with torch.no_grad():
+        said, learning = going.net(*inputs), going.net.train()(*inputs)
+    said, learning = (each if torch.is_tensor(each) else each[1] for each in (said, learning))
+    assert (said - learning).abs().mean() < 0.5 * said.std(), "and goes on from there while it learns"
+    with pytest.raises(restore.NotThisNetwork, match="this network has no"):
+        restore.restore(torch.nn.Linear(3, 4), package)
 
 
 def check_golden(folder, manifest):
