@@ -13,7 +13,7 @@ use crate::appliance::Outcome;
 use crate::dicom::{self, Limits, Slice};
 use crate::display;
 use crate::inference::{Heat, SecondOpinion};
-use crate::preprocess::{Plane, plane};
+use crate::preprocess::{Plane, View, plane};
 use crate::triage::{BestSlice, Finding, FractureBox};
 
 /// Rows and columns of the slice in a picture.
@@ -51,9 +51,9 @@ pub fn write(
         for Finding { level, score, best_slice, .. } in &statement.assessment.findings {
             let slice = read_again(outcome, best_slice)?;
             let opinion = second.of_slice(&slice).context("the fracture classifier fails on a slice")?;
-            let grey = plane(&slice, second.recipe(), SIDE)?;
-            let matrix = [slice.header.rows, slice.header.columns];
-            let rgb = picture(&grey, &opinion.heat[*level as usize], &best_slice.fracture_box, matrix);
+            let view = second.view(&slice);
+            let grey = plane(&slice, view, second.recipe(), SIDE)?;
+            let rgb = picture(&grey, &opinion.heat[*level as usize], &best_slice.fracture_box, view);
             let file = format!("{}-{}.png", series(key), level.name());
             let path = dir.join(&file);
             let probability = opinion.probabilities[*level as usize];
@@ -77,8 +77,8 @@ fn read_again(outcome: &Outcome, best: &BestSlice) -> anyhow::Result<Slice> {
     slices.into_iter().min_by(|a, b| away(a).total_cmp(&away(b))).with_context(|| format!("{file}: no slice"))
 }
 
-/// Red, green and blue of each pixel, row by row. `matrix`: rows and columns that the box counts in.
-fn picture(grey: &Plane, heat: &Heat, found: &FractureBox, matrix: [u16; 2]) -> Vec<u8> {
+/// Red, green and blue of each pixel, row by row. `view`: what is seen of the slice that the box counts in.
+fn picture(grey: &Plane, heat: &Heat, found: &FractureBox, view: View) -> Vec<u8> {
     let side = grey.size;
     let place = |n: usize| (n as f32 + 0.5) / side as f32;
     let mut rgb = Vec::with_capacity(3 * side * side);
@@ -86,9 +86,9 @@ fn picture(grey: &Plane, heat: &Heat, found: &FractureBox, matrix: [u16; 2]) -> 
         let share = HEAT.1 * heat.at(place(n / side), place(n % side));
         rgb.extend(HEAT.0.map(|colour| mixed(shade, colour, share)));
     }
-    let scale = matrix.map(|pixels| side as f32 / f32::from(pixels.max(1)));
-    let (left, right) = (at(found.x * scale[1], side), at((found.x + found.width) * scale[1], side));
-    let (top, bottom) = (at(found.y * scale[0], side), at((found.y + found.height) * scale[0], side));
+    let corner = |x: f32, y: f32| view.of_slice([x, y]).map(|share| at(share * side as f32, side));
+    let [left, top] = corner(found.x, found.y);
+    let [right, bottom] = corner(found.x + found.width, found.y + found.height);
     let mut dot = |row: usize, column: usize| rgb[3 * (row * side + column)..][..3].copy_from_slice(&BOX);
     for column in left..=right {
         dot(top, column);
@@ -142,7 +142,7 @@ mod tests {
         values[5] = 2.0;
         let heat = Heat::new(4, 4, values);
         let found = FractureBox { x: 256.0, y: 64.0, width: 128.0, height: 128.0, score: 0.9 };
-        let rgb = picture(&grey, &heat, &found, [512, 512]);
+        let rgb = picture(&grey, &heat, &found, View::whole([512, 512]));
         assert_eq!(rgb.len(), 3 * 64 * 64);
         assert_eq!(pixel(&rgb, 60, 60), [100, 100, 100], "cold");
         let [red, green, blue] = pixel(&rgb, 24, 24);
@@ -180,7 +180,7 @@ mod tests {
         let grey = Plane { size: 64, pixels: vec![0; 64 * 64] };
         let cold = Heat::new(1, 1, vec![0.0]);
         let found = FractureBox { x: -9.0, y: 500.0, width: 600.0, height: 90.0, score: 0.9 };
-        let rgb = picture(&grey, &cold, &found, [512, 512]);
+        let rgb = picture(&grey, &cold, &found, View::whole([512, 512]));
         assert_eq!((pixel(&rgb, 63, 0), pixel(&rgb, 63, 63)), (BOX, BOX));
     }
 }

@@ -303,4 +303,4 @@ fn in_one_line(text: &str, error: &toml::de::Error) -> String {
 
 #[cfg(test)]
 #[path = "manifest_tests.rs"]
-mod tests;
+pub(super) mod tests;

@@ -4,7 +4,7 @@
 
 use super::*;
 
-const CLASSIFIER: &str = r#"format = 1
+pub const CLASSIFIER: &str = r#"format = 1
 name = "vertebra-classifier-edge"
 kind = "vertebra-classifier"
 version = "0.1.0"
@@ -44,7 +44,7 @@ cases = 4
 tolerance = 0.03
 "#;
 
-fn detector() -> String {
+pub fn detector() -> String {
     let text = CLASSIFIER.replace("vertebra-classifier", "fracture-detector").replace("128", "256");
     let text = text.replace("shape = [1, 7]", "shape = [1, 5, 1344]");
     let text = text.replace(r#"["C1","C2","C3","C4","C5","C6","C7"]"#, r#"["fracture"]"#);
@@ -137,6 +137,11 @@ fn a_fault_is_named_by_its_key() {
             "[preprocessing] window_width_hu = 0: must be a number above 0",
         ),
         ("std = 0.25", "std = nan", "[preprocessing] std = NaN"),
+        (
+            "std = 0.25",
+            "std = 0.25\nwidest_field_mm = 0",
+            "[preprocessing] widest_field_mm = 0: must be a number above 0",
+        ),
         ("[1, 7]", "[7]", "[output] shape = [7]: must be [1, 7]"),
         ("\"C1\",\"C2\"", "\"C2\",\"C1\"", "must be C1 to C7 in this order"),
         ("gate = 0.3", "gate = 1.5", "[operating_point] gate = 1.5: must be above 0, at most 1"),

@@ -10,7 +10,7 @@ use crate::dicom::Slice;
 use crate::inference::{
     EngineError, FracturePoint, Head, Heat, Kind, LinearHead, Loaded, Manifest, Model, ModelSummary,
 };
-use crate::preprocess::{PlaneError, Recipe, image_tensor, plane};
+use crate::preprocess::{PlaneError, Recipe, View, image_tensor, plane};
 use crate::triage::Level;
 
 /// A fracture classifier with the working memory of one thread.
@@ -76,13 +76,19 @@ impl SecondOpinion {
         &self.manifest.preprocessing
     }
 
+    /// What it sees of a slice; its heat lies there.
+    pub fn view(&self, slice: &Slice) -> View {
+        View::of([slice.header.rows, slice.header.columns], slice.header.pixel_spacing, self.recipe())
+    }
+
     /// Reads one slice.
     ///
     /// # Errors
     /// When its pixels do not match its header, or the network fails.
     pub fn of_slice(&mut self, slice: &Slice) -> Result<Opinion, OpinionError> {
+        let view = self.view(slice);
         let Manifest { input, preprocessing, features, .. } = &*self.manifest;
-        let image = plane(slice, preprocessing, input.size())?;
+        let image = plane(slice, view, preprocessing, input.size())?;
         let tensor = image_tensor([&image; 3], preprocessing, input.channels());
         let output = self.model.run(&tensor, None)?;
         let [_, _, rows, columns] = features.as_ref().map_or([0; 4], |features| features.shape);

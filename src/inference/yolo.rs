@@ -4,6 +4,7 @@
 //! score per class. All classes are suspected fractures, so the best score of a box is its score.
 
 use crate::inference::DetectorPoint;
+use crate::preprocess::View;
 use crate::triage::FractureBox;
 
 /// At most this many boxes of one slice are handed on, best first.
@@ -46,34 +47,23 @@ impl Candidate {
         (inside.area() > 0.0).then_some(inside)
     }
 
-    /// From the square input back to the pixels of a slice of `rows` x `columns`.
-    fn in_slice(self, size: f32, [rows, columns]: [u16; 2]) -> FractureBox {
-        let (across, down) = (f32::from(columns) / size, f32::from(rows) / size);
-        FractureBox {
-            x: self.left * across,
-            y: self.top * down,
-            width: (self.right - self.left) * across,
-            height: (self.bottom - self.top) * down,
-            score: self.score.min(1.0),
-        }
+    /// From the square input back to the pixels of the slice.
+    fn in_slice(self, size: f32, view: View) -> FractureBox {
+        let [x, y] = view.to_slice([self.left / size, self.top / size]);
+        let [right, bottom] = view.to_slice([self.right / size, self.bottom / size]);
+        FractureBox { x, y, width: right - x, height: bottom - y, score: self.score.min(1.0) }
     }
 }
 
 /// Boxes of one slice in its own pixels, best first, at most [`MAX_BOXES`].
 ///
-/// `output` has `(4 + classes) * boxes` values, `size` is the width of the input, `matrix` rows and columns of the slice.
-pub(super) fn decode(
-    output: &[f32],
-    boxes: usize,
-    size: usize,
-    matrix: [u16; 2],
-    point: &DetectorPoint,
-) -> Vec<FractureBox> {
+/// `output` has `(4 + classes) * boxes` values, `size` is the width of the input, `view` what it shows of the slice.
+pub(super) fn decode(output: &[f32], boxes: usize, size: usize, view: View, point: &DetectorPoint) -> Vec<FractureBox> {
     let size = size as f32;
     let mut found = candidates(output, boxes, point.score);
     found.sort_by(|a, b| b.score.total_cmp(&a.score));
     let kept = suppressed(found.into_iter().filter_map(|candidate| candidate.clipped(size)), point.nms_iou);
-    kept.iter().map(|candidate| candidate.in_slice(size, matrix)).collect()
+    kept.iter().map(|candidate| candidate.in_slice(size, view)).collect()
 }
 
 /// Every box whose best score reaches `score`.

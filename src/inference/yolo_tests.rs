@@ -13,7 +13,7 @@ fn output(boxes: &[[f32; 5]]) -> Vec<f32> {
 }
 
 fn decoded(boxes: &[[f32; 5]], matrix: [u16; 2]) -> Vec<FractureBox> {
-    decode(&output(boxes), boxes.len(), 256, matrix, &POINT)
+    decode(&output(boxes), boxes.len(), 256, View::whole(matrix), &POINT)
 }
 
 #[test]
@@ -21,6 +21,13 @@ fn a_box_lands_on_the_pixels_of_the_slice() {
     // 512 rows, 768 columns: factors 2 and 3
     let found = decoded(&[[100.0, 50.0, 20.0, 10.0, 0.9]], [512, 768]);
     assert_eq!(found, [FractureBox { x: 270.0, y: 90.0, width: 60.0, height: 20.0, score: 0.9 }]);
+}
+
+#[test]
+fn a_box_in_the_middle_of_a_wide_slice_lands_there() {
+    let view = View { row: 100, column: 40, rows: 256, columns: 512 };
+    let found = decode(&output(&[[100.0, 50.0, 20.0, 10.0, 0.9]]), 1, 256, view, &POINT);
+    assert_eq!(found, [FractureBox { x: 220.0, y: 145.0, width: 40.0, height: 10.0, score: 0.9 }]);
 }
 
 #[test]
@@ -48,7 +55,7 @@ fn a_box_is_clipped_to_the_image_and_one_outside_is_dropped() {
 #[test]
 fn of_several_classes_the_best_score_counts() {
     let rows = [[50.0], [50.0], [20.0], [20.0], [0.1], [0.7], [0.3]].concat();
-    assert_eq!(decode(&rows, 1, 256, [256, 256], &POINT)[0].score, 0.7);
+    assert_eq!(decode(&rows, 1, 256, View::whole([256, 256]), &POINT)[0].score, 0.7);
 }
 
 #[test]
@@ -111,6 +118,6 @@ proptest! {
 
     #[test]
     fn no_output_breaks_the_decoding(values in proptest::collection::vec(any::<f32>(), 0..200), boxes in 0_usize..50) {
-        let _ = decode(&values, boxes, 256, [512, 512], &POINT);
+        let _ = decode(&values, boxes, 256, View::whole([512, 512]), &POINT);
     }
 }

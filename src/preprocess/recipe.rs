@@ -18,6 +18,8 @@ pub struct Recipe {
     pub mean: f32,
     /// Divides what is left, > 0.
     pub std: f32,
+    /// Of a slice with a wider field of view, mm, the network sees the middle only; `None`: all of every slice.
+    pub widest_field_mm: Option<f32>,
 }
 
 /// Filter between the slice's matrix and the network's.
@@ -60,6 +62,7 @@ impl Recipe {
             ("window_width_hu", self.window_width_hu, true),
             ("mean", self.mean, false),
             ("std", self.std, true),
+            ("widest_field_mm", self.widest_field_mm.unwrap_or(f32::MAX), true),
         ];
         numbers.into_iter().find_map(|(key, value, positive)| {
             let good = value.is_finite() && (!positive || value > 0.0);

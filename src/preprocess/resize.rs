@@ -3,8 +3,10 @@
 //! A slice that is not square is squeezed into the square, as the published methods do; boxes are mapped back with
 //! one factor per axis. The filter is separable: weights per output row and per output column.
 
+use std::ops::Range;
+
 use crate::dicom::Slice;
-use crate::preprocess::{Recipe, Resize};
+use crate::preprocess::{Recipe, Resize, View};
 
 /// One slice, windowed and resized: `size` x `size` values, row by row.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,15 +29,17 @@ pub struct PlaneError {
     pub values: usize,
 }
 
-/// Windows and resizes one slice to `size` x `size`. The weights are built anew: a twentieth of the work.
+/// Windows and resizes a part of a slice to `size` x `size`. The weights are built anew: a twentieth of the work.
 ///
 /// # Errors
 /// When the slice is empty or holds more or fewer values than its header says.
-pub fn plane(slice: &Slice, recipe: &Recipe, size: usize) -> Result<Plane, PlaneError> {
+pub fn plane(slice: &Slice, view: View, recipe: &Recipe, size: usize) -> Result<Plane, PlaneError> {
     let (rows, columns) = (slice.header.rows, slice.header.columns);
-    Resizer::new(usize::from(rows), usize::from(columns), size, recipe.resize)
-        .apply(&slice.hounsfield, recipe)
-        .ok_or(PlaneError { rows, columns, values: slice.hounsfield.len() })
+    Resizer::new([rows, columns], view, size, recipe.resize).apply(&slice.hounsfield, recipe).ok_or(PlaneError {
+        rows,
+        columns,
+        values: slice.hounsfield.len(),
+    })
 }
 
 /// The source pixels under one output pixel along one axis: from `start`, one weight each, summing to 1.
@@ -45,22 +49,32 @@ struct Span {
     weights: Vec<f32>,
 }
 
-/// Weights from one matrix to one square, to be used for every slice of that matrix.
+/// Weights from a part of one matrix to one square, to be used for every slice of that matrix.
 #[derive(Clone, Debug)]
 pub struct Resizer {
     source: (usize, usize),
+    /// First and last column but one of the part; its first row is in the spans.
+    across: Range<usize>,
     rows: Vec<Span>,
     columns: Vec<Span>,
 }
 
 impl Resizer {
-    /// Weights from `rows` x `columns` to `size` x `size`.
-    pub fn new(rows: usize, columns: usize, size: usize, resize: Resize) -> Self {
+    /// Weights from what `view` shows of a matrix of `rows` x `columns` to `size` x `size`.
+    pub fn new([rows, columns]: [u16; 2], view: View, size: usize, resize: Resize) -> Self {
         let spans = match resize {
             Resize::Area => area_spans,
             Resize::Nearest => nearest_spans,
         };
-        Self { source: (rows, columns), rows: spans(rows, size), columns: spans(columns, size) }
+        let first = [view.row, view.column].map(usize::from);
+        let mut down = spans(usize::from(view.rows), size);
+        down.iter_mut().for_each(|span| span.start += first[0]);
+        Self {
+            source: (usize::from(rows), usize::from(columns)),
+            across: first[1]..first[1] + usize::from(view.columns),
+            rows: down,
+            columns: spans(usize::from(view.columns), size),
+        }
     }
 
     /// Windows and resizes; `None` when `hounsfield` is not the matrix that the weights were made for, or is empty.
@@ -71,11 +85,11 @@ impl Resizer {
         }
         let window = recipe.window();
         let mut pixels = Vec::with_capacity(self.rows.len() * self.columns.len());
-        let mut sums = vec![0.0_f32; columns];
+        let mut sums = vec![0.0_f32; self.across.len()];
         for span in &self.rows {
             sums.fill(0.0);
             for (row, &weight) in hounsfield[span.start * columns..].chunks_exact(columns).zip(&span.weights) {
-                add_windowed(&mut sums, row, weight, window);
+                add_windowed(&mut sums, &row[self.across.clone()], weight, window);
             }
             match self.whole_columns() {
                 Some((2, weight)) => pixels.extend(shrunk::<2>(&sums, weight)),
@@ -92,7 +106,8 @@ impl Resizer {
     fn whole_columns(&self) -> Option<(usize, f32)> {
         let first = self.columns.first()?;
         let (count, weight) = (first.weights.len(), *first.weights.first()?);
-        let whole = self.columns.len() * count == self.source.1 && first.weights.iter().all(|&other| other == weight);
+        let whole =
+            self.columns.len() * count == self.across.len() && first.weights.iter().all(|&other| other == weight);
         whole.then_some((count, weight))
     }
 }

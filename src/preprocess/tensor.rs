@@ -58,6 +58,7 @@ mod tests {
             neighbours,
             mean: 0.5,
             std: 0.25,
+            widest_field_mm: None,
         }
     }
 

@@ -111,11 +111,11 @@ class Pipeline:
         for file in files:
             content = Path(file).read_bytes()
             clock.stage("read")
-            hounsfield, z_mm = read_slice(BytesIO(content))
+            ct = read_slice(BytesIO(content))
             clock.stage("decode")
-            small, large = plane(hounsfield, self.classifier.recipe), plane(hounsfield, self.detector.recipe)
+            small, large = plane(ct, self.classifier.recipe), plane(ct, self.detector.recipe)
             clock.stage("prepare")
-            yield {"file": file, "z_mm": z_mm, "small": small, "large": large, "matrix": hounsfield.shape}
+            yield {"file": file, "z_mm": ct.z_mm, "small": small, "large": large}
 
     def analyse(self, above: dict, this: dict, below: dict, clock: Clock) -> None:
         """Vertebrae, and boxes where the gate opens."""

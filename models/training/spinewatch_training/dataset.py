@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from .prepare import planes_folder, prepare
+from .preprocessing import view
 from .rsna import LEVELS
 from .settings import Data, Recipe
 
@@ -45,14 +46,14 @@ class Slices:
     """N, along the body, growing towards the head."""
     ratio: np.ndarray
     """N, 0 at the head end to 1 at the foot end; -1 in an excerpt: nobody knows where in the series it stands."""
-    matrix: np.ndarray
-    """N x 2, rows and columns as stored."""
+    view: np.ndarray
+    """N x 4, what the network sees of the stored pixels: first row, first column, rows, columns."""
     visible: np.ndarray
     """N x 7, 1 where the slice shows the vertebra, -1 where nothing is known."""
     box_row: np.ndarray
     """M, which slice a box belongs to."""
     boxes: np.ndarray
-    """M x 4, x1 y1 x2 y2 as fractions of the image."""
+    """M x 4, x1 y1 x2 y2 as fractions of what the network sees."""
     studies: list[str]
     fractured: np.ndarray
     """studies x 7, 1 where the vertebra is fractured."""
@@ -100,15 +101,30 @@ def load(data: Data, recipe: Recipe) -> Slices:
     def joined(name: str) -> np.ndarray:
         return np.concatenate([entry[name] for entry in entries])
 
+    # caches made before fields were cut do not have it, and show whole slices
+    spacing = [entry.get("pixel_spacing_mm", np.ones((count, 2))) for entry, count in zip(entries, counts)]
+    matrix = joined("matrix")
+    seen = view(matrix, np.concatenate(spacing), recipe)
+    box_row = np.concatenate([entry["box_row"] + start for entry, start in zip(entries, first)])
+    boxes, is_seen = _in_view(joined("boxes"), matrix[box_row], seen[box_row])
     return Slices(
         Planes([folder / f"{file.stem}.npy" for file in files], counts),
         study=np.repeat(np.arange(len(files), dtype=np.int32), counts),
         ratio=np.concatenate([_ratio(entry["number"]) for entry in entries]),
-        **{name: joined(name) for name in ("number", "z_mm", "matrix", "visible", "boxes")},
-        box_row=np.concatenate([entry["box_row"] + start for entry, start in zip(entries, first)]),
+        view=seen,
+        **{name: joined(name) for name in ("number", "z_mm", "visible")},
+        box_row=box_row[is_seen],
+        boxes=boxes[is_seen],
         studies=[file.stem for file in files],
         fractured=np.stack([entry["fractured"] for entry in entries]),
     )
+
+
+def _in_view(boxes: np.ndarray, matrix: np.ndarray, seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Boxes as fractions of the image -> of what is seen of it, M x 4, and which of them are seen at all."""
+    scale, offset, extent = (np.tile(values[:, ::-1], 2) for values in (matrix, seen[:, :2], seen[:, 2:]))
+    inside = ((boxes * scale - offset) / extent).clip(0, 1).astype(np.float32)
+    return inside, (inside[:, 2:] > inside[:, :2]).all(1)
 
 
 def _ratio(numbers: np.ndarray) -> np.ndarray:

@@ -27,17 +27,18 @@ def write(classifier: Settings, detector: Settings, path: Path) -> None:
         out = csv.writer(file, lineterminator="\n")
         out.writerow(["study", "n", "z_mm", *LEVELS, *(f"true_{level}" for level in LEVELS), "boxes", "true_boxes", "fractured"])
         for row, seven, output in zip(rows, probabilities, found):
-            scale = slices.matrix[row][::-1].astype(float)
+            seen = slices.view[row].astype(float)
             boxes = metrics.boxes_of_output(output, 0.05)
             out.writerow([
                 slices.studies[slices.study[row]], slices.number[row], f"{slices.z_mm[row]:.3f}",
                 *(f"{p:.4f}" for p in seven), *slices.visible[row],
-                ";".join(_words(box[:4] / size, scale) + f" {box[4]:.4f}" for box in boxes),
-                ";".join(_words(box, scale) for box in slices.boxes_of(row)),
+                ";".join(_words(box[:4] / size, seen) + f" {box[4]:.4f}" for box in boxes),
+                ";".join(_words(box, seen) for box in slices.boxes_of(row)),
                 " ".join(level for level, is_fractured in zip(LEVELS, slices.fractured[slices.study[row]]) if is_fractured),
             ])  # fmt: skip
 
 
-def _words(box: np.ndarray, scale: np.ndarray) -> str:
-    low, high = box[:2] * scale, box[2:] * scale
+def _words(box: np.ndarray, seen: np.ndarray) -> str:
+    """Fractions of what is seen -> stored pixels."""
+    low, high = (seen[1::-1] + corner * seen[:1:-1] for corner in (box[:2], box[2:]))
     return " ".join(f"{v:.1f}" for v in (*low, *(high - low)))

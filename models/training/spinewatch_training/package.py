@@ -87,7 +87,7 @@ def _manifest(work: Task, shape: list[int], release: Release) -> str:
         },
         "input": {"name": "image", "shape": [1, 3, recipe.size, recipe.size]},
         **work.manifest_tables(),
-        "preprocessing": {
+        "preprocessing": ({} if recipe.widest_field_mm is None else {"widest_field_mm": recipe.widest_field_mm}) | {
             "window_center_hu": recipe.window_center_hu, "window_width_hu": recipe.window_width_hu, "resize": recipe.resize,
             "neighbours": recipe.neighbours, "mean": recipe.mean, "std": recipe.std,
         },

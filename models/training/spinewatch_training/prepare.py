@@ -31,7 +31,8 @@ SLICES_WORTH_A_PROCESS = 500
 def planes_folder(cache: Path, recipe: Recipe) -> Path:
     """Where the planes of a recipe are; normalisation and neighbours come later and do not matter."""
     window = f"{recipe.window_center_hu:g}-{recipe.window_width_hu:g}"
-    return cache / f"{recipe.size}-{recipe.resize}-window-{window}"
+    field = "" if recipe.widest_field_mm is None else f"-field-{recipe.widest_field_mm:g}"
+    return cache / f"{recipe.size}-{recipe.resize}-window-{window}{field}"
 
 
 def labels_file(cache: Path, uid: str) -> Path:
@@ -101,10 +102,11 @@ def _prepare_study(folder: Path, cache: Path, uid: str, labels: Labels, recipes:
     slices = []
     for entry in os.scandir(folder / "train_images" / uid):
         try:
-            hounsfield, z_mm = read_slice(Path(entry.path))
+            ct = read_slice(Path(entry.path))
         except (pydicom.errors.InvalidDicomError, AttributeError, NotImplementedError, RuntimeError, ValueError) as error:
             return f"{entry.path}: {error}"
-        slices.append((z_mm, int(Path(entry.name).stem), hounsfield.shape, planes(hounsfield, recipes)))
+        number = int(Path(entry.name).stem)
+        slices.append((ct.z_mm, number, ct.hounsfield.shape, ct.pixel_spacing_mm, planes(ct, recipes)))
     slices.sort(key=lambda entry: -entry[0])
     for index, recipe in enumerate(recipes):
         stack = np.stack([made[index] for *_, made in slices])
@@ -112,10 +114,11 @@ def _prepare_study(folder: Path, cache: Path, uid: str, labels: Labels, recipes:
     z_mm = np.array([entry[0] for entry in slices])
     number = np.array([entry[1] for entry in slices], np.int32)
     matrix = np.array([entry[2] for entry in slices], np.int32)
+    pixel_spacing_mm = np.array([entry[3] for entry in slices])
     box_row, boxes = _boxes(labels, number, matrix)
     arrays = dict(
         fractured=np.array(labels.fractured, np.int8), number=number, z_mm=z_mm.astype(np.float32), matrix=matrix,
-        visible=_visible(folder, uid, labels, number, z_mm), box_row=box_row, boxes=boxes, digest=_digest(labels),
+        pixel_spacing_mm=pixel_spacing_mm, visible=_visible(folder, uid, labels, number, z_mm), box_row=box_row, boxes=boxes, digest=_digest(labels),
     )  # fmt: skip
     _write(labels_file(cache, uid), lambda file: np.savez(file, **arrays))
     return None

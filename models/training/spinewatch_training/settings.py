@@ -34,6 +34,8 @@ class Recipe:
     neighbours: str = "none"
     mean: float = 0.5
     std: float = 0.25
+    widest_field_mm: float | None = None
+    """Of a slice with a wider field of view the network sees the middle only, so that a vertebra is about as large in every slice."""
 
 
 @dataclass(frozen=True)

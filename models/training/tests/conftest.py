@@ -33,6 +33,7 @@ def write_slice(path: Path, hounsfield: np.ndarray, z_mm: float, orientation=(1,
     dataset.Rows, dataset.Columns = hounsfield.shape
     dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = 16, 16, 15
     dataset.PixelRepresentation, dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 0, 1, "MONOCHROME2"
+    dataset.PixelSpacing = [0.5, 0.25]
     dataset.RescaleIntercept, dataset.RescaleSlope = -1024, 2
     dataset.ImagePositionPatient, dataset.ImageOrientationPatient = [0, 0, z_mm], list(orientation)
     dataset.PixelData = ((hounsfield + 1024) // 2).astype("<u2").tobytes()

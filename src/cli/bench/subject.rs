@@ -127,6 +127,7 @@ fn manifest(name: &str, graph: &Graph) -> anyhow::Result<Manifest> {
             neighbours: Neighbours::None,
             mean: 0.0,
             std: 1.0,
+            widest_field_mm: None,
         },
         output: Output { name: graph.output.name.clone(), shape: graph.output.shape.clone(), classes: Vec::new() },
         features: None,
