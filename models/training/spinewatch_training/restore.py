@@ -7,6 +7,7 @@ that it goes on saying so when training normalises by the batch.
 
 import warnings
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -84,14 +85,16 @@ def restore(net: nn.Module, path: Path) -> Norms:
             raise NotThisNetwork(f"{path}: {name} has {value.size} weights there and {state[name].numel()} here")
         state[name].copy_(torch.from_numpy(np.array(value)).reshape(state[name].shape))
     if left := sorted(name for name, _ in net.named_parameters() if name not in values):
-        warnings.warn(f"{path} does without {len(left)} weights, which keep what they had: {', '.join(left[:3])} ...", stacklevel=2)
+        warnings.warn(
+            f"{path} does without {len(left)} weights, which keep what they had: {', '.join(left[:3])} ...", stacklevel=2
+        )
     return norms
 
 
 def _neighbours(modules: dict[str, nn.Module]) -> list[tuple[str, str]]:
     """Convolutions with a normalisation right behind, which an export may fold into them."""
     order = [name for name, module in modules.items() if isinstance(module, nn.Conv2d | nn.BatchNorm2d)]
-    pairs = zip(order, order[1:])
+    pairs = pairwise(order)
     return [(a, b) for a, b in pairs if isinstance(modules[a], nn.Conv2d) and isinstance(modules[b], nn.BatchNorm2d)]
 
 
@@ -118,7 +121,7 @@ def _weights(node: NodeProto, module: nn.Module | None, inputs: list[np.ndarray 
             table = np.empty(tuple(module.relative_position_bias_table.shape), np.float32)
             table[index] = known[0][0].transpose(1, 2, 0).reshape(len(index), -1)
             yield "relative_position_bias_table", table
-        case ("Conv" | "MatMul" | "Gemm" | "LayerNormalization"), _ if inputs[1] is not None:
+        case (("Conv" | "MatMul" | "Gemm" | "LayerNormalization"), _) if inputs[1] is not None:
             yield "weight", inputs[1]
 
 
