@@ -1,8 +1,9 @@
 """A package's `model.onnx`, int8 or not -> weights to train on from: what ships is a start for whoever has data of their own.
 
 Weights lie beside the nodes of the graph, which are named after the modules of the network. Int8 weights are taken times their
-step. A normalisation that the export folded into its convolution is set so that the network says what the package says, and
-that it goes on saying so when training normalises by the batch.
+step. A convolution that the export had folded its normalisation into gets weights as long as a new network's, so that a step
+of training is to them what it is to any, and the normalisation behind it is set so that the network says what the package
+says, and goes on saying so when training normalises by the batch.
 """
 
 import warnings
@@ -58,20 +59,21 @@ def module_of(node: str) -> str:
 
 @torch.no_grad()
 def restore(net: nn.Module, path: Path) -> Norms:
-    """Puts the weights of a package's network into `net`; returns the normalisations that the export had folded, which now only
-    add. A layer that the graph does without keeps its weights, with a warning. Raises `NotThisNetwork` where the graph has a
-    weight that this network has no place for."""
+    """Puts the weights of a package's network into `net`; returns the normalisations that the export had folded, which do not
+    normalise yet. A layer that the graph does without keeps its weights, with a warning. Raises `NotThisNetwork` where the
+    graph has a weight that this network has no place for."""
     graph = onnx.load(path).graph
     constants, modules, values = Constants(graph), dict(net.named_modules()), {}
     for node in graph.node:
         # what has no name follows the network, such as the decoding of boxes
         if name := module_of(node.name):
             values |= {f"{name}.{key}": value for key, value in _weights(node, modules.get(name), constants.of(node))}
-    norms = {}
+    norms, convolutions = {}, {}
     for conv, name in _neighbours(modules):
         if f"{conv}.weight" not in values or f"{name}.weight" in values:
             continue
         norm = norms[name] = modules[name]
+        convolutions[name] = modules[conv], _lengths(modules[conv]).mean()
         zeros = np.zeros(norm.num_features, np.float32)
         # a convolution without a bias of its own got that of the normalisation
         added = values.pop(f"{conv}.bias", zeros) if modules[conv].bias is None else zeros
@@ -84,11 +86,22 @@ def restore(net: nn.Module, path: Path) -> Norms:
         if value.size != state[name].numel():
             raise NotThisNetwork(f"{path}: {name} has {value.size} weights there and {state[name].numel()} here")
         state[name].copy_(torch.from_numpy(np.array(value)).reshape(state[name].shape))
+    for name, (conv, usual) in convolutions.items():
+        longer = usual / _lengths(conv).clamp(min=1e-6)
+        conv.weight.mul_(longer.view(-1, 1, 1, 1))
+        if conv.bias is not None:
+            conv.bias.mul_(longer)
+        norms[name].weight.div_(longer)
     if left := sorted(name for name, _ in net.named_parameters() if name not in values):
         warnings.warn(
             f"{path} does without {len(left)} weights, which keep what they had: {', '.join(left[:3])} ...", stacklevel=2
         )
     return norms
+
+
+def _lengths(conv: nn.Conv2d) -> Tensor:
+    """Of the weights of each output channel."""
+    return conv.weight.flatten(1).norm(dim=1)
 
 
 def _neighbours(modules: dict[str, nn.Module]) -> list[tuple[str, str]]:
@@ -127,8 +140,8 @@ def _weights(node: NodeProto, module: nn.Module | None, inputs: list[np.ndarray 
 
 @torch.no_grad()
 def spread(net: nn.Module, norms: Norms, batches: Iterable[tuple[Tensor, ...]]) -> None:
-    """Gives normalisations that only add the mean and variance of what they see on some batches of inputs; what the network says
-    stays the same."""
+    """Gives normalisations that do not normalise yet the mean and variance of what they see on some batches of inputs; what the
+    network says stays the same."""
     seen: dict[str, list[Tensor]] = {name: [] for name in norms}
 
     def look(name: str):
@@ -145,8 +158,8 @@ def spread(net: nn.Module, norms: Norms, batches: Iterable[tuple[Tensor, ...]]) 
         variance = (square - mean**2).clamp(min=1e-6)
         norm.running_mean.copy_(mean)
         norm.running_var.copy_(variance)
-        norm.weight.copy_((variance + norm.eps).sqrt())
-        norm.bias.add_(mean)
+        norm.bias.add_(norm.weight * mean)
+        norm.weight.mul_((variance + norm.eps).sqrt())
 
 
 def _moments(x: Tensor) -> Tensor:
