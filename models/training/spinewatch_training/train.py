@@ -111,7 +111,9 @@ class Run:
     @torch.no_grad()
     def _follow(self) -> None:
         """The running average of the weights, which is what is evaluated and shipped."""
-        decay = min(self.how.average_decay, self.steps / (self.steps + 20))
+        # random weights are forgotten soon; those of another run are worth keeping
+        early = self.steps / (self.steps + 20) if self.how.init_from is None else 1.0
+        decay = min(self.how.average_decay, early)
         means, values = list(self.average.state_dict().values()), list(self.net.state_dict().values())
         real = [i for i, mean in enumerate(means) if mean.is_floating_point()]
         torch._foreach_lerp_([means[i] for i in real], [values[i] for i in real], 1 - decay)
