@@ -66,12 +66,14 @@ fn slice(random: &mut Xoshiro256PlusPlus, number: u32, fractured: bool, truth_kn
         *second = TrueBox { x: first.x + 2.0, ..*first };
     }
     let boxes = boxes(random, &true_boxes);
+    let shows = visible;
     let visible = truth_known.then_some(visible);
     // C7 is never said, and of some slices nobody was asked
     let probabilities = std::array::from_fn(|i| if i == 6 { coarse(random) * 0.45 } else { coarse(random) });
     let opinion = FractureOpinion { probabilities, said: probabilities.map(|p| p >= 0.5) };
     let opinion = random.random_bool(0.9).then_some(opinion);
-    SliceResult { number, visible, vertebrae, true_boxes, boxes, opinion }
+    let counted = shows.map(|shown| shown != random.random_bool(0.1));
+    SliceResult { number, visible, vertebrae, counted, true_boxes, boxes, opinion }
 }
 
 fn finding(level: Level, score: f32) -> Finding {

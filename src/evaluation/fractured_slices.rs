@@ -55,6 +55,7 @@ mod tests {
             number: 1,
             visible,
             vertebrae: [0.0; 7],
+            counted: [false; 7],
             true_boxes: boxed.then_some(TrueBox { x: 0.0, y: 0.0, width: 9.0, height: 9.0 }).into_iter().collect(),
             boxes: vec![],
             opinion: Some(FractureOpinion { probabilities, said: probabilities.map(|p| p >= 0.5) }),

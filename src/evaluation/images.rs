@@ -86,6 +86,7 @@ mod tests {
             number: 1,
             visible: None,
             vertebrae: [0.0; 7],
+            counted: [false; 7],
             true_boxes: if broken { vec![true_box] } else { vec![] },
             boxes: score
                 .map(|score| FractureBox { x: 90.0, y: 0.0, width: 9.0, height: 9.0, score })

@@ -6,7 +6,7 @@ use super::fractured_slices;
 use super::images::{self, Images};
 use super::ranked::Ranked;
 use super::studies::{self, Drawn, Judged};
-use super::vertebrae::Counts;
+use super::vertebrae::{Counts, counted, said};
 use crate::triage::OperatingPoint;
 
 /// What every figure is made of.
@@ -16,6 +16,8 @@ pub(super) struct Measured {
     counts: Vec<Counts>,
     counts_shown: Vec<Counts>,
     counts_within: Vec<Counts>,
+    counted_shown: Vec<Counts>,
+    counted_within: Vec<Counts>,
     /// Slices by the classifier's probability of each level.
     pub levels: [Ranked; 7],
     /// The same, all levels in one.
@@ -43,12 +45,15 @@ impl Measured {
     pub fn of(studies: &[StudyResult], point: &OperatingPoint) -> Self {
         let judged: Vec<Judged> = studies.iter().map(Judged::of).collect();
         let boxes = Ranking::of(&studies.iter().map(Boxes::of).collect::<Vec<_>>());
+        let said = &said(&point.thresholds);
         let levels = std::array::from_fn(|level| Ranked::of(probabilities(studies, level)));
         Self {
             score: point.score,
-            counts: studies.iter().map(|study| Counts::of(study, &point.thresholds)).collect(),
-            counts_shown: studies.iter().map(|study| Counts::with_vertebra(study, &point.thresholds)).collect(),
-            counts_within: studies.iter().map(|study| Counts::within_vertebrae(study, &point.thresholds)).collect(),
+            counts: studies.iter().map(|study| Counts::of(study, said)).collect(),
+            counts_shown: studies.iter().map(|study| Counts::with_vertebra(study, said)).collect(),
+            counts_within: studies.iter().map(|study| Counts::within_vertebrae(study, said)).collect(),
+            counted_shown: studies.iter().map(|study| Counts::with_vertebra(study, counted)).collect(),
+            counted_within: studies.iter().map(|study| Counts::within_vertebrae(study, counted)).collect(),
             all_levels: Ranked::of((0..7).flat_map(|level| probabilities(studies, level))),
             levels,
             fractured: studies.iter().map(fractured_slices::counts).collect(),
@@ -76,6 +81,16 @@ impl Measured {
     /// The same over those that lie away from a vertebra's ends.
     pub fn counts_within(&self, drawn: &[u32]) -> Counts {
         Counts::sum(&self.counts_within, drawn)
+    }
+
+    /// What the device counts along the neck, over the slices that show a vertebra.
+    pub fn counted_shown(&self, drawn: &[u32]) -> Counts {
+        Counts::sum(&self.counted_shown, drawn)
+    }
+
+    /// The same over those that lie away from a vertebra's ends.
+    pub fn counted_within(&self, drawn: &[u32]) -> Counts {
+        Counts::sum(&self.counted_within, drawn)
     }
 
     /// Those of the fracture classifier.

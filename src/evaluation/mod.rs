@@ -71,6 +71,8 @@ pub struct SliceResult {
     pub visible: Option<[bool; 7]>,
     /// What the classifier says, 0 to 1.
     pub vertebrae: [f32; 7],
+    /// Which of C1 to C7 the device counts in it, with the whole series before it.
+    pub counted: [bool; 7],
     /// Fractures.
     pub true_boxes: Vec<TrueBox>,
     /// What the detector says, down to scores far below the operating point; none where the gate kept it from running.

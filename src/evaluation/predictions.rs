@@ -54,6 +54,8 @@ enum Line<'a> {
         number: u32,
         shown: Option<[u8; 7]>,
         vertebrae: [f32; 7],
+        /// Counted along the neck, with the whole series before the device.
+        counted: [u8; 7],
         boxes_known: bool,
         /// x, y, width, height.
         true_boxes: Vec<[f32; 4]>,
@@ -106,6 +108,7 @@ fn of_slice<'a>(study: &'a StudyResult, slice: &SliceResult) -> Line<'a> {
         number: slice.number,
         shown: slice.visible.map(|visible| visible.map(u8::from)),
         vertebrae: slice.vertebrae,
+        counted: slice.counted.map(u8::from),
         boxes_known: study.boxes_known,
         true_boxes: slice.true_boxes.iter().map(truth).collect(),
         boxes: slice.boxes.iter().map(found).collect(),
@@ -127,6 +130,7 @@ mod tests {
             number: 7,
             visible: Some([true, true, false, false, false, false, false]),
             vertebrae: [0.1; 7],
+            counted: [true, false, false, false, false, false, false],
             true_boxes: vec![TrueBox { x: 1.0, y: 2.0, width: 3.0, height: 4.5 }],
             boxes: vec![FractureBox { x: 0.1, y: 0.0, width: 5.0, height: 6.0, score: 0.7 }],
             opinion: None,
@@ -142,6 +146,7 @@ mod tests {
         );
         assert_eq!((&lines[0]["format"], &lines[0]["engine"]), (&1.into(), &"int8".into()));
         assert_eq!(lines[1]["true_boxes"], serde_json::json!([[1.0, 2.0, 3.0, 4.5]]));
+        assert_eq!(lines[1]["counted"], serde_json::json!([1, 0, 0, 0, 0, 0, 0]));
         assert!(text.contains("[0.1,0.0,5.0,6.0,0.7]"), "as short as it reads back: {text}");
         assert_eq!(
             (&lines[2]["fractured"][0], &lines[2]["assessment"]["verdict"]),

@@ -23,31 +23,35 @@ pub(super) struct Counts {
 }
 
 impl Counts {
-    pub fn of(study: &StudyResult, thresholds: &[f32; 7]) -> Self {
-        Self::of_chosen(study, thresholds, |_, _| true)
+    pub fn of(study: &StudyResult, said: impl Fn(&SliceResult) -> [bool; 7]) -> Self {
+        Self::of_chosen(study, said, |_, _| true)
     }
 
     /// Of the slices that show a vertebra only, as the papers choose their slices.
-    pub fn with_vertebra(study: &StudyResult, thresholds: &[f32; 7]) -> Self {
-        Self::of_chosen(study, thresholds, |_, visible| visible.contains(&true))
+    pub fn with_vertebra(study: &StudyResult, said: impl Fn(&SliceResult) -> [bool; 7]) -> Self {
+        Self::of_chosen(study, said, |_, visible| visible.contains(&true))
     }
 
     /// Of those that also show the same vertebrae as the [`APART`] slices before and after them: where one vertebra begins and
     /// another ends, the truth of a slice is a matter of a slice.
-    pub fn within_vertebrae(study: &StudyResult, thresholds: &[f32; 7]) -> Self {
+    pub fn within_vertebrae(study: &StudyResult, said: impl Fn(&SliceResult) -> [bool; 7]) -> Self {
         let slices = &study.slices;
-        Self::of_chosen(study, thresholds, |i, visible| {
+        Self::of_chosen(study, said, |i, visible| {
             let near = &slices[i.saturating_sub(APART)..slices.len().min(i + APART + 1)];
             visible.contains(&true) && near.iter().all(|other| other.visible == Some(visible))
         })
     }
 
     /// Of the slices whose truth is known, as far as `is_chosen` by their place and what they show.
-    fn of_chosen(study: &StudyResult, thresholds: &[f32; 7], is_chosen: impl Fn(usize, [bool; 7]) -> bool) -> Self {
+    fn of_chosen(
+        study: &StudyResult,
+        said: impl Fn(&SliceResult) -> [bool; 7],
+        is_chosen: impl Fn(usize, [bool; 7]) -> bool,
+    ) -> Self {
         let mut counts = Self::default();
         for (i, slice) in study.slices.iter().enumerate() {
             if let Some(visible) = slice.visible.filter(|visible| is_chosen(i, *visible)) {
-                counts.add(&slice.vertebrae, said(slice, thresholds), visible);
+                counts.add(&slice.vertebrae, said(slice), visible);
             }
         }
         counts
@@ -147,8 +151,14 @@ impl Counts {
     }
 }
 
-fn said(slice: &SliceResult, thresholds: &[f32; 7]) -> [bool; 7] {
-    std::array::from_fn(|i| slice.vertebrae[i] >= thresholds[i])
+/// What the classifier says of a slice by itself.
+pub(super) fn said(thresholds: &[f32; 7]) -> impl Fn(&SliceResult) -> [bool; 7] {
+    |slice| std::array::from_fn(|i| slice.vertebrae[i] >= thresholds[i])
+}
+
+/// What the device counts in it along the neck.
+pub(super) fn counted(slice: &SliceResult) -> [bool; 7] {
+    slice.counted
 }
 
 /// The first of the levels, 7 for none.
@@ -172,6 +182,7 @@ mod tests {
             number: 1,
             visible: Some(visible.map(|v| v == 1)),
             vertebrae,
+            counted: [false; 7],
             true_boxes: vec![],
             boxes: vec![],
             opinion: None,
@@ -187,7 +198,7 @@ mod tests {
             slice([0, 0, 0, 0, 0, 0, 0], [0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.8]),
         ];
         let study = study([false; 7], slices);
-        let (counts, shown) = (Counts::of(&study, &[0.5; 7]), Counts::with_vertebra(&study, &[0.5; 7]));
+        let (counts, shown) = (Counts::of(&study, said(&[0.5; 7])), Counts::with_vertebra(&study, said(&[0.5; 7])));
         assert!((counts.macro_f1().unwrap() - 2.0 / 7.0).abs() < 1e-12);
         assert!((counts.exact_match().unwrap() - 1.0 / 3.0).abs() < 1e-12);
         assert_eq!((shown.slices, shown.exact_match()), (2, Some(0.5)));
@@ -200,20 +211,29 @@ mod tests {
     }
 
     #[test]
+    fn what_the_device_counts_is_judged_beside_what_the_classifier_says() {
+        let said_wrong = slice([1, 1, 0, 0, 0, 0, 0], [0.9, 0.1, 0.6, 0.0, 0.0, 0.0, 0.0]);
+        let slices = vec![SliceResult { counted: [true, true, false, false, false, false, false], ..said_wrong }];
+        let study = study([false; 7], slices);
+        assert_eq!(Counts::with_vertebra(&study, said(&[0.5; 7])).exact_match(), Some(0.0));
+        assert_eq!(Counts::with_vertebra(&study, counted).exact_match(), Some(1.0));
+    }
+
+    #[test]
     fn a_slice_stands_once_in_the_matrix_of_uppermost_vertebrae() {
         let slices = vec![
             slice([0, 1, 1, 0, 0, 0, 0], [0.9, 0.9, 0.1, 0.0, 0.0, 0.0, 0.0]),
             slice([0, 0, 0, 0, 0, 0, 0], [0.1; 7]),
         ];
-        let counts = Counts::sum(&[Counts::of(&study([false; 7], slices), &[0.5; 7])], &[3]);
+        let counts = Counts::sum(&[Counts::of(&study([false; 7], slices), said(&[0.5; 7]))], &[3]);
         assert_eq!((counts.uppermost[1][0], counts.uppermost[7][7]), (3, 3));
         assert_eq!(counts.uppermost.iter().flatten().sum::<u32>(), 6);
     }
 
     #[test]
     fn a_study_that_is_drawn_twice_counts_twice() {
-        let one = Counts::of(&study([false; 7], vec![slice([1, 0, 0, 0, 0, 0, 0], [0.9; 7])]), &[0.5; 7]);
-        let other = Counts::of(&study([false; 7], vec![slice([1; 7], [0.9; 7])]), &[0.5; 7]);
+        let one = Counts::of(&study([false; 7], vec![slice([1, 0, 0, 0, 0, 0, 0], [0.9; 7])]), said(&[0.5; 7]));
+        let other = Counts::of(&study([false; 7], vec![slice([1; 7], [0.9; 7])]), said(&[0.5; 7]));
         let sum = Counts::sum(&[one, other], &[2, 1]);
         assert_eq!((sum.slices, sum.exact, sum.shown[0], sum.said[6]), (3, 1, 3, 3));
     }

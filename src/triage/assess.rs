@@ -1,6 +1,8 @@
 //! Evidence and the state of the series in; an assessment with findings, coverage and verdict out. Pure, and the same
 //! for every order of the evidence.
 
+use std::collections::BTreeMap;
+
 use super::attribution::{self, Candidate};
 use super::rule::Rule;
 use super::runs;
@@ -43,6 +45,15 @@ pub fn assess_with(
     let missing = missing(&coverage, blind_stretches(&spine, operating_point.gate, rule), context);
     let verdict = verdict(&findings, &missing, &spine, context, rule);
     Assessment { verdict, provisional, completeness: context.completeness, findings, vertebrae, coverage, missing }
+}
+
+/// Which of C1 to C7 each slice shows, by its key, as the device counts them along the neck by the shipped rule. Levels rest
+/// on this and not on what the classifier says of a slice by itself. The spacing is that of the evidence; slices whose evidence
+/// is unusable are left out.
+pub fn vertebrae_shown(evidence: &[Evidence], operating_point: &OperatingPoint) -> BTreeMap<String, [bool; 7]> {
+    let spine = Spine::read(evidence, None, &operating_point.thresholds, &Rule::SHIPPED);
+    let planes = spine.planes.iter().enumerate();
+    planes.map(|(i, plane)| (plane.evidence.slice_key.clone(), spine.shown(i))).collect()
 }
 
 fn finding(spine: &Spine, candidate: &Candidate) -> Option<Finding> {

@@ -31,7 +31,7 @@ pub(crate) mod synthetic;
 #[allow(clippy::unwrap_used, reason = "a test may stop")]
 mod tests;
 
-pub use assess::{assess, assess_with};
+pub use assess::{assess, assess_with, vertebrae_shown};
 pub use context::{OperatingPoint, SeriesContext};
 pub use domain::{
     Assessment, BestSlice, Completeness, Coverage, Evidence, Finding, FractureBox, Gap, Level, Missing, Priority,

@@ -66,6 +66,11 @@ impl<'a> Spine<'a> {
         Some([top, bottom])
     }
 
+    /// Which of C1 to C7 a plane shows, as they are counted along the neck.
+    pub fn shown(&self, plane: usize) -> [bool; 7] {
+        self.extents.map(|extent| extent.is_some_and(|extent| (extent.first..=extent.last).contains(&plane)))
+    }
+
     /// 1 at the centre of the vertebra's stretch, falling to 0 at its ends and outside.
     pub fn centrality(&self, level: Level, plane: usize) -> f64 {
         let Some([top, bottom]) = self.ends_mm(level, TYPICAL_EXTENT_MM[level as usize]) else { return 0.0 };

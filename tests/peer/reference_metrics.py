@@ -75,6 +75,7 @@ def figures_of_slices(slices, thresholds):
     truth = np.array([s["shown"] for s in known], dtype=int)
     score = single([s["vertebrae"] for s in known])
     said = (score >= single(thresholds)).astype(int)
+    counted = np.array([s["counted"] for s in known], dtype=int)
     shows = truth.any(axis=1)
     within = shows & within_vertebrae(known)
     areas = [area(truth[:, i], score[:, i]) for i in range(7)]
@@ -85,6 +86,9 @@ def figures_of_slices(slices, thresholds):
         "exact_match": metrics.accuracy_score(truth, said),
         "exact_match_with_vertebra": metrics.accuracy_score(truth[shows], said[shows]),
         "exact_match_within": metrics.accuracy_score(truth[within], said[within]),
+        "counted_macro_f1_with_vertebra": metrics.f1_score(truth[shows], counted[shows], average="macro", zero_division=0),
+        "counted_exact_match_with_vertebra": metrics.accuracy_score(truth[shows], counted[shows]),
+        "counted_exact_match_within": metrics.accuracy_score(truth[within], counted[within]),
         "coverage_error": metrics.coverage_error(truth, score),
         "coverage_error_with_vertebra": metrics.coverage_error(truth[shows], score[shows]),
         "coverage_error_least": metrics.coverage_error(truth, truth),

@@ -12,7 +12,7 @@ use crate::dicom::{self, Limits};
 use crate::evaluation::dataset::StudyTruth;
 use crate::evaluation::{FractureOpinion, SliceResult, StudyResult};
 use crate::inference::{Analyser, Engine, SecondOpinion, TractEngine};
-use crate::triage::OperatingPoint;
+use crate::triage::{Evidence, OperatingPoint, vertebrae_shown};
 
 /// Packages ready for studies.
 pub struct Passage {
@@ -70,7 +70,7 @@ impl Passage {
             bar.inc(1);
         }
         let outcome = offline.finish();
-        let slices = slices(truth, &outcome);
+        let slices = slices(truth, &outcome, &self.point);
         // of several series in a study's folder the one that says most counts
         let statements = outcome.statements.into_values().map(|statement| statement.assessment);
         let Some(assessment) = statements.max_by_key(|assessment| assessment.verdict.priority()) else {
@@ -105,13 +105,16 @@ impl Passage {
 }
 
 /// Slices that the device did not analyse count as ones in which it saw nothing.
-fn slices(truth: &StudyTruth, outcome: &Outcome) -> Vec<SliceResult> {
+fn slices(truth: &StudyTruth, outcome: &Outcome, point: &OperatingPoint) -> Vec<SliceResult> {
+    let evidence: Vec<Evidence> = outcome.evidence.values().flatten().cloned().collect();
+    let counted = vertebrae_shown(&evidence, point);
     let slice = |(number, _): &(u32, PathBuf)| {
         let evidence = outcome.evidence.get(&number.to_string()).and_then(|evidence| evidence.first());
         SliceResult {
             number: *number,
             visible: truth.visible.get(number).copied(),
             vertebrae: evidence.map_or([0.0; 7], |evidence| evidence.vertebrae),
+            counted: evidence.and_then(|evidence| counted.get(&evidence.slice_key)).copied().unwrap_or_default(),
             true_boxes: truth.boxes.get(number).cloned().unwrap_or_default(),
             boxes: evidence.map(|evidence| evidence.boxes.clone()).unwrap_or_default(),
             opinion: None,

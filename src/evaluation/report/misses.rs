@@ -114,6 +114,7 @@ mod tests {
             number,
             visible: Some([false, false, false, true, true, false, false]),
             vertebrae: [0.0, 0.0, 0.0, 0.9, 0.2, 0.0, 0.0],
+            counted: [false; 7],
             true_boxes: side.map(|side| TrueBox { x: 0.0, y: 0.0, width: side, height: side }).into_iter().collect(),
             boxes: boxes
                 .iter()

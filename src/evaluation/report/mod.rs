@@ -161,6 +161,7 @@ mod tests {
             number: 3,
             visible: Some([false, false, false, false, true, false, false]),
             vertebrae: [0.1, 0.1, 0.1, 0.1, 0.9, 0.1, 0.1],
+            counted: [false; 7],
             true_boxes: vec![TrueBox { x: 10.0, y: 10.0, width: 20.0, height: 20.0 }],
             boxes: vec![FractureBox { x: 30.0, y: 40.0, width: 9.0, height: 9.0, score: 0.9 }],
             opinion: Some(FractureOpinion { probabilities: [0.2; 7], said: [false; 7] }),
