@@ -106,7 +106,12 @@ fn blind_stretches(spine: &Spine, gate: f32, rule: &Rule) -> Vec<Gap> {
         return Vec::new();
     };
     let is_blind = |plane: &Plane| plane.evidence.vertebrae.iter().all(|p| *p < gate);
-    let stretches = spine.planes[first..=last].chunk_by(|a, b| is_blind(a) == is_blind(b));
+    let neck = &spine.planes[first..=last];
+    let (Some(first), Some(last)) = (neck.iter().position(|p| !is_blind(p)), neck.iter().rposition(|p| !is_blind(p)))
+    else {
+        return Vec::new();
+    };
+    let stretches = neck[first..=last].chunk_by(|a, b| is_blind(a) == is_blind(b));
     let gap = |stretch: &[Plane]| {
         let length_mm: f64 = stretch.iter().map(|plane| plane.span_mm).sum();
         let [from, to] = [stretch.first()?, stretch.last()?].map(|plane| plane.evidence.z_mm);

@@ -3,11 +3,12 @@
 //! All lengths are millimetres along the body, never counts of slices, so that 0.5 mm and 3 mm series are judged alike.
 //!
 //! **Vertebrae.** The seven probabilities are smoothed by a running median ([`Rule::smoothing_mm`]) and count as log odds
-//! against the operating point's threshold, at most [`Rule::most_log_odds`] a mm. Single slices of neighbours look alike, so
-//! vertebrae are counted as a reader counts them: `column` gives every level, from the first to the last that shows, the place
-//! that fits best while neighbours lie [`Rule::typical_pitch_mm`] apart or pay for it ([`Rule::pitch_cost`]); what the
-//! classifier sees elsewhere (skull base, thorax) is dropped. A vertebra is *seen* when the slices at or above the threshold
-//! within its stretch make up [`Rule::seen_mm`]; where the stretch touches an end of the series and may be cut off, at least
+//! against the operating point's threshold, at most [`Rule::most_for`] and [`Rule::most_against`] a mm. Single slices of neighbours look
+//! alike, so vertebrae are counted as a reader counts them: `column` lays a neck of seven where it fits best, its distances
+//! ([`TYPICAL_PITCH_MM`]) and extents ([`TYPICAL_EXTENT_MM`]) scaled to the patient, or pays for what they differ. What the
+//! classifier sees elsewhere (skull base, thorax) is dropped; where it is silent between two vertebrae that it knows, the ones
+//! between keep their places. A vertebra is *seen* only when the slices at or above the threshold within its stretch make up
+//! [`Rule::seen_mm`]; where the stretch touches an end of the series and may be cut off, at least
 //! [`Rule::seen_at_the_edge`] of its typical extent.
 //!
 //! **Runs.** Boxes of different slices are joined when they overlap or lie close in the plane, and are at most
@@ -54,14 +55,20 @@ pub struct Rule {
     pub smoothing_mm: f64,
     /// Stretches without any vertebra up to this length are no gap in the neck, mm.
     pub dip_mm: f64,
-    /// Most that a mm of the body may say for or against a vertebra, as the logarithm of the odds.
-    pub most_log_odds: f64,
+    /// Most that a mm of the body may say for a vertebra, as the logarithm of the odds ...
+    pub most_for: f64,
+    /// ... and against it: less, since a classifier is silent on what it does not know.
+    pub most_against: f64,
     /// How far neighbours usually lie from their typical distance, mm ...
     pub pitch_spread_mm: f64,
-    /// ... and what that costs, in the same coin in which a mm is worth at most [`Rule::most_log_odds`].
+    /// ... and what that costs, in the coin of the log odds times mm.
     pub pitch_weight: f64,
-    /// Least and greatest distance between the centres of two neighbouring vertebrae, mm: an infant's, a tall adult's.
-    pub pitch_mm: [f64; 2],
+    /// How far the ends of a vertebra usually lie from where its place and the patient's size have them, mm ...
+    pub end_spread_mm: f64,
+    /// ... and what that costs, in the same coin.
+    pub end_weight: f64,
+    /// What it costs, in the same coin, when a patient is a tenth larger or smaller than usual.
+    pub size_weight: f64,
     /// Least distance where either is cut off by an end of the series, mm.
     pub cut_pitch_mm: f64,
     /// A vertebra is seen from this length on, mm.
@@ -80,8 +87,6 @@ pub struct Rule {
     pub slice_weight_mm: f64,
     /// Mass at which a run's score reaches 63 % of its boxes' score, mm.
     pub mass_scale_mm: f64,
-    /// Typical distance between the centres of two neighbouring vertebrae, mm.
-    pub typical_pitch_mm: f64,
     /// Mass that a vertebra must explain beyond what others do to be taken for fractured, mm.
     pub level_cost_mm: f64,
     /// A run up to this length belongs to one vertebra, in distances of vertebrae.
@@ -95,15 +100,22 @@ pub struct Rule {
 /// Median extent of C1 to C7 along the body in 2,019 studies, mm (RSNA 2022 cervical spine fracture data).
 pub const TYPICAL_EXTENT_MM: [f64; 7] = [27.5, 43.8, 27.5, 27.6, 28.8, 29.0, 32.5];
 
+/// Median distance between the middles of those extents, C1 to C2 and so on, mm. Nobody has published it; this is the phantom's. The
+/// published extents and numbers of vertebrae per slice (RSNA 2022) give a neck of 0.92 of the length.
+pub const TYPICAL_PITCH_MM: [f64; 6] = [16.0, 24.0, 15.0, 15.2, 15.7, 16.7];
+
 impl Rule {
     /// The shipped rule.
     pub const SHIPPED: Self = Self {
         smoothing_mm: 1.6,
         dip_mm: 5.0,
-        most_log_odds: 3.0,
-        pitch_spread_mm: 4.0,
+        most_for: 1.0,
+        most_against: 0.3,
+        pitch_spread_mm: 3.0,
         pitch_weight: 20.0,
-        pitch_mm: [6.0, 36.0],
+        end_spread_mm: 3.0,
+        end_weight: 8.0,
+        size_weight: 1.0,
         cut_pitch_mm: 2.5,
         seen_mm: 8.0,
         seen_at_the_edge: 0.6,
@@ -113,16 +125,25 @@ impl Rule {
         link_distance: 0.5,
         slice_weight_mm: 1.0,
         mass_scale_mm: 1.4,
-        typical_pitch_mm: 18.0,
         level_cost_mm: 2.0,
         longest_in_one: 1.4,
         provisional_mm: 3.0,
         provisional_margin: 0.35,
     };
 
-    /// What it costs that two neighbours lie `descent_mm` apart in a patient of this size.
-    pub(super) fn pitch_cost(&self, descent_mm: f64, size: f64) -> f64 {
-        self.pitch_weight * ((descent_mm - self.typical_pitch_mm * size) / self.pitch_spread_mm).powi(2)
+    /// What it costs that two neighbours lie this much further apart than is typical for the patient's size, mm.
+    pub(super) fn pitch_cost(&self, excess_mm: f64) -> f64 {
+        self.pitch_weight * (excess_mm / self.pitch_spread_mm).powi(2)
+    }
+
+    /// What it costs that an end of a vertebra lies this far from where its place and the patient's size have it, mm.
+    pub(super) fn end_cost(&self, excess_mm: f64) -> f64 {
+        self.end_weight * (excess_mm / self.end_spread_mm).powi(2)
+    }
+
+    /// What it costs that a patient is of this size, as a share of the typical one.
+    pub(super) fn size_cost(&self, size: f64) -> f64 {
+        self.size_weight * ((size - 1.0) / 0.1).powi(2)
     }
 
     /// How much of `level` must be seen, mm; `at_the_edge` when its stretch touches an end of the series.

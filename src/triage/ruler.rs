@@ -4,7 +4,7 @@
 //! the fractures of a vertebra show.
 
 use super::Level;
-use super::rule::{Rule, TYPICAL_EXTENT_MM};
+use super::rule::{Rule, TYPICAL_EXTENT_MM, TYPICAL_PITCH_MM};
 use super::spine::Spine;
 
 /// The centres of the vertebrae that are seen.
@@ -28,9 +28,10 @@ impl Ruler {
                 centres.push((f64::from(level as u8) + 1.0, z_mm));
             }
         }
+        let typical_mm = scale * TYPICAL_PITCH_MM.iter().sum::<f64>() / TYPICAL_PITCH_MM.len() as f64;
         let pitch = |pair: Option<&[(f64, f64)]>| match pair {
             Some(&[(upper, top), (lower, bottom)]) => (top - bottom) / (lower - upper),
-            _ => rule.typical_pitch_mm * scale,
+            _ => typical_mm,
         };
         let pitch_mm = [pitch(centres.windows(2).next()), pitch(centres.windows(2).last())];
         (!centres.is_empty()).then_some(Self { centres, pitch_mm })

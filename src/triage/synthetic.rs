@@ -5,14 +5,14 @@
 use rand::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
-use super::rule::TYPICAL_EXTENT_MM;
+use super::rule::{TYPICAL_EXTENT_MM, TYPICAL_PITCH_MM};
 use super::{Evidence, FractureBox, Level, OperatingPoint};
 
 pub const OPERATING_POINT: OperatingPoint =
     OperatingPoint { thresholds: [0.5; 7], gate: 0.3, score: 0.25, finding_score: 0.5 };
 
-/// Distance between the centres of neighbouring vertebrae, mm.
-const PITCH_MM: f64 = 18.5;
+/// Distances of the vertebrae as a share of the typical ones, so that this neck is not the one that triage expects.
+const LONGER: f64 = 1.06;
 
 /// A fracture: where it lies in its vertebra's extent and how good the detector is at it.
 #[derive(Clone, Copy, Debug)]
@@ -58,7 +58,8 @@ impl Default for Scan {
 /// Upper and lower end of a vertebra along the body, mm, C4 centred on 0.
 pub fn extent(level: Level) -> [f64; 2] {
     let index = level as usize;
-    let centre = (3.0 - index as f64) * PITCH_MM;
+    let below = |level: usize| LONGER * TYPICAL_PITCH_MM[..level].iter().sum::<f64>();
+    let centre = below(3) - below(index);
     let half = 0.5 * TYPICAL_EXTENT_MM[index];
     [centre + half, centre - half]
 }
