@@ -99,26 +99,23 @@ fn is_seen(spine: &Spine, level: Level, rule: &Rule) -> bool {
     })
 }
 
-/// Stretches inside the neck in which the classifier saw so little that the detector did not run.
+/// Stretches inside the neck in which the classifier saw so little that the detector did not run. Where C1 begins and C7 ends
+/// is known to some millimetres only, so that a stretch there must be twice as long.
 fn blind_stretches(spine: &Spine, gate: f32, rule: &Rule) -> Vec<Gap> {
     let extents = || spine.extents.iter().flatten();
     let (Some(first), Some(last)) = (extents().map(|e| e.first).min(), extents().map(|e| e.last).max()) else {
         return Vec::new();
     };
     let is_blind = |plane: &Plane| plane.evidence.vertebrae.iter().all(|p| *p < gate);
-    let neck = &spine.planes[first..=last];
-    let (Some(first), Some(last)) = (neck.iter().position(|p| !is_blind(p)), neck.iter().rposition(|p| !is_blind(p)))
-    else {
-        return Vec::new();
-    };
-    let stretches = neck[first..=last].chunk_by(|a, b| is_blind(a) == is_blind(b));
-    let gap = |stretch: &[Plane]| {
+    let stretches: Vec<&[Plane]> = spine.planes[first..=last].chunk_by(|a, b| is_blind(a) == is_blind(b)).collect();
+    let gap = |(number, stretch): (usize, &&[Plane])| {
         let length_mm: f64 = stretch.iter().map(|plane| plane.span_mm).sum();
         let [from, to] = [stretch.first()?, stretch.last()?].map(|plane| plane.evidence.z_mm);
-        let blind = is_blind(stretch.first()?) && length_mm > rule.dip_mm;
+        let at_an_end = number == 0 || number + 1 == stretches.len();
+        let blind = is_blind(stretch.first()?) && length_mm > if at_an_end { 2.0 } else { 1.0 } * rule.dip_mm;
         blind.then(|| Gap { from_mm: from, to_mm: to, missing_slices: count(stretch.len()) })
     };
-    stretches.filter_map(gap).collect()
+    stretches.iter().enumerate().filter_map(gap).collect()
 }
 
 /// Everything that keeps the series from having been looked at as a whole.

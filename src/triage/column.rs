@@ -15,10 +15,11 @@ use super::spine::Plane;
 
 /// Sizes of patients that are tried first, as shares of the typical one: from a child to a tall man ...
 const SIZES: [f64; 7] = [0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2];
-/// ... and then the best of them, this much smaller and larger.
-const FINER: [f64; 2] = [-0.05, 0.05];
-/// Distance of the places that are tried, mm; more where a series is so long that there would be more than [`MOST_PLACES`].
-const STEP_MM: f64 = 1.0;
+/// ... and then the best of them with these beside it.
+const FINER: [f64; 3] = [-0.05, 0.0, 0.05];
+/// Distance of the places that are tried first and then, mm; more where a series is so long that there would be more than
+/// [`MOST_PLACES`].
+const STEPS_MM: [f64; 2] = [2.0, 1.0];
 /// Most places that are tried, so that hundreds of slices cost little more than one.
 const MOST_PLACES: usize = 600;
 /// A place may lie this far beyond the first or the last slice, mm: more than a neck is long.
@@ -32,10 +33,12 @@ const LONGEST: f64 = 1.5;
 /// `spacing_mm` apart. All `None` where the classifier speaks for no neck at all.
 pub(super) fn read(planes: &[Plane], spacing_mm: f64, thresholds: &[f32; 7], rule: &Rule) -> [Option<[usize; 2]>; 7] {
     let odds = Odds::of(planes, thresholds, rule);
-    let places = Places::of(planes);
-    let of_size = |size: f64| neck(planes, &odds, &places, size, rule);
-    let coarse = SIZES.map(of_size).into_iter().reduce(Neck::better);
-    let best = coarse.map(|coarse| FINER.map(|by| of_size(coarse.size + by)).into_iter().fold(coarse, Neck::better));
+    let [coarse, fine] = STEPS_MM.map(|step_mm| Places::of(planes, step_mm));
+    let best = |sizes: &[f64], places: &Places| {
+        let necks = sizes.iter().map(|size| neck(planes, &odds, places, *size, rule));
+        necks.max_by(|a, b| a.worth.total_cmp(&b.worth))
+    };
+    let best = best(&SIZES, &coarse).and_then(|coarse| best(&FINER.map(|by| coarse.size + by), &fine));
     let Some(best) = best.filter(|neck| neck.worth > 0.0) else { return [None; 7] };
     let edges = Edges { planes, spacing_mm };
     std::array::from_fn(|level| ends(&edges, &odds, level, &best, rule))
@@ -77,13 +80,13 @@ struct Places {
 }
 
 impl Places {
-    fn of(planes: &[Plane]) -> Self {
+    fn of(planes: &[Plane], least_step_mm: f64) -> Self {
         let (Some(first), Some(last)) = (planes.first(), planes.last()) else {
-            return Self { top_mm: 0.0, step_mm: STEP_MM, count: 0 };
+            return Self { top_mm: 0.0, step_mm: least_step_mm, count: 0 };
         };
         let top_mm = first.evidence.z_mm + BEYOND_MM;
         let length_mm = top_mm - (last.evidence.z_mm - BEYOND_MM);
-        let step_mm = STEP_MM.max(length_mm / MOST_PLACES as f64);
+        let step_mm = least_step_mm.max(length_mm / MOST_PLACES as f64);
         Self { top_mm, step_mm, count: steps(length_mm, step_mm) + 1 }
     }
 
@@ -108,12 +111,6 @@ struct Neck {
     size: f64,
     worth: f64,
     places_mm: [f64; 7],
-}
-
-impl Neck {
-    fn better(self, other: Self) -> Self {
-        if other.worth > self.worth { other } else { self }
-    }
 }
 
 /// The best necks down to one vertebra at one place: what each is worth, and the place of the vertebra above.
