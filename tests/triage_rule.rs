@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use spinewatch::triage::rule::Rule;
 use spinewatch::triage::{
     Assessment, Completeness, Evidence, FractureBox, Level, OperatingPoint, Revision, SeriesContext, Verdict,
-    assess_with,
+    assess_with, vertebrae_shown,
 };
 
 /// As the shipped packages have it; `SPINEWATCH_FINDING_SCORE` and `SPINEWATCH_BOX_SCORE` try others.
@@ -30,6 +30,8 @@ struct Study {
     name: String,
     truth: Vec<Level>,
     evidence: Vec<Evidence>,
+    /// Which of C1 to C7 each slice shows, where that is known.
+    shown: Vec<Option<[bool; 7]>>,
     /// Index of the first slice that shows a fracture.
     first_true_box: Option<usize>,
 }
@@ -64,6 +66,10 @@ fn studies(csv: &str, gate: f32) -> Vec<Study> {
             name: name.into(),
             truth: Level::ALL.into_iter().filter(|l| rows[0][19].split(' ').any(|word| word == l.name())).collect(),
             evidence: evidence.collect(),
+            shown: rows
+                .iter()
+                .map(|row| (row[10] != "-1").then(|| std::array::from_fn(|i| row[10 + i] == "1")))
+                .collect(),
             first_true_box: rows.iter().position(|row| !row[18].is_empty()),
         }
     };
@@ -118,6 +124,23 @@ fn measure(rule: &Rule, studies: &[Study], point: &OperatingPoint) -> Score {
         score.levels_too_many += levels.iter().filter(|level| !study.truth.contains(level)).count();
     }
     score
+}
+
+/// Of the slices that show a vertebra, the share of which all seven answers are right: by the classifier alone, and as counted
+/// along the neck.
+fn counted(rule: &Rule, studies: &[Study], point: &OperatingPoint) -> [f64; 2] {
+    let (mut all, mut right) = (0_u32, [0_u32; 2]);
+    for study in studies {
+        let counted = vertebrae_shown(rule, &study.evidence, point);
+        for (evidence, shown) in study.evidence.iter().zip(&study.shown) {
+            let Some(shown) = shown.filter(|shown| shown.contains(&true)) else { continue };
+            let alone: [bool; 7] = std::array::from_fn(|i| evidence.vertebrae[i] >= point.thresholds[i]);
+            all += 1;
+            right[0] += u32::from(alone == shown);
+            right[1] += u32::from(counted[&evidence.slice_key] == shown);
+        }
+    }
+    right.map(|right| f64::from(right) / f64::from(all.max(1)))
 }
 
 /// How often a vertebra with a score in each tenth is fractured.
@@ -175,6 +198,24 @@ fn the_shipped_rule_is_measured_on_held_out_studies() {
     let shipped = Rule::SHIPPED;
     println!("{} studies, {} fractured", studies.len(), studies.iter().filter(|s| !s.truth.is_empty()).count());
     println!("shipped: {:?}", measure(&shipped, &studies, &point));
+    let [alone, along_the_neck] = counted(&shipped, &studies, &point);
+    println!("slices with all vertebrae named: {alone:.3} by the classifier alone, {along_the_neck:.3} counted");
+    let neighbours = |by: f64| {
+        let Rule { most_for, most_against, pitch_weight, end_weight, size_weight, .. } = shipped;
+        [
+            ("most_for", Rule { most_for: by * most_for, ..shipped }),
+            ("most_against", Rule { most_against: by * most_against, ..shipped }),
+            ("pitch_weight", Rule { pitch_weight: by * pitch_weight, ..shipped }),
+            ("end_weight", Rule { end_weight: by * end_weight, ..shipped }),
+            ("size_weight", Rule { size_weight: by * size_weight, ..shipped }),
+        ]
+    };
+    for by in [0.5, 2.0] {
+        for (name, rule) in neighbours(by) {
+            let [_, along_the_neck] = counted(&rule, &studies, &point);
+            println!("{name} times {by}: {along_the_neck:.3} counted, {:?}", measure(&rule, &studies, &point));
+        }
+    }
     for mass_scale_mm in [0.8, 1.1, 1.7, 2.0] {
         println!("mass_scale_mm {mass_scale_mm}: {:?}", measure(&Rule { mass_scale_mm, ..shipped }, &studies, &point));
     }

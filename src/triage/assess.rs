@@ -47,11 +47,14 @@ pub fn assess_with(
     Assessment { verdict, provisional, completeness: context.completeness, findings, vertebrae, coverage, missing }
 }
 
-/// Which of C1 to C7 each slice shows, by its key, as the device counts them along the neck by the shipped rule. Levels rest
-/// on this and not on what the classifier says of a slice by itself. The spacing is that of the evidence; slices whose evidence
-/// is unusable are left out.
-pub fn vertebrae_shown(evidence: &[Evidence], operating_point: &OperatingPoint) -> BTreeMap<String, [bool; 7]> {
-    let spine = Spine::read(evidence, None, &operating_point.thresholds, &Rule::SHIPPED);
+/// Which of C1 to C7 each slice shows, by its key, as the device counts them along the neck. Levels rest on this and not on what
+/// the classifier says of a slice by itself. The spacing is that of the evidence; slices whose evidence is unusable are left out.
+pub fn vertebrae_shown(
+    rule: &Rule,
+    evidence: &[Evidence],
+    operating_point: &OperatingPoint,
+) -> BTreeMap<String, [bool; 7]> {
+    let spine = Spine::read(evidence, None, &operating_point.thresholds, rule);
     let planes = spine.planes.iter().enumerate();
     planes.map(|(i, plane)| (plane.evidence.slice_key.clone(), spine.shown(i))).collect()
 }

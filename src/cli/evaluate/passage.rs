@@ -12,6 +12,7 @@ use crate::dicom::{self, Limits};
 use crate::evaluation::dataset::StudyTruth;
 use crate::evaluation::{FractureOpinion, SliceResult, StudyResult};
 use crate::inference::{Analyser, Engine, SecondOpinion, TractEngine};
+use crate::triage::rule::Rule;
 use crate::triage::{Evidence, OperatingPoint, vertebrae_shown};
 
 /// Packages ready for studies.
@@ -107,7 +108,7 @@ impl Passage {
 /// Slices that the device did not analyse count as ones in which it saw nothing.
 fn slices(truth: &StudyTruth, outcome: &Outcome, point: &OperatingPoint) -> Vec<SliceResult> {
     let evidence: Vec<Evidence> = outcome.evidence.values().flatten().cloned().collect();
-    let counted = vertebrae_shown(&evidence, point);
+    let counted = vertebrae_shown(&Rule::SHIPPED, &evidence, point);
     let slice = |(number, _): &(u32, PathBuf)| {
         let evidence = outcome.evidence.get(&number.to_string()).and_then(|evidence| evidence.first());
         SliceResult {
