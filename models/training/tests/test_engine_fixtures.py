@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import pytest
 
 from spinewatch_training import engine_fixtures
 
@@ -11,10 +12,17 @@ IN_THE_REPOSITORY = Path(__file__).parents[3] / "tests/inference/int8"
 LARGEST_SUM = 400_000
 
 
+def saturates() -> bool:
+    """ONNX Runtime's sums of u8 x i8 saturate on x86-64 without VNNI: two ways to compute one network differ by steps there."""
+    flags = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
+    return "avx2" in flags and "vnni" not in flags
+
+
 def nodes(path: Path) -> list[bytes]:
     return [node.SerializeToString(deterministic=True) for node in onnx.load(path).graph.node]
 
 
+@pytest.mark.skipif(saturates(), reason="a processor without VNNI")
 def test_the_fixtures_in_the_repository_are_what_the_script_writes(tmp_path):
     engine_fixtures.write(tmp_path)
     cases = sorted(folder.name for folder in tmp_path.iterdir())
