@@ -55,15 +55,15 @@ fn add(visit: &mut Visit, group: Group, key: &str, name: &str, of: &Of) {
 fn slices(visit: &mut Visit) {
     let mut add = |key: &str, name: &str, of: &Of| add(visit, Group::Slices, key, name, of);
     let all = |of: fn(&Counts) -> Option<f64>| move |m: &Measured, drawn: &[u32]| of(&m.counts(drawn));
-    let shown = |of: fn(&Counts) -> Option<f64>| move |m: &Measured, drawn: &[u32]| of(&m.counts_shown(drawn));
+    let shown = |of: fn(&Counts) -> Option<f64>| move |m: &Measured, drawn: &[u32]| of(&m.said.shown(drawn));
     add("macro_f1", "macro F1", &all(Counts::macro_f1));
     add("macro_f1_with_vertebra", "macro F1, slices with a vertebra", &shown(Counts::macro_f1));
     add("exact_match", "exact match ratio", &all(Counts::exact_match));
     add("exact_match_with_vertebra", "exact match ratio, slices with a vertebra", &shown(Counts::exact_match));
     add("exact_match_within", "exact match ratio, four slices or more from a vertebra's end", &|m, drawn| {
-        m.counts_within(drawn).exact_match()
+        m.said.within(drawn).exact_match()
     });
-    let along_neck = |of: fn(&Counts) -> Option<f64>| move |m: &Measured, drawn: &[u32]| of(&m.counted_shown(drawn));
+    let along_neck = |of: fn(&Counts) -> Option<f64>| move |m: &Measured, drawn: &[u32]| of(&m.counted.shown(drawn));
     add(
         "counted_macro_f1_with_vertebra",
         "macro F1 as counted along the neck, slices with a vertebra",
@@ -77,7 +77,7 @@ fn slices(visit: &mut Visit) {
     add(
         "counted_exact_match_within",
         "exact match ratio as counted along the neck, four slices or more from a vertebra's end",
-        &|m, drawn| m.counted_within(drawn).exact_match(),
+        &|m, drawn| m.counted.within(drawn).exact_match(),
     );
     add("coverage_error", "coverage error", &all(Counts::coverage_error));
     add("coverage_error_with_vertebra", "coverage error, slices with a vertebra", &shown(Counts::coverage_error));

@@ -1,23 +1,48 @@
 //! Studies, counted and ranked once, so that a resample costs one walk. Pure.
 
-use super::StudyResult;
 use super::boxes::{Boxes, Ranking};
 use super::fractured_slices;
 use super::images::{self, Images};
 use super::ranked::Ranked;
 use super::studies::{self, Drawn, Judged};
 use super::vertebrae::{Counts, counted, said};
+use super::{SliceResult, StudyResult};
 use crate::triage::OperatingPoint;
+
+/// The vertebrae of each study as one of the two names them: the classifier slice by slice, or the count along the neck.
+pub(super) struct Named {
+    shown: Vec<Counts>,
+    within: Vec<Counts>,
+}
+
+impl Named {
+    fn of(studies: &[StudyResult], named: impl Fn(&SliceResult) -> [bool; 7]) -> Self {
+        Self {
+            shown: studies.iter().map(|study| Counts::with_vertebra(study, &named)).collect(),
+            within: studies.iter().map(|study| Counts::within_vertebrae(study, &named)).collect(),
+        }
+    }
+
+    /// Over the slices that show a vertebra.
+    pub fn shown(&self, drawn: &[u32]) -> Counts {
+        Counts::sum(&self.shown, drawn)
+    }
+
+    /// Over those that lie away from a vertebra's ends.
+    pub fn within(&self, drawn: &[u32]) -> Counts {
+        Counts::sum(&self.within, drawn)
+    }
+}
 
 /// What every figure is made of.
 pub(super) struct Measured {
     /// Scores of the detector count from here on.
     pub score: f32,
     counts: Vec<Counts>,
-    counts_shown: Vec<Counts>,
-    counts_within: Vec<Counts>,
-    counted_shown: Vec<Counts>,
-    counted_within: Vec<Counts>,
+    /// What the classifier says of slices by themselves.
+    pub said: Named,
+    /// What the device counts along the neck.
+    pub counted: Named,
     /// Slices by the classifier's probability of each level.
     pub levels: [Ranked; 7],
     /// The same, all levels in one.
@@ -50,10 +75,8 @@ impl Measured {
         Self {
             score: point.score,
             counts: studies.iter().map(|study| Counts::of(study, said)).collect(),
-            counts_shown: studies.iter().map(|study| Counts::with_vertebra(study, said)).collect(),
-            counts_within: studies.iter().map(|study| Counts::within_vertebrae(study, said)).collect(),
-            counted_shown: studies.iter().map(|study| Counts::with_vertebra(study, counted)).collect(),
-            counted_within: studies.iter().map(|study| Counts::within_vertebrae(study, counted)).collect(),
+            said: Named::of(studies, said),
+            counted: Named::of(studies, counted),
             all_levels: Ranked::of((0..7).flat_map(|level| probabilities(studies, level))),
             levels,
             fractured: studies.iter().map(fractured_slices::counts).collect(),
@@ -71,26 +94,6 @@ impl Measured {
 
     pub fn counts(&self, drawn: &[u32]) -> Counts {
         Counts::sum(&self.counts, drawn)
-    }
-
-    /// The same over the slices that show a vertebra.
-    pub fn counts_shown(&self, drawn: &[u32]) -> Counts {
-        Counts::sum(&self.counts_shown, drawn)
-    }
-
-    /// The same over those that lie away from a vertebra's ends.
-    pub fn counts_within(&self, drawn: &[u32]) -> Counts {
-        Counts::sum(&self.counts_within, drawn)
-    }
-
-    /// What the device counts along the neck, over the slices that show a vertebra.
-    pub fn counted_shown(&self, drawn: &[u32]) -> Counts {
-        Counts::sum(&self.counted_shown, drawn)
-    }
-
-    /// The same over those that lie away from a vertebra's ends.
-    pub fn counted_within(&self, drawn: &[u32]) -> Counts {
-        Counts::sum(&self.counted_within, drawn)
     }
 
     /// Those of the fracture classifier.

@@ -30,7 +30,7 @@
 //!
 //! **Verdict.** `suspected` if a finding reaches the operating point's `finding_score`. Otherwise `not_analysed` without
 //! evidence or without [`Rule::glimpse_mm`] of any vertebra; `partly_analysed` if anything at all is missing, a stretch of
-//! the neck longer than [`Rule::dip_mm`] where the classifier stays below its gate included; only then `none_suspected`.
+//! the neck longer than [`Rule::dip_mm`] where the classifier stays below its gate included (at the neck's own ends, twice that); only then `none_suspected`.
 //!
 //! **While slices arrive** the same rule runs on what is there. A finding stands from [`Rule::provisional_mm`] on and when
 //! its level is settled: the vertebra has been passed, or the level explains

@@ -7,7 +7,7 @@ use super::Level;
 use super::rule::{Rule, TYPICAL_EXTENT_MM, TYPICAL_PITCH_MM};
 use super::spine::Spine;
 
-/// The centres of the vertebrae that are seen.
+/// The centres of the vertebrae of which the series shows a part.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Ruler {
     /// Number of the vertebra (1 to 7) and height of its centre in mm, from head to foot; never empty.
@@ -17,7 +17,7 @@ pub(super) struct Ruler {
 }
 
 impl Ruler {
-    /// `None` where no vertebra is seen.
+    /// `None` where the series shows no neck.
     pub fn of(spine: &Spine, rule: &Rule) -> Option<Self> {
         let scale = scale(spine);
         let mut centres: Vec<(f64, f64)> = Vec::new();
